@@ -1,0 +1,180 @@
+//! The one mapping in which all buffers of an engine lie.
+//!
+//! # Safety argument
+//! The mapping lives as long as the `Arena`, is never moved, and is only reached through [`Arena::buffer`], which turns an
+//! index into a pointer. Slots do not overlap, so two different indices give disjoint buffers; who may turn the pointer
+//! into a reference is the business of the frame and pool modules, which own the indices.
+#![allow(unsafe_code, reason = "the arena is shared between threads by index")]
+
+use std::{fmt, fs, io};
+
+use memmap2::{Advice, MmapMut, MmapOptions, MmapRaw};
+use thiserror::Error;
+
+use super::{Buffer, BufferIndex};
+
+/// 64-byte lines from one slot to the next. Odd, so that the same field of neighbouring buffers falls into different
+/// cache sets; 36 hold the buffer.
+const STRIDE: u32 = 37;
+const LINE: usize = 64;
+const HUGE: usize = 2 << 20;
+
+const _: () = assert!(size_of::<Buffer>() <= STRIDE as usize * LINE);
+
+/// What pages the arena lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageKind {
+    /// Reserved 2 MiB pages.
+    Huge,
+    /// Ordinary memory that the kernel was asked to back by 2 MiB pages.
+    TransparentHuge,
+    /// 4 KiB pages.
+    Small,
+}
+
+impl fmt::Display for PageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Huge => "huge pages (2M)",
+            Self::TransparentHuge => "transparent huge pages",
+            Self::Small => "small pages (4K)",
+        })
+    }
+}
+
+/// Why there is no arena.
+#[derive(Debug, Error)]
+pub enum ArenaError {
+    /// The count cannot be addressed.
+    #[error("{0} buffers asked for: the number must be between 1 and {max}", max = Arena::MAX_BUFFERS)]
+    Count(u32),
+    /// The kernel gave no memory.
+    #[error("no memory for {count} buffers ({bytes} bytes): {source}")]
+    Map {
+        /// Buffers asked for.
+        count: u32,
+        /// Bytes asked for.
+        bytes: usize,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// Memory for a fixed number of buffers.
+pub struct Arena {
+    // Keeps the mapping alive; `base` points into it.
+    _map: MmapRaw,
+    base: *mut u8,
+    count: u32,
+    pages: PageKind,
+}
+
+// SAFETY: `base` points to memory that the arena owns for its whole life; access to it is by owned index only.
+unsafe impl Send for Arena {}
+// SAFETY: as above; `Arena` itself hands out raw pointers and reads nothing.
+unsafe impl Sync for Arena {}
+
+impl Arena {
+    /// The most buffers that an index of 32 bits can address.
+    pub const MAX_BUFFERS: u32 = u32::MAX / STRIDE - 1;
+
+    /// Maps room for `count` buffers, in the largest pages that are to be had.
+    ///
+    /// # Errors
+    /// When `count` is 0 or above [`Self::MAX_BUFFERS`], or the kernel gives no memory.
+    pub fn new(count: u32) -> Result<Self, ArenaError> {
+        if count == 0 || count > Self::MAX_BUFFERS {
+            return Err(ArenaError::Count(count));
+        }
+        let bytes = (count as usize * STRIDE as usize * LINE).next_multiple_of(HUGE);
+        let error = |source| ArenaError::Map { count, bytes, source };
+        if let Ok(map) = MmapOptions::new().len(bytes).huge(Some(21)).map_anon() {
+            return Ok(Self::over(map, count, PageKind::Huge));
+        }
+        // One huge page more, so that the first buffer can lie on a 2 MiB boundary.
+        let map = MmapOptions::new().len(bytes + HUGE).map_anon().map_err(error)?;
+        let pages = if transparent_huge_pages() && map.advise(Advice::HugePage).is_ok() {
+            PageKind::TransparentHuge
+        } else {
+            PageKind::Small
+        };
+        Ok(Self::over(map, count, pages))
+    }
+
+    fn over(map: MmapMut, count: u32, pages: PageKind) -> Self {
+        let map = MmapRaw::from(map);
+        let start = map.as_mut_ptr();
+        let base = start.wrapping_add(start.align_offset(HUGE));
+        Self { _map: map, base, count, pages }
+    }
+
+    /// How many buffers there are.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// What pages they lie in.
+    #[must_use]
+    pub fn pages(&self) -> PageKind {
+        self.pages
+    }
+
+    /// The indices of all buffers, in order.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = BufferIndex> + use<> {
+        (0..self.count).map(|slot| BufferIndex(slot * STRIDE))
+    }
+
+    /// Which slot an index names; for the ownership map of debug builds.
+    pub(crate) fn slot(index: BufferIndex) -> usize {
+        (index.0 / STRIDE) as usize
+    }
+
+    /// Where buffer `index` lies. The pointer is good for the arena's life if the index came from this arena.
+    #[inline]
+    pub(crate) fn buffer(&self, index: BufferIndex) -> *mut Buffer {
+        Self::address(self.base, index)
+    }
+
+    /// As [`Self::buffer`], for loops that keep the base in a register.
+    #[inline]
+    pub(crate) fn address(base: *mut u8, index: BufferIndex) -> *mut Buffer {
+        base.wrapping_add(index.0 as usize * LINE).cast()
+    }
+
+    /// Where buffer 0 lies.
+    #[inline]
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base
+    }
+}
+
+/// Whether the kernel backs advised memory by huge pages.
+fn transparent_huge_pages() -> bool {
+    fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
+        .is_ok_and(|s| s.contains("[always]") || s.contains("[madvise]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_do_not_overlap_and_lie_inside() {
+        let arena = Arena::new(100).unwrap();
+        let mut last = arena.base() as usize;
+        for (i, index) in arena.indices().enumerate() {
+            let at = arena.buffer(index) as usize;
+            assert_eq!(at % 64, 0);
+            assert!(i == 0 || at >= last + size_of::<Buffer>());
+            last = at;
+        }
+        assert!(last + size_of::<Buffer>() <= arena.base() as usize + (100 * 37 * 64));
+    }
+
+    #[test]
+    fn a_count_that_cannot_be_addressed_is_refused() {
+        assert!(matches!(Arena::new(0), Err(ArenaError::Count(0))));
+        assert!(matches!(Arena::new(u32::MAX), Err(ArenaError::Count(_))));
+    }
+}

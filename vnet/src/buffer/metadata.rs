@@ -1,0 +1,502 @@
+//! A buffer: 128 bytes of metadata, 128 of headroom, 2048 of data.
+//!
+//! # Safety argument
+//! `current_data` and `current_length` are private and keep two invariants that every setter checks:
+//! `-HEADROOM <= current_data`, and `current_data + current_length <= DATA_SIZE`. So the current bytes always lie inside
+//! `bytes`, and a view of `size_of::<T>()` bytes needs one comparison with `current_length`, nothing else.
+//! A buffer in a fresh arena is all zero, and zero is a valid value of every field.
+#![allow(
+    unsafe_code,
+    reason = "typed views without a bounds check per field; see the safety argument above"
+)]
+
+use core::sync::atomic::{AtomicU16, Ordering};
+
+use bitflags::bitflags;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::BufferIndex;
+use crate::{counter::ErrorIndex, interface::SwIfIndex, runtime::PacketTime};
+
+/// Bytes before the data into which headers can be pushed.
+pub const HEADROOM: usize = 128;
+/// Bytes of data of one buffer; a larger packet is a chain.
+pub const DATA_SIZE: usize = 2048;
+
+bitflags! {
+    /// What is known about a packet.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct BufferFlags: u32 {
+        /// The packet continues in another buffer.
+        const NEXT_PRESENT = 1 << 0;
+        /// The packet's way is recorded.
+        const TRACED = 1 << 2;
+        /// Built by this engine, so its TTL is not ours to lower.
+        const LOCALLY_ORIGINATED = 1 << 3;
+        /// Built by the exporter; flow meters skip it.
+        const FLOW_REPORT = 1 << 4;
+        /// The layer-4 checksum was checked.
+        const L4_CHECKSUM_COMPUTED = 1 << 5;
+        /// The layer-4 checksum was checked and right.
+        const L4_CHECKSUM_CORRECT = 1 << 6;
+        /// One VLAN tag was in front of the payload.
+        const VLAN_1_DEEP = 1 << 7;
+        /// Two VLAN tags were in front of the payload.
+        const VLAN_2_DEEP = 1 << 8;
+        /// The capture holds less of the packet than was on the wire.
+        const TRUNCATED = 1 << 9;
+    }
+}
+
+/// One buffer of the arena: a packet, or a segment of one.
+#[repr(C, align(64))]
+pub struct Buffer {
+    // First cache line: what every node looks at.
+    current_data: i16,
+    current_length: u16,
+    flags: BufferFlags,
+    next: BufferIndex,
+    references: AtomicU16,
+    /// Index into the engine's error heap; `error-drop` counts it.
+    pub error: ErrorIndex,
+    /// Interface that received the packet.
+    pub rx: SwIfIndex,
+    /// Interface that is to send it; before the lookup, the forwarding table to use, or [`SwIfIndex::NONE`].
+    pub tx: SwIfIndex,
+    /// Where the layer-2 header starts, counted as `current_data` is.
+    pub l2_offset: i16,
+    /// Where the layer-3 header starts.
+    pub l3_offset: i16,
+    /// Where the layer-4 header starts.
+    pub l4_offset: i16,
+    /// Kind of the outermost header of a captured packet, as a [`crate::wire`] link type number.
+    pub link_type: u16,
+    /// Position in the feature chain that the packet is on.
+    pub feature: u32,
+    /// Flow hash, where a node computed one.
+    pub flow_hash: u32,
+    /// Adjacency that the lookup chose.
+    pub adjacency: u32,
+    /// Octets of the packet on the wire, without FCS; more than `length_in_chain` when the capture cut it.
+    pub wire_length: u32,
+    /// When the packet was seen.
+    pub time: PacketTime,
+    /// Private to neighbouring nodes that agree on it.
+    pub opaque: [u32; 2],
+
+    // Second cache line: what few look at.
+    pub(crate) trace: u32,
+    /// Bytes in the buffers behind this one; of no meaning where there are none.
+    tail_length: u32,
+    /// Private to nodes that agree on it.
+    pub opaque2: [u32; 14],
+
+    bytes: [u8; HEADROOM + DATA_SIZE],
+}
+
+const _: () = {
+    assert!(size_of::<Buffer>() == 128 + HEADROOM + DATA_SIZE);
+    assert!(core::mem::offset_of!(Buffer, trace) == 64);
+    assert!(core::mem::offset_of!(Buffer, bytes) == 128);
+};
+
+/// The first cache line of a buffer, without what it means.
+pub(super) type Head = [u64; 8];
+
+impl Buffer {
+    /// As it comes from the pool: empty, in no chain, received by nobody.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            current_data: 0,
+            current_length: 0,
+            flags: BufferFlags::empty(),
+            next: BufferIndex::NONE,
+            references: AtomicU16::new(1),
+            error: ErrorIndex(0),
+            rx: SwIfIndex::LOCAL0,
+            tx: SwIfIndex::NONE,
+            l2_offset: 0,
+            l3_offset: 0,
+            l4_offset: 0,
+            link_type: 0,
+            feature: 0,
+            flow_hash: 0,
+            adjacency: 0,
+            wire_length: 0,
+            time: PacketTime(0),
+            opaque: [0; 2],
+            trace: 0,
+            tail_length: 0,
+            opaque2: [0; 14],
+            bytes: [0; HEADROOM + DATA_SIZE],
+        }
+    }
+
+    /// The first cache line of [`Self::empty`].
+    pub(super) const EMPTY_HEAD: Head = {
+        let mut empty = Self::empty();
+        empty.head()
+    };
+
+    /// The first cache line, to be put into other buffers.
+    #[inline]
+    pub(super) const fn head(&mut self) -> Head {
+        // SAFETY: the line is 64 bytes of integers without padding, aligned to 64; the exclusive borrow keeps the atomic
+        // one among them still.
+        unsafe { *core::ptr::from_mut(self).cast::<Head>() }
+    }
+
+    /// Replaces the first cache line by `head`, that of another buffer.
+    ///
+    /// # Safety
+    /// The other buffer was in no chain.
+    #[inline]
+    pub(super) unsafe fn set_head(&mut self, head: &Head) {
+        // SAFETY: the line is 64 bytes, aligned to 64 and exclusively borrowed, and what comes in are the fields of
+        // another buffer, which keep the invariants of this module.
+        unsafe { *core::ptr::from_mut(self).cast::<Head>() = *head };
+    }
+
+    /// All bytes behind the headroom, [`DATA_SIZE`] of them, whichever are current.
+    #[inline]
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[HEADROOM..]
+    }
+
+    /// What is known about the packet.
+    #[inline]
+    #[must_use]
+    pub fn flags(&self) -> BufferFlags {
+        self.flags
+    }
+
+    /// Notes `flags`. That of a chain is the framework's and is left alone.
+    #[inline]
+    pub fn set_flags(&mut self, flags: BufferFlags) {
+        self.flags |= flags.difference(BufferFlags::NEXT_PRESENT);
+    }
+
+    /// Takes `flags` back. That of a chain is the framework's and is left alone.
+    #[inline]
+    pub fn clear_flags(&mut self, flags: BufferFlags) {
+        self.flags &= !flags.difference(BufferFlags::NEXT_PRESENT);
+    }
+
+    /// Where the current bytes start, counted from the start of the data; negative in the headroom.
+    #[inline]
+    #[must_use]
+    pub fn current_data(&self) -> i16 {
+        self.current_data
+    }
+
+    /// Number of current bytes in this buffer.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.current_length as usize
+    }
+
+    /// Whether there are no current bytes in this buffer.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.current_length == 0
+    }
+
+    /// Number of bytes of the whole packet, from the current position on.
+    #[inline]
+    #[must_use]
+    pub fn length_in_chain(&self) -> usize {
+        // Out of line, so that the second cache line is not read for packets of one buffer.
+        let tail = if self.flags.contains(BufferFlags::NEXT_PRESENT) { self.tail() } else { 0 };
+        self.current_length as usize + tail
+    }
+
+    #[cold]
+    fn tail(&self) -> usize {
+        self.tail_length as usize
+    }
+
+    #[inline]
+    fn start(&self) -> usize {
+        (HEADROOM as isize + self.current_data as isize) as usize
+    }
+
+    /// The current bytes of this buffer.
+    #[inline]
+    #[must_use]
+    pub fn current(&self) -> &[u8] {
+        let start = self.start();
+        // SAFETY: the invariants of this module keep `start .. start + current_length` inside `bytes`.
+        unsafe { self.bytes.get_unchecked(start..start + self.current_length as usize) }
+    }
+
+    /// The current bytes of this buffer, to change in place.
+    #[inline]
+    pub fn current_mut(&mut self) -> &mut [u8] {
+        let start = self.start();
+        let end = start + self.current_length as usize;
+        // SAFETY: the invariants of this module keep `start .. end` inside `bytes`.
+        unsafe { self.bytes.get_unchecked_mut(start..end) }
+    }
+
+    /// The bytes from `offset` (counted as `current_data` is) to the end of the current ones: for a node that looks back
+    /// at a header in front of the current position. Empty when `offset` lies outside.
+    #[inline]
+    #[must_use]
+    pub fn from_offset(&self, offset: i16) -> &[u8] {
+        let end = self.start() + self.current_length as usize;
+        let start = HEADROOM as isize + offset as isize;
+        usize::try_from(start).ok().and_then(|start| self.bytes.get(start..end)).unwrap_or(&[])
+    }
+
+    /// The header `T` at the current position; `None` when there are fewer bytes than it has.
+    #[inline]
+    #[must_use]
+    pub fn view<T: FromBytes + KnownLayout + Immutable + Unaligned>(&self) -> Option<&T> {
+        if size_of::<T>() > self.current_length as usize {
+            return None;
+        }
+        // SAFETY: `start` is inside `bytes`, see the invariants.
+        let at = unsafe { self.bytes.as_ptr().add(self.start()) };
+        // SAFETY: `size_of::<T>()` bytes from `at` are current bytes, any bytes are a valid unaligned `T`, and the
+        // result borrows `self`.
+        Some(unsafe { &*at.cast::<T>() })
+    }
+
+    /// The header `T` at the current position, to change in place; `None` when there are fewer bytes than it has.
+    #[inline]
+    pub fn view_mut<T: FromBytes + IntoBytes + KnownLayout + Unaligned>(
+        &mut self,
+    ) -> Option<&mut T> {
+        if size_of::<T>() > self.current_length as usize {
+            return None;
+        }
+        let start = self.start();
+        // SAFETY: `start` is inside `bytes`, see the invariants.
+        let at = unsafe { self.bytes.as_mut_ptr().add(start) };
+        // SAFETY: as in `view`; the result borrows `self` exclusively, and `T` has no padding.
+        Some(unsafe { &mut *at.cast::<T>() })
+    }
+
+    /// Moves the current position forward over `n` bytes. Whether there were as many; if not, nothing changes.
+    #[inline]
+    #[must_use]
+    pub fn advance(&mut self, n: usize) -> bool {
+        if n > self.current_length as usize {
+            return false;
+        }
+        // `n <= current_length <= DATA_SIZE + HEADROOM`, so both casts keep the value.
+        self.current_data += n as i16;
+        self.current_length -= n as u16;
+        true
+    }
+
+    /// Moves the current position back over `n` bytes of headroom, whose content becomes current. Whether there was
+    /// the room; if not, nothing changes.
+    #[inline]
+    #[must_use]
+    pub fn push(&mut self, n: usize) -> bool {
+        if n > self.start() {
+            return false;
+        }
+        self.current_data -= n as i16;
+        self.current_length += n as u16;
+        true
+    }
+
+    /// Puts `header` in front of the current bytes. Whether there was room; if not, nothing changes. The size is a constant, so
+    /// that the copy is a store or two.
+    #[inline]
+    #[must_use]
+    pub fn prepend<const N: usize>(&mut self, header: &[u8; N]) -> bool {
+        let Some(at) = self.start().checked_sub(N) else { return false };
+        // `N <= start <= HEADROOM + DATA_SIZE`, so both casts keep the value.
+        self.current_data -= N as i16;
+        self.current_length += N as u16;
+        // SAFETY: `start` is inside `bytes`, see the invariants, and `at` is `N` bytes before it and not before their start.
+        let room = unsafe { self.bytes.as_mut_ptr().add(at) };
+        // SAFETY: the `N` bytes from `at` to `start` are exclusively borrowed, and an array of bytes needs no alignment.
+        unsafe { *room.cast::<[u8; N]>() = *header };
+        true
+    }
+
+    /// Sets the current position to `offset`, counted as `current_data` is, keeping the end where it is. Whether that
+    /// lies inside the buffer and not behind the end; if not, nothing changes.
+    #[inline]
+    #[must_use]
+    pub fn rewind_to(&mut self, offset: i16) -> bool {
+        let end = self.current_data as i32 + self.current_length as i32;
+        if (offset as i32) < -(HEADROOM as i32) || offset as i32 > end {
+            return false;
+        }
+        self.current_length = (end - offset as i32) as u16;
+        self.current_data = offset;
+        true
+    }
+
+    /// Shortens the current bytes of this buffer to `n`, where there are more.
+    #[inline]
+    pub fn truncate(&mut self, n: usize) {
+        self.current_length = (self.current_length as usize).min(n) as u16;
+    }
+
+    /// Appends as many of `data` as fit behind the current bytes; returns how many.
+    #[inline]
+    pub fn append(&mut self, data: &[u8]) -> usize {
+        let end = self.start() + self.current_length as usize;
+        let n = data.len().min(HEADROOM + DATA_SIZE - end);
+        self.bytes[end..end + n].copy_from_slice(&data[..n]);
+        self.current_length += n as u16;
+        n
+    }
+
+    /// Makes `n` more bytes current at the end, their content undefined, and returns them; `None` when there is no
+    /// room. For builders that fill them at once.
+    #[inline]
+    pub fn extend(&mut self, n: usize) -> Option<&mut [u8]> {
+        let end = self.start() + self.current_length as usize;
+        let added = self.bytes.get_mut(end..end.checked_add(n)?)?;
+        self.current_length += n as u16;
+        Some(added)
+    }
+
+    /// Prefetches the line in which the packet's first header lies.
+    #[inline]
+    pub(crate) fn data_start(buffer: *const Self) -> *const u8 {
+        buffer.cast::<u8>().wrapping_add(128 + HEADROOM)
+    }
+
+    #[inline]
+    pub(crate) fn next(&self) -> BufferIndex {
+        self.next
+    }
+
+    /// Links `next` behind this segment.
+    pub(crate) fn link(&mut self, next: BufferIndex) {
+        self.next = next;
+        self.flags |= BufferFlags::NEXT_PRESENT;
+    }
+
+    pub(crate) fn set_tail_length(&mut self, bytes: u32) {
+        self.tail_length = bytes;
+    }
+
+    pub(crate) fn tail_length(&self) -> u32 {
+        self.tail_length
+    }
+
+    /// One more packet has this segment in its chain.
+    pub(crate) fn share(&self) {
+        self.references.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One packet less has this buffer; whether it was the last.
+    pub(crate) fn release(&self) -> bool {
+        // Acquire and release: whoever reuses the segment sees all reads of the others done.
+        self.references.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Takes over the bytes of the head `from`, those in front of the current ones included, and what describes the packet, but
+    /// not its chain and not its trace.
+    pub(crate) fn copy_from(&mut self, from: &Self) {
+        self.current_data = from.current_data;
+        self.current_length = from.current_length;
+        let end = from.start() + from.current_length as usize;
+        self.bytes[..end].copy_from_slice(&from.bytes[..end]);
+        self.flags = from.flags.difference(BufferFlags::NEXT_PRESENT | BufferFlags::TRACED);
+        self.error = from.error;
+        self.rx = from.rx;
+        self.tx = from.tx;
+        self.l2_offset = from.l2_offset;
+        self.l3_offset = from.l3_offset;
+        self.l4_offset = from.l4_offset;
+        self.link_type = from.link_type;
+        self.feature = from.feature;
+        self.flow_hash = from.flow_hash;
+        self.adjacency = from.adjacency;
+        self.time = from.time;
+        self.opaque = from.opaque;
+        self.wire_length = from.wire_length;
+        self.opaque2 = from.opaque2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer() -> Box<Buffer> {
+        Box::new(Buffer::empty())
+    }
+
+    #[test]
+    fn pushes_use_the_headroom_and_no_more() {
+        let mut b = buffer();
+        assert_eq!(b.append(&[7; 60]), 60);
+        assert!(b.push(HEADROOM));
+        assert_eq!(b.current_data(), -(HEADROOM as i16));
+        assert_eq!(b.len(), 60 + HEADROOM);
+        assert!(!b.push(1));
+        assert!(b.advance(HEADROOM));
+        assert_eq!(b.current(), &[7; 60]);
+    }
+
+    #[test]
+    fn a_header_is_prepended_whole_or_not_at_all() {
+        let mut b = buffer();
+        b.append(&[7; 4]);
+        let header: [u8; 14] = core::array::from_fn(|i| i as u8);
+        assert!(b.prepend(&header));
+        assert_eq!(b.len(), 18);
+        assert_eq!(b.current()[..14], header);
+        assert_eq!(b.current()[14..], [7; 4]);
+        assert!(b.push(101));
+        assert!(!b.prepend(&header));
+        assert_eq!(b.len(), 119);
+    }
+
+    #[test]
+    fn appends_stop_at_the_end_of_the_data() {
+        let mut b = buffer();
+        assert_eq!(b.append(&[1; 5000]), DATA_SIZE);
+        assert_eq!(b.append(&[1]), 0);
+        assert!(b.extend(1).is_none());
+        assert!(b.extend(usize::MAX).is_none());
+        assert!(!b.advance(DATA_SIZE + 1));
+        assert!(b.advance(DATA_SIZE));
+        assert!(b.is_empty());
+    }
+
+    #[test]
+    fn a_view_needs_all_bytes_of_the_header() {
+        let mut b = buffer();
+        b.append(&[0, 1, 2, 3]);
+        assert_eq!(b.view::<[u8; 4]>(), Some(&[0, 1, 2, 3]));
+        assert!(b.view::<[u8; 5]>().is_none());
+        if let Some(v) = b.view_mut::<[u8; 2]>() {
+            v[1] = 9;
+        }
+        assert_eq!(b.current(), &[0, 9, 2, 3]);
+    }
+
+    #[test]
+    fn rewinding_restores_what_was_advanced_over() {
+        let mut b = buffer();
+        b.append(&[1, 2, 3, 4]);
+        assert!(b.advance(3));
+        assert_eq!(b.from_offset(1), &[2, 3, 4]);
+        assert!(b.rewind_to(0));
+        assert_eq!(b.current(), &[1, 2, 3, 4]);
+        assert!(!b.rewind_to(5));
+        assert!(!b.rewind_to(-129));
+        assert_eq!(b.from_offset(-4000), &[] as &[u8]);
+    }
+
+    #[test]
+    fn the_chain_flag_is_not_the_authors_to_set() {
+        let mut b = buffer();
+        b.set_flags(BufferFlags::all());
+        assert!(!b.flags().intersects(BufferFlags::NEXT_PRESENT));
+    }
+}

@@ -1,0 +1,369 @@
+//! The segment: what registers counters, and the reserved space that they live in.
+
+use super::{
+    Combined, Count, CounterError, NameVector, Scalar, Simple,
+    directory::{Directory, EntryIndex, Kind, halves, pointer},
+    lanes::{LINE_PAIR, Lanes},
+    mapping::{Mapping, Region, WORD},
+};
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
+
+/// Address space of a segment unless told otherwise. Only touched pages are memory.
+const DEFAULT_BYTES: usize = 16 << 30;
+/// Entries that a directory has room for, in a segment that is large enough: 65,536 interfaces take 1.1 million.
+const DIRECTORY_ENTRIES: usize = 1 << 21;
+/// A small segment keeps an eighth of itself for the directory, at 144 bytes an entry.
+const DIRECTORY_SHARE: usize = 8 * 144;
+
+/// Counters of an engine in one shared mapping, laid out as VPP's stats segment version 2. It belongs to the main
+/// thread; what it hands out can be used from any.
+///
+/// The memory file behind it ([`AsFd`]) may be given to other processes: it is sealed, so that they can only read.
+#[derive(Debug)]
+pub struct Segment {
+    mapping: Arc<Mapping>,
+    directory: Directory,
+    threads: usize,
+    /// First word that is reserved for nobody.
+    next: usize,
+    /// What every directory entry is, by its index.
+    entries: Vec<Entry>,
+    /// Entries to be used again, and counter memory that waits until its last handle is gone.
+    vacant: Vec<EntryIndex>,
+    leaving: Vec<(EntryIndex, Arc<Region>)>,
+    spare: Vec<Arc<Lanes>>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Vacant,
+    Scalar(Arc<Region>),
+    Vector(Arc<Lanes>),
+    Names,
+    Link(EntryIndex),
+}
+
+impl Segment {
+    /// A segment for `threads` threads, the main thread included, with 16 GiB of address space.
+    pub fn new(threads: u16) -> Result<Self, CounterError> {
+        Self::with_size(threads, DEFAULT_BYTES)
+    }
+
+    /// A segment with `bytes` of address space, at least 64 KiB.
+    pub fn with_size(threads: u16, bytes: usize) -> Result<Self, CounterError> {
+        let bytes = bytes.max(64 << 10);
+        let mapping =
+            Mapping::new(bytes).map_err(|source| CounterError::Create { bytes, source })?;
+        let capacity = DIRECTORY_ENTRIES.min(bytes / DIRECTORY_SHARE);
+        Ok(Self {
+            directory: Directory::new(&mapping, capacity),
+            mapping,
+            threads: usize::from(threads.max(1)),
+            next: Directory::words(capacity),
+            entries: Vec::new(),
+            vacant: Vec::new(),
+            leaving: Vec::new(),
+            spare: Vec::new(),
+        })
+    }
+
+    /// Threads that count here, the main thread included.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Registers a simple counter vector with room for `capacity` elements, none of them visible yet
+    /// ([`validate`](super::CounterVector::validate)).
+    pub fn simple(&mut self, name: &str, capacity: usize) -> Result<Simple, CounterError> {
+        self.vector(name, Kind::SimpleVector, 1, capacity).map(Simple::new)
+    }
+
+    /// Registers a combined counter vector; otherwise like [`Self::simple`].
+    pub fn combined(&mut self, name: &str, capacity: usize) -> Result<Combined, CounterError> {
+        self.vector(name, Kind::CombinedVector, 2, capacity).map(Combined::new)
+    }
+
+    /// Registers a number that counts up.
+    pub fn scalar(&mut self, name: &str) -> Result<Scalar, CounterError> {
+        self.number(name, Kind::Scalar)
+    }
+
+    /// Registers a number that goes up and down.
+    pub fn gauge(&mut self, name: &str) -> Result<Scalar, CounterError> {
+        self.number(name, Kind::Gauge)
+    }
+
+    /// Registers a vector of at most `capacity` names.
+    pub fn names(&mut self, name: &str, capacity: usize) -> Result<NameVector, CounterError> {
+        self.check(name, capacity)?;
+        let at = self.reserve(name, NameVector::words(capacity))?;
+        let names = NameVector::new(&self.mapping, at, name, capacity);
+        self.publish(name, Kind::NameVector, pointer(names.at()), Entry::Names)?;
+        Ok(names)
+    }
+
+    /// Writes the name of an index, at most 127 bytes. The vector grows to hold it.
+    pub fn set_name(
+        &mut self,
+        names: &NameVector,
+        index: u32,
+        name: &str,
+    ) -> Result<(), CounterError> {
+        let mapping = Arc::clone(&self.mapping);
+        self.directory.changing(|_| names.write(&mapping, index, name))
+    }
+
+    /// Makes `name` another name for element `index` of the counter vector `target`.
+    pub fn link(&mut self, name: &str, target: &str, index: u32) -> Result<(), CounterError> {
+        let to = self.directory.find(target)?;
+        if !matches!(self.entries.get(to.0 as usize), Some(Entry::Vector(_))) {
+            let (link, name) = (name.to_owned(), target.to_owned());
+            return Err(CounterError::NotAVector { link, name });
+        }
+        self.publish(name, Kind::Symlink, halves(to.0, index), Entry::Link(to)).map(|_| ())
+    }
+
+    /// Removes an entry, and the links that lead to it. Handles of it stay usable, seen by nobody.
+    pub fn remove(&mut self, name: &str) -> Result<(), CounterError> {
+        let index = self.directory.find(name)?;
+        self.together(|this| {
+            let entry = this.withdraw(name, index)?;
+            if matches!(entry, Entry::Vector(_)) {
+                this.remove_links_to(index)?;
+            }
+            match entry {
+                // The value lies in the directory: its slot waits until nobody can write there any more.
+                Entry::Scalar(value) => this.leaving.push((index, value)),
+                Entry::Vector(lanes) => {
+                    this.spare.push(lanes);
+                    this.vacant.push(index);
+                }
+                Entry::Names | Entry::Link(_) | Entry::Vacant => this.vacant.push(index),
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives an entry another name. (Errors of a counter's handles go on naming it as it was registered.)
+    pub fn rename(&mut self, old: &str, new: &str) -> Result<(), CounterError> {
+        self.directory.rename(old, new)
+    }
+
+    /// Whether there is an entry of this name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.directory.find(name).is_ok()
+    }
+
+    /// Makes several changes that readers see as one.
+    pub fn together<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
+        self.directory.begin();
+        let result = change(self);
+        self.directory.end();
+        result
+    }
+
+    /// Counters to which something was added beyond their capacity, and how much.
+    pub fn lost(&self) -> impl Iterator<Item = (&str, Count)> {
+        self.entries.iter().filter_map(|entry| {
+            let Entry::Vector(lanes) = entry else { return None };
+            let [packets, bytes] = lanes.lost();
+            (packets != 0).then_some((lanes.path(), Count { packets, bytes }))
+        })
+    }
+
+    fn vector(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        width: usize,
+        capacity: usize,
+    ) -> Result<Arc<Lanes>, CounterError> {
+        self.check(name, capacity)?;
+        let lanes = match self.spare_lanes(width, capacity) {
+            Some(lanes) => lanes.recycled(name),
+            None => {
+                let words = Lanes::words(self.threads, width, capacity);
+                let start = self.reserve(name, words)?;
+                Lanes::new(&self.mapping, start, name, self.threads, (width, capacity))
+            }
+        };
+        let lanes = Arc::new(lanes);
+        let value = pointer(lanes.at());
+        self.publish(name, kind, value, Entry::Vector(Arc::clone(&lanes)))?;
+        Ok(lanes)
+    }
+
+    fn number(&mut self, name: &str, kind: Kind) -> Result<Scalar, CounterError> {
+        let index = self.publish(name, kind, 0, Entry::Vacant)?;
+        let value = Arc::new(self.mapping.region(Directory::value_at(index), 1));
+        self.entries[index.0 as usize] = Entry::Scalar(Arc::clone(&value));
+        Ok(Scalar::new(value))
+    }
+
+    /// What cannot be published must not cost its space.
+    fn check(&self, name: &str, wanted: usize) -> Result<(), CounterError> {
+        self.directory.check_new_name(name)?;
+        // Lengths have 32 bits in the segment.
+        let capacity = u32::MAX as usize - 1;
+        if wanted > capacity {
+            return Err(CounterError::Capacity { name: name.to_owned(), wanted, capacity });
+        }
+        Ok(())
+    }
+
+    fn publish(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        value: u64,
+        entry: Entry,
+    ) -> Result<EntryIndex, CounterError> {
+        self.collect_scalars();
+        let vacant = self.vacant.last().copied();
+        let index = self.directory.publish(vacant, name, kind, value)?;
+        match vacant {
+            Some(_) => {
+                self.vacant.pop();
+                self.entries[index.0 as usize] = entry;
+            }
+            None => self.entries.push(entry),
+        }
+        Ok(index)
+    }
+
+    fn withdraw(&mut self, name: &str, index: EntryIndex) -> Result<Entry, CounterError> {
+        self.directory.withdraw(name)?;
+        Ok(std::mem::replace(&mut self.entries[index.0 as usize], Entry::Vacant))
+    }
+
+    fn remove_links_to(&mut self, target: EntryIndex) -> Result<(), CounterError> {
+        for name in self.directory.names_of(|index| {
+            matches!(self.entries.get(index.0 as usize), Some(Entry::Link(to)) if *to == target)
+        }) {
+            self.remove(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Frees the slots of removed scalars whose handles are gone.
+    fn collect_scalars(&mut self) {
+        let vacant = &mut self.vacant;
+        self.leaving.retain(|(index, value)| {
+            let gone = Arc::strong_count(value) == 1;
+            if gone {
+                vacant.push(*index);
+            }
+            !gone
+        });
+    }
+
+    /// Memory of a removed counter of the same shape, once nobody can write there any more.
+    fn spare_lanes(&mut self, width: usize, capacity: usize) -> Option<Lanes> {
+        let fits = |lanes: &Arc<Lanes>| {
+            lanes.width() == width && lanes.capacity() == capacity && Arc::strong_count(lanes) == 1
+        };
+        let found = self.spare.iter().position(fits)?;
+        Arc::into_inner(self.spare.swap_remove(found))
+    }
+
+    /// Takes space that nobody has. The last words stay free, for readers that refuse a vector up to the very end.
+    fn reserve(&mut self, what: &str, words: usize) -> Result<usize, CounterError> {
+        let start = self.next.next_multiple_of(LINE_PAIR);
+        let end = self.mapping.words() - LINE_PAIR;
+        match start.checked_add(words) {
+            Some(next) if next <= end => {
+                self.next = next;
+                Ok(start)
+            }
+            _ => Err(CounterError::Full {
+                what: what.to_owned(),
+                needed: words.saturating_mul(WORD),
+                left: end.saturating_sub(start) * WORD,
+                size: self.mapping.words() * WORD,
+            }),
+        }
+    }
+}
+
+impl AsFd for Segment {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.mapping.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<T>(result: Result<T, CounterError>) -> String {
+        result.err().map_or_else(String::new, |error| error.to_string())
+    }
+
+    #[test]
+    fn a_full_segment_says_what_did_not_fit_and_keeps_what_it_has() {
+        let mut segment = Segment::with_size(2, 64 << 10).unwrap();
+        let small = segment.simple("/small", 8).unwrap();
+        let error = text(segment.combined("/net/route/to", 100_000));
+        let (start, rest) = error.split_once(" bytes, ").unwrap();
+        assert_eq!(start, "the stats segment is full: /net/route/to needs 3200768");
+        assert!(rest.ends_with(" of 65536 are left"), "{error}");
+        assert!(text(segment.names("/names", 1_000)).contains("/names needs 144008 bytes"));
+        assert!(text(segment.simple("/huge", usize::MAX)).contains("/huge has room for"));
+        assert!(!segment.contains("/net/route/to") && segment.simple("/other", 8).is_ok());
+        small.writer(crate::counter::ThreadIndex(1)).unwrap().add(7, 1);
+        assert_eq!(small.sum(7), 1);
+    }
+
+    #[test]
+    fn a_full_directory_takes_again_what_was_removed() {
+        let mut segment = Segment::with_size(1, 64 << 10).unwrap();
+        segment.simple("/counter", 4).unwrap();
+        let names: Vec<_> = (1..56).map(|n| format!("/link/{n}")).collect();
+        for name in &names {
+            segment.link(name, "/counter", 0).unwrap();
+        }
+        let full = "the stats segment's directory is full: /more would be entry 56";
+        assert_eq!(text(segment.link("/more", "/counter", 0)), full);
+        segment.remove(&names[7]).unwrap();
+        assert_eq!(text(segment.link("/more", "/counter", 0)), "");
+        assert_eq!(text(segment.remove(&names[7])), "the stats segment has no entry /link/8");
+    }
+
+    #[test]
+    fn a_removed_scalar_keeps_its_slot_until_its_handle_is_gone() {
+        let mut segment = Segment::with_size(1, 64 << 10).unwrap();
+        let old = segment.scalar("/old").unwrap();
+        segment.remove("/old").unwrap();
+        let new = segment.gauge("/new").unwrap();
+        new.set(1);
+        old.set(2);
+        assert_eq!((old.value(), new.value()), (2, 1));
+        drop(old);
+        let third = segment.scalar("/third").unwrap();
+        assert_eq!((third.value(), segment.entries.len()), (0, 2), "the slot is used again");
+    }
+
+    #[test]
+    fn names_are_checked_before_anything_happens() {
+        let mut segment = Segment::with_size(1, 64 << 10).unwrap();
+        segment.scalar("/a").unwrap();
+        assert_eq!(text(segment.simple("/a", 1)), "the stats segment has an entry /a already");
+        assert!(text(segment.gauge("")).ends_with("1 to 127 bytes without NUL are expected"));
+        for bad in ["a\0b", &"n".repeat(128)] {
+            assert!(matches!(segment.simple(bad, 1), Err(CounterError::BadName { .. })));
+        }
+        let longest = "n".repeat(127);
+        assert!(segment.simple(&longest, 1).is_ok());
+        let error = text(segment.link("/l", "/a", 0));
+        assert_eq!(error, "/a is not a counter vector, so /l cannot point into it");
+        assert!(text(segment.rename("/a", &longest)).ends_with("already"));
+        assert_eq!(text(segment.rename("/a", "/a")), "");
+        segment.rename("/a", "/b").unwrap();
+        assert!(segment.contains("/b") && !segment.contains("/a"));
+    }
+}

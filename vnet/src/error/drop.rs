@@ -1,0 +1,76 @@
+//! `error-drop`: where packets end that nobody wants, each under its reason.
+
+use core::fmt;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::ErrorIndex;
+use crate::{
+    buffer::Buffer,
+    frame::Frame,
+    graph::{NoNext, Node, NodeCx, Verdict},
+    interface::Runs,
+    trace::{TraceCx, TraceRecord},
+};
+
+crate::node_errors! {
+    /// Drops that no node gave a reason for.
+    pub(crate) enum Error {
+        /// The node that dropped the packet noted nothing.
+        None => ("none", "no reason noted", Error),
+        /// A slot that does not exist.
+        NoSuchNext => ("no-such-next", "sent to a next node that does not exist", Error),
+    }
+}
+
+/// The node.
+pub(crate) struct Drop;
+
+/// Why a traced packet was dropped.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Trace {
+    error: u16,
+}
+
+impl TraceRecord for Trace {
+    fn format(&self, f: &mut fmt::Formatter<'_>, cx: &TraceCx<'_>) -> fmt::Result {
+        match cx.errors.row(ErrorIndex(self.error)) {
+            Some(row) => write!(f, "{}: {}", row.node, row.reason.description),
+            None => write!(f, "error {}", self.error),
+        }
+    }
+}
+
+impl Node for Drop {
+    type Error = Error;
+    type Next = NoNext;
+    type Trace = Trace;
+
+    fn process(
+        &mut self,
+        cx: &mut NodeCx<'_, NoNext, Error>,
+        frame: &mut Frame,
+    ) -> Verdict<NoNext> {
+        // Packets of a frame mostly share their reason and their interface: runs are counted at once.
+        let (mut error, mut run) = (ErrorIndex(0), 0);
+        let mut interfaces = Runs::default();
+        for buffer in cx.buffers(frame).iter_mut() {
+            let state = cx.state();
+            if buffer.error != error {
+                state.errors.add(error, run);
+                (error, run) = (buffer.error, 0);
+            }
+            run += 1;
+            interfaces.add(buffer.rx, 0, |i, n, _| state.interfaces.drops.add(i.0, n));
+        }
+        let state = cx.state();
+        state.errors.add(error, run);
+        interfaces.end(|i, n, _| state.interfaces.drops.add(i.0, n));
+        Verdict::Free
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Trace {
+        Trace { error: buffer.error.0 }
+    }
+}

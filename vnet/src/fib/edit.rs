@@ -1,0 +1,377 @@
+//! Adding, changing and removing routes, and looking at them.
+
+use core::net::IpAddr;
+
+use super::path::PathSet;
+use super::path_list::PathListId;
+use super::prefix::{Prefix, TypedPrefix};
+use super::routes::Route;
+use super::{
+    Dpo, DpoKind, Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, MAX_PATHS,
+    Path, PathTarget, Source,
+};
+
+/// A route as the operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// Its prefix.
+    pub prefix: IpPrefix,
+    /// Its number.
+    pub index: LoadBalanceIndex,
+    /// Who added it, with which paths; the first of them forwards.
+    pub sources: Vec<(Source, Vec<Path>)>,
+    /// Whether one of its paths leads back to the route itself and therefore forwards nothing.
+    pub looped: bool,
+    /// What it forwards to, by bucket.
+    pub buckets: Vec<Dpo>,
+}
+
+impl Forwarding {
+    /// Sets the paths of a route, in place of those that the source gave before: `ip route add`.
+    pub fn set_route(
+        &mut self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+        paths: &[Path],
+    ) -> Result<LoadBalanceIndex, FibError> {
+        let set = self.checked(prefix, paths)?;
+        let list = self.acquire_list(set)?;
+        let set = self.set_source(fib, prefix.typed(), source, list);
+        if set.is_err() {
+            self.release_list(list);
+        }
+        set
+    }
+
+    /// Adds a path to those that the source gave: `ip route add ... ` with multipath. A path with the same target is
+    /// replaced, so that its weight changes. A route that is not there is made.
+    pub fn add_path(
+        &mut self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+        path: Path,
+    ) -> Result<LoadBalanceIndex, FibError> {
+        let mut paths = self.paths_of(fib, prefix, source)?.unwrap_or_default();
+        paths.push(path);
+        self.set_route(fib, prefix, source, &paths)
+    }
+
+    /// Removes a path, whatever its weight, from those that the source gave; with the last one the source's route
+    /// goes: `ip route del ... via`.
+    pub fn remove_path(
+        &mut self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+        target: PathTarget,
+    ) -> Result<(), FibError> {
+        let mut paths = self.paths_of(fib, prefix, source)?.ok_or(FibError::NoSuchRoute(prefix))?;
+        let before = paths.len();
+        paths.retain(|path| path.target != target);
+        if paths.len() == before {
+            return Err(FibError::NoSuchPath(prefix));
+        }
+        if paths.is_empty() {
+            return self.delete_route(fib, prefix, source);
+        }
+        self.set_route(fib, prefix, source, &paths).map(|_| ())
+    }
+
+    /// Removes the paths that the source gave; without any source the route is gone: `ip route del`.
+    pub fn delete_route(
+        &mut self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+    ) -> Result<(), FibError> {
+        let index = self.find(fib, prefix)?.ok_or(FibError::NoSuchRoute(prefix))?;
+        self.clear_source(fib, prefix.typed(), index, source).ok_or(FibError::NoSuchRoute(prefix))
+    }
+
+    /// The route of exactly this prefix.
+    pub fn find(
+        &self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+    ) -> Result<Option<LoadBalanceIndex>, FibError> {
+        let located = match prefix.typed() {
+            TypedPrefix::Ip4(prefix) => self.ip4.locate(fib, prefix)?,
+            TypedPrefix::Ip6(prefix) => self.ip6.locate(fib, prefix)?,
+        };
+        Ok(Some(located.exact).filter(|&exact| exact != LoadBalanceIndex::NONE))
+    }
+
+    /// The route that an address has.
+    pub fn longest_match(
+        &self,
+        fib: FibIndex,
+        address: IpAddr,
+    ) -> Result<LoadBalanceIndex, FibError> {
+        Ok(match address {
+            IpAddr::V4(address) => self.ip4.rib(fib)?.longest_match(address.to_bits()),
+            IpAddr::V6(address) => self.ip6.rib(fib)?.longest_match(address.to_bits()),
+        })
+    }
+
+    /// All routes of a table, by address, then by length.
+    pub fn routes(
+        &self,
+        family: Family,
+        fib: FibIndex,
+    ) -> Result<Box<dyn Iterator<Item = (IpPrefix, LoadBalanceIndex)> + '_>, FibError> {
+        Ok(match family {
+            Family::Ip4 => Box::new(named(self.ip4.rib(fib)?.iter())),
+            Family::Ip6 => Box::new(named(self.ip6.rib(fib)?.iter())),
+        })
+    }
+
+    /// How many routes a table has of each length, from 0 on.
+    pub fn routes_per_length(&self, family: Family, fib: FibIndex) -> Result<&[u32], FibError> {
+        Ok(match family {
+            Family::Ip4 => self.ip4.rib(fib)?.counts(),
+            Family::Ip6 => self.ip6.rib(fib)?.counts(),
+        })
+    }
+
+    /// All about a route; `None` when no route has the number.
+    #[must_use]
+    pub fn route(&self, index: LoadBalanceIndex) -> Option<RouteInfo> {
+        let route = self.routes.get(index)?;
+        let list = self.lists.get(route.list)?;
+        let paths = |id| self.lists.get(id).map(|list| list.set.paths.to_vec());
+        let sources = route
+            .sources()
+            .map(|(source, list)| (source, paths(list).unwrap_or_default()))
+            .collect();
+        let table = &self.shared.load_balances;
+        let dpo = table.load(index);
+        let bucket = |hash| match dpo.kind() {
+            DpoKind::Multi => table.bucket(dpo, hash),
+            _ => dpo,
+        };
+        Some(RouteInfo {
+            prefix: self.prefix_of(route)?,
+            index,
+            sources,
+            looped: list.looped,
+            buckets: (0..dpo.buckets()).map(bucket).collect(),
+        })
+    }
+
+    /// The prefix of a route in its table.
+    fn prefix_of(&self, route: &Route) -> Option<IpPrefix> {
+        Some(match route.family {
+            Family::Ip4 => self.ip4.rib(route.fib()).ok()?.prefix(route.node).into(),
+            Family::Ip6 => self.ip6.rib(route.fib()).ok()?.prefix(route.node).into(),
+        })
+    }
+
+    /// Removes a route with all its sources.
+    pub(super) fn remove_route(&mut self, fib: FibIndex, prefix: TypedPrefix) {
+        let name = match prefix {
+            TypedPrefix::Ip4(prefix) => prefix.into(),
+            TypedPrefix::Ip6(prefix) => prefix.into(),
+        };
+        while let Ok(Some(index)) = self.find(fib, name) {
+            let Some(source) = self.routes.get(index).map(|route| route.source) else { return };
+            if self.clear_source(fib, prefix, index, source).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Removes an interface from the paths of all routes, and routes that have no other path.
+    pub(super) fn forget_interface(&mut self, interface: crate::interface::SwIfIndex) {
+        let concerns = |path: &Path| path.target.interface() == Some(interface);
+        let lists: std::collections::BTreeSet<PathListId> = self
+            .lists
+            .iter()
+            .filter(|(_, list)| list.set.paths.iter().any(concerns))
+            .map(|(id, _)| id)
+            .collect();
+        let mut todo = Vec::new();
+        for (index, route) in self.routes.iter() {
+            let concerned = route.sources().filter(|(_, list)| lists.contains(list));
+            todo.extend(concerned.map(|(source, list)| (index, source, list)));
+        }
+        for (index, source, list) in todo {
+            let Some(route) = self.routes.get(index) else { continue };
+            let (fib, Some(prefix)) = (route.fib(), self.prefix_of(route)) else { continue };
+            let paths = self.lists.get(list).map(|list| list.set.paths.to_vec());
+            let mut paths = paths.unwrap_or_default();
+            paths.retain(|path| !concerns(path));
+            if paths.is_empty() || self.set_route(fib, prefix, source, &paths).is_err() {
+                let _: Option<()> = self.clear_source(fib, prefix.typed(), index, source);
+            }
+        }
+    }
+
+    /// The paths as a set, if the route can have them.
+    fn checked(&self, prefix: IpPrefix, paths: &[Path]) -> Result<PathSet, FibError> {
+        let family = prefix.family();
+        let set = PathSet::new(family, paths);
+        if set.paths.is_empty() {
+            return Err(FibError::NoPaths(prefix));
+        }
+        if set.paths.len() > MAX_PATHS {
+            return Err(FibError::TooManyPaths(prefix));
+        }
+        for path in &set.paths {
+            if path.target.next_hop().is_some_and(|address| Family::of(address) != family) {
+                return Err(FibError::FamilyMismatch(prefix));
+            }
+            if let Some(interface) = path.target.interface()
+                && !self.interfaces.contains_key(&interface)
+            {
+                return Err(FibError::NoSuchInterface(interface));
+            }
+            if let PathTarget::Recursive { table, .. } | PathTarget::Lookup { table } = path.target
+            {
+                self.table_id(family, table)?;
+            }
+        }
+        Ok(set)
+    }
+
+    /// The paths that a source gave a route.
+    fn paths_of(
+        &self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+    ) -> Result<Option<Vec<Path>>, FibError> {
+        let index = self.find(fib, prefix)?;
+        Ok(index.and_then(|index| {
+            let list = self.routes.get(index)?.list_of(source)?;
+            Some(self.lists.get(list)?.set.paths.to_vec())
+        }))
+    }
+
+    /// Gives a source's route a list, whose user count the caller has raised.
+    fn set_source(
+        &mut self,
+        fib: FibIndex,
+        prefix: TypedPrefix,
+        source: Source,
+        list: PathListId,
+    ) -> Result<LoadBalanceIndex, FibError> {
+        let exact = match prefix {
+            TypedPrefix::Ip4(prefix) => self.ip4.locate(fib, prefix)?.exact,
+            TypedPrefix::Ip6(prefix) => self.ip6.locate(fib, prefix)?.exact,
+        };
+        let Some(route) = self.routes.get_mut(exact) else {
+            return self.add_route(fib, prefix, source, list);
+        };
+        let (best, old) = (route.source, route.list);
+        if source > best {
+            if let Some(old) = route.set_other(source, list) {
+                self.release_list(old);
+            }
+            return Ok(exact);
+        }
+        if source < best {
+            route.set_other(best, old);
+        }
+        if old == list && source == best {
+            self.release_list(old);
+            return Ok(exact);
+        }
+        self.forward_by(exact, source, list);
+        if source == best {
+            self.release_list(old);
+        }
+        self.revisit(fib, prefix, exact);
+        Ok(exact)
+    }
+
+    /// Takes a source from a route, and the route away when it was the last one. `None` when it has no such source.
+    fn clear_source(
+        &mut self,
+        fib: FibIndex,
+        prefix: TypedPrefix,
+        index: LoadBalanceIndex,
+        source: Source,
+    ) -> Option<()> {
+        let route = self.routes.get_mut(index)?;
+        if route.source != source {
+            let list = route.remove_other(source)?;
+            self.release_list(list);
+            return Some(());
+        }
+        let list = route.list;
+        if let Some((next, next_list)) = route.runner_up() {
+            route.remove_other(next);
+            self.forward_by(index, next, next_list);
+            self.release_list(list);
+            self.revisit(fib, prefix, index);
+        } else {
+            match prefix {
+                TypedPrefix::Ip4(prefix) => self.ip4.remove(&self.shared.ip4, fib, prefix, index),
+                TypedPrefix::Ip6(prefix) => self.ip6.remove(&self.shared.ip6, fib, prefix, index),
+            }
+            self.routes.remove(index, &mut self.lists);
+            self.release_list(list);
+            self.revisit(fib, prefix, LoadBalanceIndex::NONE);
+        }
+        Some(())
+    }
+
+    fn add_route(
+        &mut self,
+        fib: FibIndex,
+        prefix: TypedPrefix,
+        source: Source,
+        list: PathListId,
+    ) -> Result<LoadBalanceIndex, FibError> {
+        let index = self.routes.reserve().ok_or(FibError::RoutesFull)?;
+        // The word is right before a lookup can find the route.
+        let dpo = self.lists.get(list).map_or(Dpo::DROP, |list| list.dpo);
+        self.shared.load_balances.store(index, dpo);
+        let (family, node) = match prefix {
+            TypedPrefix::Ip4(prefix) => {
+                (Family::Ip4, self.ip4.insert(&self.shared.ip4, fib, prefix, index))
+            }
+            TypedPrefix::Ip6(prefix) => {
+                (Family::Ip6, self.ip6.insert(&self.shared.ip6, fib, prefix, index))
+            }
+        };
+        let node = match node {
+            Ok(node) => node,
+            Err(error) => {
+                self.routes.retire(index);
+                return Err(error);
+            }
+        };
+        let route = Route::new(family, fib, node, source, list);
+        self.routes.insert(index, route, &mut self.lists);
+        self.revisit(fib, prefix, index);
+        Ok(index)
+    }
+
+    /// Lets a route forward by another source's list.
+    fn forward_by(&mut self, index: LoadBalanceIndex, source: Source, list: PathListId) {
+        self.routes.relink(index, source, list, &mut self.lists);
+        if let Some(list) = self.lists.get(list) {
+            self.shared.load_balances.store(index, list.dpo);
+        }
+    }
+
+    fn revisit(&mut self, fib: FibIndex, prefix: TypedPrefix, changed: LoadBalanceIndex) {
+        match prefix {
+            TypedPrefix::Ip4(prefix) => self.revisit_ip4(fib, prefix, changed),
+            TypedPrefix::Ip6(prefix) => self.revisit_ip6(fib, prefix, changed),
+        }
+    }
+}
+
+fn named<'a, K>(
+    routes: impl Iterator<Item = (Prefix<K>, LoadBalanceIndex)> + 'a,
+) -> impl Iterator<Item = (IpPrefix, LoadBalanceIndex)> + 'a
+where
+    IpPrefix: From<Prefix<K>>,
+    K: 'a,
+{
+    routes.map(|(prefix, index)| (prefix.into(), index))
+}

@@ -1,0 +1,262 @@
+//! The writer's side: one object on the main thread that holds all forwarding state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::interfaces::Interface;
+use super::load_balance::BucketPool;
+use super::path_list::PathLists;
+use super::prefix::TypedPrefix;
+use super::reader::Shared;
+use super::routes::Routes;
+use super::tables::Tables;
+use super::{
+    Family, FibError, FibIndex, ForwardingReader, IpPrefix, Path, PathTarget, Source, TableId,
+    TableUse,
+};
+use crate::adjacency::AdjacencyTable;
+use crate::interface::SwIfIndex;
+use crate::neighbor::NeighborTable;
+
+/// All forwarding state, with the operations that edit it.
+///
+/// There is one, owned by the main thread; workers hold [`ForwardingReader`]s. Each edit is visible to readers as soon
+/// as it returns, and an edit that fails changes nothing.
+///
+/// What an edit gives up is kept as it was for readers that are still looking at it. The owner ends that: it calls
+/// [`Forwarding::seal`], lets every worker pass a quiescent point, and calls [`Forwarding::reclaim`]. Without that,
+/// numbers and memory are never used again.
+///
+/// ```
+/// use vnet::adjacency::{Link, LinkKind};
+/// use vnet::fib::{DpoKind, FibIndex, Forwarding, Path, Source};
+/// use vnet::interface::SwIfIndex;
+/// # use vnet::neighbor::NeighborFlags;
+/// # use vnet::runtime::EngineTime;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut forwarding = Forwarding::new()?;
+/// let reader = forwarding.reader();
+///
+/// let pg0 = SwIfIndex(1);
+/// let kind = LinkKind::Ethernet { mac: [2, 0, 0, 0, 0, 1] };
+/// forwarding.set_interface(pg0, Link { kind, max_l3_bytes: 9000, next: 3, up: true })?;
+/// let peer = "10.0.0.2".parse()?;
+/// forwarding.set_neighbor(pg0, peer, [2, 0, 0, 0, 0, 2], NeighborFlags::STATIC, EngineTime(0))?;
+/// let fib = FibIndex::DEFAULT;
+/// let route = forwarding.set_route(fib, "192.0.2.0/24".parse()?, Source::Cli, &[Path::via(peer, pg0)])?;
+///
+/// let table = reader.ip4_table(fib).ok_or("the default table is always there")?;
+/// assert_eq!(table.lookup_one(u32::from_be_bytes([192, 0, 2, 9])), route);
+/// let dpo = reader.load_balance(route);
+/// assert_eq!(dpo.kind(), DpoKind::Adjacency);
+/// assert_eq!(reader.adjacency(dpo.adjacency_index()).sw_if_index(), pg0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Forwarding {
+    pub(super) shared: Arc<Shared>,
+    pub(super) ip4: Tables<u32>,
+    pub(super) ip6: Tables<u128>,
+    pub(super) routes: Routes,
+    pub(super) lists: PathLists,
+    pub(super) buckets: BucketPool,
+    pub(super) adjacencies: AdjacencyTable,
+    pub(super) neighbors: NeighborTable,
+    pub(super) interfaces: BTreeMap<SwIfIndex, Interface>,
+}
+
+/// How much of it there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForwardingCounts {
+    /// Adjacencies in use.
+    pub adjacencies: usize,
+    /// Different sets of paths in use.
+    pub path_lists: usize,
+}
+
+impl Forwarding {
+    /// The default tables of both families, with the prefixes that are never routed, and nothing else.
+    pub fn new() -> Result<Self, FibError> {
+        let (ip4, shared_ip4) = Tables::new()?;
+        let (ip6, shared_ip6) = Tables::new()?;
+        let (adjacencies, shared_adjacencies) = AdjacencyTable::new()?;
+        let shared = Arc::new(Shared::new(shared_ip4, shared_ip6, shared_adjacencies)?);
+        let mut forwarding = Self {
+            shared,
+            ip4,
+            ip6,
+            routes: Routes::new(),
+            lists: PathLists::new(),
+            buckets: BucketPool::new(),
+            adjacencies,
+            neighbors: NeighborTable::new(),
+            interfaces: BTreeMap::new(),
+        };
+        for family in [Family::Ip4, Family::Ip6] {
+            let fib = forwarding.add_table(family, TableId(0))?;
+            debug_assert_eq!(fib, FibIndex::DEFAULT);
+        }
+        Ok(forwarding)
+    }
+
+    /// A handle for a worker.
+    #[must_use]
+    pub fn reader(&self) -> ForwardingReader {
+        ForwardingReader::new(Arc::clone(&self.shared))
+    }
+
+    /// Begins a quiescent period for all that was given up so far. To be followed by [`Forwarding::reclaim`].
+    pub fn seal(&mut self) {
+        self.ip4.seal();
+        self.ip6.seal();
+        self.routes.seal();
+        self.buckets.seal();
+        self.adjacencies.seal();
+    }
+
+    /// Ends the quiescent period that [`Forwarding::seal`] began: every worker has passed a quiescent point since
+    /// then. What was given up before it may be used again.
+    pub fn reclaim(&mut self) {
+        self.ip4.reclaim();
+        self.ip6.reclaim();
+        self.routes.reclaim();
+        self.buckets.reclaim();
+        self.adjacencies.reclaim();
+    }
+
+    /// Both at once, for an owner that knows that no worker holds anything: all stand still, or each has passed a
+    /// quiescent point since the last edit.
+    pub fn quiescent(&mut self) {
+        self.seal();
+        self.reclaim();
+    }
+
+    /// How much there is of what routes share.
+    #[must_use]
+    pub fn counts(&self) -> ForwardingCounts {
+        ForwardingCounts { adjacencies: self.adjacencies.len(), path_lists: self.lists.len() }
+    }
+
+    /// Makes a table: `ip table add`. It has the routes that every table has.
+    pub fn add_table(&mut self, family: Family, id: TableId) -> Result<FibIndex, FibError> {
+        let fib = match family {
+            Family::Ip4 => self.ip4.add(&self.shared.ip4, id)?,
+            Family::Ip6 => self.ip6.add(&self.shared.ip6, id)?,
+        };
+        for (prefix, source, path) in specials(family) {
+            if let Err(error) = self.set_route(fib, prefix, source, &[path]) {
+                self.drop_table(family, fib);
+                return Err(error);
+            }
+        }
+        Ok(fib)
+    }
+
+    /// Deletes a table with its routes: `ip table del`. Fails while an interface or a path refers to it.
+    pub fn delete_table(&mut self, family: Family, id: TableId) -> Result<(), FibError> {
+        let fib = self.table(family, id)?;
+        if let Some(user) = self.table_user(family, fib) {
+            return Err(FibError::TableInUse(family, id, user));
+        }
+        self.drop_table(family, fib);
+        Ok(())
+    }
+
+    /// The table that the operator calls `id`.
+    pub fn table(&self, family: Family, id: TableId) -> Result<FibIndex, FibError> {
+        match family {
+            Family::Ip4 => self.ip4.find(id),
+            Family::Ip6 => self.ip6.find(id),
+        }
+        .ok_or(FibError::NoSuchTable(family, id))
+    }
+
+    /// What the operator calls a table.
+    pub fn table_id(&self, family: Family, fib: FibIndex) -> Result<TableId, FibError> {
+        match family {
+            Family::Ip4 => self.ip4.id(fib),
+            Family::Ip6 => self.ip6.id(fib),
+        }
+        .ok_or(FibError::NoSuchFib(family, fib))
+    }
+
+    /// All tables of a family, by id.
+    #[must_use]
+    pub fn tables(&self, family: Family) -> Vec<(TableId, FibIndex)> {
+        match family {
+            Family::Ip4 => self.ip4.iter().collect(),
+            Family::Ip6 => self.ip6.iter().collect(),
+        }
+    }
+
+    /// What would be left without its table.
+    fn table_user(&self, family: Family, fib: FibIndex) -> Option<TableUse> {
+        if fib == FibIndex::DEFAULT {
+            return Some(TableUse::Default);
+        }
+        let bound =
+            self.interfaces.keys().find(|&&interface| self.fib_of(interface, family) == fib);
+        if let Some(&interface) = bound {
+            return Some(TableUse::Interface(interface));
+        }
+        let watched = match family {
+            Family::Ip4 => self.ip4.is_watched(fib),
+            Family::Ip6 => self.ip6.is_watched(fib),
+        };
+        let named = |path: &Path| path.target == PathTarget::Lookup { table: fib };
+        let mut lists = self.lists.iter();
+        let looked_up =
+            lists.any(|(_, list)| list.set.family == family && list.set.paths.iter().any(named));
+        (watched || looked_up).then_some(TableUse::Path)
+    }
+
+    fn drop_table(&mut self, family: Family, fib: FibIndex) {
+        let prefixes: Vec<TypedPrefix> = match family {
+            Family::Ip4 => self
+                .ip4
+                .rib(fib)
+                .map(|rib| rib.iter().map(|(prefix, _)| TypedPrefix::Ip4(prefix)).collect()),
+            Family::Ip6 => self
+                .ip6
+                .rib(fib)
+                .map(|rib| rib.iter().map(|(prefix, _)| TypedPrefix::Ip6(prefix)).collect()),
+        }
+        .unwrap_or_default();
+        for prefix in prefixes {
+            self.remove_route(fib, prefix);
+        }
+        match family {
+            Family::Ip4 => self.ip4.delete(fib),
+            Family::Ip6 => self.ip6.delete(fib),
+        }
+    }
+}
+
+/// The routes of a new table.
+fn specials(family: Family) -> Vec<(IpPrefix, Source, Path)> {
+    let special = |octets: [u8; 4], len| {
+        let prefix = IpPrefix::new(octets.into(), len);
+        prefix.ok().map(|prefix| (prefix, Source::Special, Path::DROP))
+    };
+    let default = (IpPrefix::default_route(family), Source::DefaultRoute, Path::DROP);
+    let others: Vec<_> = match family {
+        Family::Ip4 => [
+            special([0; 4], 32),
+            special([224, 0, 0, 0], 4),
+            special([240, 0, 0, 0], 4),
+            special([255; 4], 32),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        Family::Ip6 => {
+            let link_local = [0xfe80_u16, 0, 0, 0, 0, 0, 0, 0];
+            let prefix = IpPrefix::new(link_local.into(), 10);
+            let local = |prefix| (prefix, Source::Special, Path::local(SwIfIndex::NONE));
+            prefix.ok().map(local).into_iter().collect()
+        }
+    };
+    core::iter::once(default).chain(others).collect()
+}

@@ -1,0 +1,128 @@
+//! The readers' side: what every worker holds.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::io;
+use std::sync::Arc;
+
+use super::map::Zeroed;
+use super::tables::SharedTables;
+use super::{Dpo, Family, FibIndex, Ip4Lpm, Ip6Lpm, LoadBalanceIndex, LoadBalances};
+use crate::adjacency::{Adjacencies, AdjacencyBody, AdjacencyIndex};
+use crate::interface::SwIfIndex;
+
+/// How many interfaces can be bound to tables.
+pub const MAX_INTERFACES: usize = 1 << 16;
+
+/// A handle on the forwarding state for a worker: cheap to clone, and free to read while the writer edits.
+///
+/// A reader needs no lock and never waits. In exchange, a number that it has read (a route, a bucket, an adjacency)
+/// means the same only until its next *quiescent point*: it must not keep numbers from one frame to another across a
+/// point at which it told the writer's owner that it keeps none. Reading an outdated number is harmless to memory; it
+/// yields some other forwarding.
+#[derive(Clone)]
+pub struct ForwardingReader {
+    shared: Arc<Shared>,
+}
+
+/// What writer and readers share.
+pub(super) struct Shared {
+    pub(super) ip4: SharedTables<u32>,
+    pub(super) ip6: SharedTables<u128>,
+    pub(super) load_balances: LoadBalances,
+    pub(super) adjacencies: Adjacencies,
+    ip4_bindings: Zeroed<AtomicU32, MAX_INTERFACES>,
+    ip6_bindings: Zeroed<AtomicU32, MAX_INTERFACES>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        ip4: SharedTables<u32>,
+        ip6: SharedTables<u128>,
+        adjacencies: Adjacencies,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            ip4,
+            ip6,
+            load_balances: LoadBalances::new()?,
+            adjacencies,
+            ip4_bindings: Zeroed::new()?,
+            ip6_bindings: Zeroed::new()?,
+        })
+    }
+
+    pub(super) fn binding(&self, interface: SwIfIndex, family: Family) -> Option<&AtomicU32> {
+        let bindings = match family {
+            Family::Ip4 => &self.ip4_bindings,
+            Family::Ip6 => &self.ip6_bindings,
+        };
+        bindings.get(interface.0 as usize)
+    }
+
+    #[inline]
+    pub(super) fn fib_of(&self, interface: SwIfIndex, family: Family) -> FibIndex {
+        self.binding(interface, family)
+            .map_or(FibIndex::DEFAULT, |binding| FibIndex(binding.load(Ordering::Acquire)))
+    }
+}
+
+impl ForwardingReader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// An IPv4 table; `None` when there never was one of this number.
+    #[must_use]
+    #[inline]
+    pub fn ip4_table(&self, fib: FibIndex) -> Option<&Ip4Lpm> {
+        self.shared.ip4.get(fib)
+    }
+
+    /// An IPv6 table; `None` when there never was one of this number.
+    #[must_use]
+    #[inline]
+    pub fn ip6_table(&self, fib: FibIndex) -> Option<&Ip6Lpm> {
+        self.shared.ip6.get(fib)
+    }
+
+    /// The table in which packets from an interface are looked up; the default table for an interface bound to none.
+    #[must_use]
+    #[inline]
+    pub fn fib_of(&self, interface: SwIfIndex, family: Family) -> FibIndex {
+        self.shared.fib_of(interface, family)
+    }
+
+    /// The words of all routes.
+    #[must_use]
+    #[inline]
+    pub fn load_balances(&self) -> &LoadBalances {
+        &self.shared.load_balances
+    }
+
+    /// A route's forwarding; of kind multi when a bucket must be chosen.
+    #[must_use]
+    #[inline]
+    pub fn load_balance(&self, index: LoadBalanceIndex) -> Dpo {
+        self.shared.load_balances.load(index)
+    }
+
+    /// The bucket of a word of kind multi that a flow belongs to.
+    #[must_use]
+    #[inline]
+    pub fn bucket(&self, multi: Dpo, flow_hash: u32) -> Dpo {
+        self.shared.load_balances.bucket(multi, flow_hash)
+    }
+
+    /// All adjacencies.
+    #[must_use]
+    #[inline]
+    pub fn adjacencies(&self) -> &Adjacencies {
+        &self.shared.adjacencies
+    }
+
+    /// What to prepend for an adjacency and where to send.
+    #[must_use]
+    #[inline]
+    pub fn adjacency(&self, index: AdjacencyIndex) -> &AdjacencyBody {
+        self.shared.adjacencies.body(index)
+    }
+}

@@ -1,0 +1,157 @@
+//! A flow cache: the memory of one table, and the packets that wait to enter it.
+
+use core::marker::PhantomData;
+use std::io;
+
+use arrayvec::ArrayVec;
+use memmap2::{MmapMut, MmapOptions};
+use zerocopy::FromBytes;
+
+use super::{
+    Counters, FlowRecord, Scope,
+    key::{Key, Kind, Slot},
+    rules::{Rules, Sample},
+    table::{Directory, Lane, Table, record},
+};
+
+/// Packets that are staged at most before they enter the table.
+pub(super) const STAGE: usize = 256;
+
+/// Groups that one call of [`Cache::sweep`] looks at, most of them with a single compare.
+const SWEEP_STEP: usize = 4096;
+
+pub(super) struct Cache<K: Kind> {
+    memory: MmapMut,
+    directory: Directory,
+    mask: K::Key,
+    lanes: ArrayVec<Lane<K::Key>, STAGE>,
+    cursor: usize,
+    /// No sweep begins before the watermark is here.
+    next_sweep: u64,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Cache<K> {
+    /// Reserves address space; memory is taken as flows come.
+    pub(super) fn new(homes: u32, mask: K::Key, huge_pages: bool) -> io::Result<Self> {
+        let directory = Directory::new(homes);
+        let bytes = directory.slots() * size_of::<K::Slot>();
+        let memory = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
+        #[cfg(target_os = "linux")]
+        if huge_pages {
+            // A kernel without huge pages refuses; small ones do as well.
+            let _: io::Result<()> = memory.advise(memmap2::Advice::HugePage);
+        }
+        Ok(Self {
+            memory,
+            directory,
+            mask,
+            lanes: ArrayVec::new(),
+            cursor: 0,
+            next_sweep: 0,
+            kind: PhantomData,
+        })
+    }
+
+    pub(super) fn flows(&self) -> usize {
+        self.directory.flows
+    }
+
+    /// Stages a packet, one of at most [`STAGE`] between two calls of [`enter`](Self::enter).
+    #[inline(always)]
+    pub(super) fn stage(&mut self, key: K::Key, sample: Sample) {
+        let key = key.masked(&self.mask);
+        let place = self.directory.place(&key);
+        self.directory.prefetch(place);
+        self.lanes.push(Lane { key, sample, place });
+    }
+
+    /// Counts the staged packets.
+    #[inline]
+    pub(super) fn enter<S: FnMut(&FlowRecord)>(
+        &mut self,
+        rules: &Rules,
+        counters: &mut Counters,
+        sink: &mut S,
+    ) {
+        if self.lanes.is_empty() {
+            return;
+        }
+        counters.measured += self.lanes.len() as u64;
+        let (mut table, lanes) = self.table(rules, counters, sink);
+        if rules.is_stateless() {
+            for lane in lanes.iter() {
+                table.record_packet(lane);
+            }
+        } else {
+            table.arrive(lanes);
+        }
+        lanes.clear();
+    }
+
+    /// Goes on with the sweep: does what is due in up to `limit` groups, and says whether there is more to look at.
+    pub(super) fn sweep<S: FnMut(&FlowRecord)>(
+        &mut self,
+        watermark: u64,
+        limit: usize,
+        rules: &Rules,
+        counters: &mut Counters,
+        sink: &mut S,
+    ) -> bool {
+        if self.directory.flows == 0 || (self.cursor == 0 && watermark < self.next_sweep) {
+            return false;
+        }
+        let first = self.cursor;
+        let end = self.directory.groups().min(first + SWEEP_STEP);
+        let mut left = limit;
+        let mut cursor = first;
+        let (mut table, _) = self.table(rules, counters, sink);
+        while cursor < end && left > 0 {
+            if table.directory.is_due(cursor, watermark) {
+                table.sweep_group(cursor, watermark);
+                left -= 1;
+            }
+            cursor += 1;
+        }
+        let is_over = cursor == self.directory.groups();
+        self.cursor = if is_over { 0 } else { cursor };
+        if is_over {
+            self.next_sweep = watermark.saturating_add(rules.sweep_period());
+        }
+        !is_over
+    }
+
+    pub(super) fn flush<S: FnMut(&FlowRecord)>(
+        &mut self,
+        watermark: u64,
+        scope: Scope,
+        rules: &Rules,
+        counters: &mut Counters,
+        sink: &mut S,
+    ) {
+        let (mut table, _) = self.table(rules, counters, sink);
+        for group in 0..table.directory.groups() {
+            table.flush_group(group, watermark, |interfaces| scope.has(interfaces));
+        }
+    }
+
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&FlowRecord)) {
+        let slots = <[K::Slot]>::ref_from_bytes(&self.memory).unwrap_or_default();
+        for at in (0..self.directory.groups()).flat_map(|group| self.directory.taken(group)) {
+            let flow = slots[at].meters().flow();
+            visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason()));
+        }
+    }
+
+    #[inline(always)]
+    fn table<'a, S: FnMut(&FlowRecord)>(
+        &'a mut self,
+        rules: &'a Rules,
+        counters: &'a mut Counters,
+        sink: &'a mut S,
+    ) -> (Table<'a, K, S>, &'a mut ArrayVec<Lane<K::Key>, STAGE>) {
+        // The mapping is page-aligned and a whole number of slots long, so the view is all of it.
+        let slots = <[K::Slot]>::mut_from_bytes(&mut self.memory).unwrap_or_default();
+        (Table { slots, directory: &mut self.directory, rules, counters, sink }, &mut self.lanes)
+    }
+}

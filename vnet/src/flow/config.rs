@@ -1,0 +1,71 @@
+//! What a meter is told before the first packet.
+
+use core::time::Duration;
+
+bitflags::bitflags! {
+    /// Which fields tell flows apart and are recorded: `flowprobe params record [l2] [l3] [l4]`, and the VLAN.
+    ///
+    /// Interfaces, direction, counters and times always are.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct RecordSet: u8 {
+        /// MAC addresses and Ethernet type.
+        const L2 = 1;
+        /// IP addresses and protocol.
+        const L3 = 2;
+        /// Ports, protocol and TCP flags. Without it a FIN ends no flow.
+        const L4 = 4;
+        /// Identifier of the outermost VLAN tag.
+        const VLAN = 8;
+    }
+}
+
+bitflags::bitflags! {
+    /// Which packets an observation point measures.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Families: u8 {
+        /// IPv4.
+        const IP4 = 1;
+        /// IPv6.
+        const IP6 = 2;
+        /// All others whose link header can be read, as flows of MAC addresses and Ethernet type. IP packets of a family that
+        /// is not selected are among them.
+        const OTHER = 4;
+    }
+}
+
+/// Flows that one table holds unless configured otherwise.
+pub const DEFAULT_MAX_FLOWS: usize = 1 << 20;
+
+/// Configuration of a [`Meter`](super::Meter).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What is measured.
+    pub families: Families,
+    /// What is recorded of it.
+    pub record: RecordSet,
+    /// A record of a flow is made when its first packet is this old. Zero makes one record a packet.
+    pub active: Duration,
+    /// A flow ends when no packet came for longer than this. Zero is never.
+    pub passive: Duration,
+    /// Flows a family that are held without any being evicted. Twice as many slots are reserved, of 64 bytes for IPv4
+    /// without MAC addresses and for other flows, of 128 bytes for the rest.
+    pub max_flows: usize,
+    /// Ask for transparent huge pages: fewer clocks a packet with tens of thousands of flows and more, for 2 MiB of memory
+    /// wherever a first flow falls.
+    pub huge_pages: bool,
+}
+
+impl Config {
+    /// VPP's timers, 15 and 120 seconds, [`DEFAULT_MAX_FLOWS`], and small pages.
+    #[must_use]
+    pub const fn new(families: Families, record: RecordSet) -> Self {
+        Self {
+            families,
+            record,
+            active: Duration::from_secs(15),
+            passive: Duration::from_secs(120),
+            max_flows: DEFAULT_MAX_FLOWS,
+            huge_pages: false,
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Flow keys as words: one type for each kind of flow, known at compile time.
+//!
+//! The first word of every key ends with a present bit, so that a slot of zeros equals no key. What a recording does not ask for is masked out of the key, three to eight words at a time; no list of fields is looked at
+//! when a packet is counted.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::{Addresses, Direction, FlowRecord, RecordSet, hash::crc32c, meters::Meters};
+use crate::{
+    interface::SwIfIndex,
+    wire::{
+        ip4, ip6,
+        walk::{Link, Transport},
+    },
+};
+
+/// A kind of flow: its key, its slot, and how a record tells of it.
+pub(super) trait Kind: 'static {
+    type Key: Key;
+    type Slot: Slot<Key = Self::Key>;
+
+    /// Ones where the key of a recording has bits.
+    fn mask(record: RecordSet) -> Self::Key;
+
+    /// Fills in what the words that are this kind's own say.
+    fn describe(key: &Self::Key, record: &mut FlowRecord);
+}
+
+/// Words that tell flows apart.
+pub(super) trait Key: Copy + PartialEq + Send + 'static {
+    const FREE: Self;
+
+    fn hash(&self) -> u32;
+    fn masked(self, mask: &Self) -> Self;
+    fn first(&self) -> u64;
+    fn interfaces(&self) -> u64;
+}
+
+/// A key and the meters of its flow: one or two cache lines.
+pub(super) trait Slot: FromBytes + IntoBytes + KnownLayout + Immutable + 'static {
+    type Key;
+
+    fn key(&self) -> &Self::Key;
+    fn key_mut(&mut self) -> &mut Self::Key;
+    fn meters(&self) -> &Meters;
+    fn meters_mut(&mut self) -> &mut Meters;
+}
+
+/// IPv4 without MAC addresses.
+pub(super) struct V4;
+/// IPv4 with MAC addresses and Ethernet type.
+pub(super) struct V4Mac;
+/// IPv6 without MAC addresses.
+pub(super) struct V6;
+/// IPv6 with MAC addresses and Ethernet type.
+pub(super) struct V6Mac;
+/// MAC addresses and Ethernet type alone.
+pub(super) struct Other;
+
+/// Where a packet was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Point {
+    pub(super) ingress: SwIfIndex,
+    pub(super) egress: SwIfIndex,
+    pub(super) direction: Direction,
+}
+
+/// Makes keys of IPv4 packets.
+pub(super) trait Kind4: Kind {
+    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key;
+}
+
+/// Makes keys of IPv6 packets.
+pub(super) trait Kind6: Kind {
+    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key;
+}
+
+impl<const N: usize> Key for [u64; N] {
+    const FREE: Self = [0; N];
+
+    #[inline(always)]
+    fn hash(&self) -> u32 {
+        crc32c(self)
+    }
+
+    #[inline(always)]
+    fn masked(mut self, mask: &Self) -> Self {
+        for (word, mask) in self.iter_mut().zip(mask) {
+            *word &= mask;
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn first(&self) -> u64 {
+        self[0]
+    }
+
+    fn interfaces(&self) -> u64 {
+        self[1]
+    }
+}
+
+macro_rules! slot {
+    ($name:ident, $key:literal, $pad:literal, $lines:literal) => {
+        #[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
+        #[repr(C)]
+        pub(super) struct $name {
+            key: [u64; $key],
+            meters: Meters,
+            pad: [u64; $pad],
+        }
+
+        const _: () = assert!(size_of::<$name>() == $lines * 64);
+
+        impl Slot for $name {
+            type Key = [u64; $key];
+
+            #[inline(always)]
+            fn key(&self) -> &Self::Key {
+                &self.key
+            }
+
+            #[inline(always)]
+            fn key_mut(&mut self) -> &mut Self::Key {
+                &mut self.key
+            }
+
+            #[inline(always)]
+            fn meters(&self) -> &Meters {
+                &self.meters
+            }
+
+            #[inline(always)]
+            fn meters_mut(&mut self) -> &mut Meters {
+                &mut self.meters
+            }
+        }
+    };
+}
+
+slot!(Slot3, 3, 0, 1);
+slot!(Slot5, 5, 6, 2);
+slot!(Slot6, 6, 5, 2);
+slot!(Slot8, 8, 3, 2);
+
+impl Kind for V4 {
+    type Key = [u64; 3];
+    type Slot = Slot3;
+
+    fn mask(record: RecordSet) -> Self::Key {
+        [ip_mask(record), u64::MAX, network_mask(record)]
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        describe_ip(key[0], record);
+        record.addresses = addresses4(key[2]);
+    }
+}
+
+impl Kind4 for V4 {
+    #[inline(always)]
+    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key {
+        [ip_word(point, link, transport), interfaces(point), address_word(ip)]
+    }
+}
+
+impl Kind for V4Mac {
+    type Key = [u64; 5];
+    type Slot = Slot5;
+
+    fn mask(record: RecordSet) -> Self::Key {
+        [ip_mask(record), u64::MAX, network_mask(record), u64::MAX, u64::MAX]
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        describe_ip(key[0], record);
+        record.addresses = addresses4(key[2]);
+        describe_macs(key[3], key[4], record);
+    }
+}
+
+impl Kind4 for V4Mac {
+    #[inline(always)]
+    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key {
+        let [source, destination] = mac_words(link);
+        [ip_word(point, link, transport), interfaces(point), address_word(ip), source, destination]
+    }
+}
+
+impl Kind for V6 {
+    type Key = [u64; 6];
+    type Slot = Slot6;
+
+    fn mask(record: RecordSet) -> Self::Key {
+        let network = network_mask(record);
+        [ip_mask(record), u64::MAX, network, network, network, network]
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        describe_ip(key[0], record);
+        record.addresses = addresses6([key[2], key[3]], [key[4], key[5]]);
+    }
+}
+
+impl Kind6 for V6 {
+    #[inline(always)]
+    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key {
+        let [a, b] = words(ip.source);
+        let [c, d] = words(ip.destination);
+        [ip_word(point, link, transport), interfaces(point), a, b, c, d]
+    }
+}
+
+impl Kind for V6Mac {
+    type Key = [u64; 8];
+    type Slot = Slot8;
+
+    fn mask(record: RecordSet) -> Self::Key {
+        let network = network_mask(record);
+        [ip_mask(record), u64::MAX, network, network, network, network, u64::MAX, u64::MAX]
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        describe_ip(key[0], record);
+        record.addresses = addresses6([key[2], key[3]], [key[4], key[5]]);
+        describe_macs(key[6], key[7], record);
+    }
+}
+
+impl Kind6 for V6Mac {
+    #[inline(always)]
+    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key {
+        let [a, b] = words(ip.source);
+        let [c, d] = words(ip.destination);
+        let [source, destination] = mac_words(link);
+        [ip_word(point, link, transport), interfaces(point), a, b, c, d, source, destination]
+    }
+}
+
+impl Other {
+    pub(super) fn key(point: Point, link: &Link) -> [u64; 3] {
+        let [source, destination] = mac_words(link);
+        // The type moves to the second word, so that the first one has room for the tag.
+        let ethertype = u64::from(link.ethertype.0) << TAG_SHIFT;
+        [(source & MAC_MASK) | tag(point, link), interfaces(point), destination | ethertype]
+    }
+}
+
+impl Kind for Other {
+    type Key = [u64; 3];
+    type Slot = Slot3;
+
+    fn mask(record: RecordSet) -> Self::Key {
+        [MAC_MASK | tag_mask(record), u64::MAX, u64::MAX]
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        record.source_mac = mac(key[0]);
+        record.destination_mac = mac(key[2]);
+        record.ethertype = (key[2] >> TAG_SHIFT) as u16;
+    }
+}
+
+/// The record of a key, with nothing counted.
+pub(super) fn describe<K: Kind>(key: &K::Key, record: &mut FlowRecord) {
+    let tag = key.first() >> TAG_SHIFT;
+    record.vlan = (tag & TAGGED != 0).then_some((tag & VLAN_MASK) as u16);
+    record.direction = if tag & EGRESS != 0 { Direction::Egress } else { Direction::Ingress };
+    record.ingress = SwIfIndex(key.interfaces() as u32);
+    record.egress = SwIfIndex((key.interfaces() >> 32) as u32);
+    K::describe(key, record);
+}
+
+const TAG_SHIFT: u32 = 48;
+const VLAN_MASK: u64 = 0x0fff;
+const TAGGED: u64 = 0x1000;
+const EGRESS: u64 = 0x2000;
+const PRESENT: u64 = 0x8000;
+const MAC_MASK: u64 = (1 << 48) - 1;
+const PORTS_MASK: u64 = 0xffff_ffff;
+const PROTOCOL_SHIFT: u32 = 32;
+const PROTOCOL_MASK: u64 = 0xff << PROTOCOL_SHIFT;
+
+#[inline(always)]
+fn tag(point: Point, link: &Link) -> u64 {
+    let vlan = link.vlan.map_or(0, |id| TAGGED | u64::from(id));
+    let direction = u64::from(point.direction as u8) * EGRESS;
+    (PRESENT | direction | vlan) << TAG_SHIFT
+}
+
+fn tag_mask(record: RecordSet) -> u64 {
+    let vlan = if record.contains(RecordSet::VLAN) { TAGGED | VLAN_MASK } else { 0 };
+    (PRESENT | EGRESS | vlan) << TAG_SHIFT
+}
+
+#[inline(always)]
+fn ip_word(point: Point, link: &Link, transport: &Transport) -> u64 {
+    u64::from(transport.ports) | u64::from(transport.protocol) << PROTOCOL_SHIFT | tag(point, link)
+}
+
+fn ip_mask(record: RecordSet) -> u64 {
+    let ports = if record.contains(RecordSet::L4) { PORTS_MASK } else { 0 };
+    let protocol = if record.intersects(RecordSet::L3 | RecordSet::L4) { PROTOCOL_MASK } else { 0 };
+    ports | protocol | tag_mask(record)
+}
+
+fn describe_ip(word: u64, record: &mut FlowRecord) {
+    record.source_port = (word >> 16) as u16;
+    record.destination_port = word as u16;
+    record.protocol = (word >> PROTOCOL_SHIFT) as u8;
+}
+
+fn network_mask(record: RecordSet) -> u64 {
+    if record.contains(RecordSet::L3) { u64::MAX } else { 0 }
+}
+
+#[inline(always)]
+fn interfaces(point: Point) -> u64 {
+    u64::from(point.ingress.0) | u64::from(point.egress.0) << 32
+}
+
+#[inline(always)]
+fn address_word(ip: &ip4::Header) -> u64 {
+    u64::from(u32::from_le_bytes(ip.source)) | u64::from(u32::from_le_bytes(ip.destination)) << 32
+}
+
+fn addresses4(word: u64) -> Addresses {
+    let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
+    Addresses::V4([a, b, c, d], [e, f, g, h])
+}
+
+#[inline(always)]
+fn words(address: [u8; 16]) -> [u64; 2] {
+    let words: [[u8; 8]; 2] = zerocopy::transmute!(address);
+    words.map(u64::from_le_bytes)
+}
+
+fn addresses6(source: [u64; 2], destination: [u64; 2]) -> Addresses {
+    let bytes = |words: [u64; 2]| zerocopy::transmute!(words.map(u64::to_le_bytes));
+    Addresses::V6(bytes(source), bytes(destination))
+}
+
+/// Source address and type, destination address.
+#[inline(always)]
+fn mac_words(link: &Link) -> [u64; 2] {
+    let word = |[a, b, c, d, e, f]: [u8; 6]| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+    let ethertype = u64::from(link.ethertype.0) << TAG_SHIFT;
+    [word(link.source.0) | ethertype, word(link.destination.0)]
+}
+
+fn describe_macs(source: u64, destination: u64, record: &mut FlowRecord) {
+    record.source_mac = mac(source);
+    record.destination_mac = mac(destination);
+    record.ethertype = (source >> TAG_SHIFT) as u16;
+}
+
+fn mac(word: u64) -> [u8; 6] {
+    let [a, b, c, d, e, f, ..] = word.to_le_bytes();
+    [a, b, c, d, e, f]
+}

@@ -1,0 +1,364 @@
+//! The metering process of one observation point on one worker.
+
+use std::io;
+
+use super::{
+    Config, Counters, Families, FlowRecord, Observed, RecordSet, Unmeasured,
+    cache::{Cache, STAGE},
+    key::{Kind, Kind4, Kind6, Other, V4, V4Mac, V6, V6Mac},
+    rules::{Rules, Sample},
+};
+use crate::{
+    interface::SwIfIndex,
+    runtime::PacketTime,
+    wire::{
+        ethernet::EtherType,
+        walk::{self, Ip, Transport},
+    },
+};
+
+/// Measures packets and makes flow records. See the [module](super).
+#[derive(Debug)]
+pub struct Meter {
+    layout: Layout,
+}
+
+/// Which flows a flush ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    All,
+    /// Those that came in or left by this interface.
+    Interface(SwIfIndex),
+}
+
+/// Why a meter cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MeterError {
+    /// The tables would have more slots than can be numbered.
+    #[error("{flows} flows are more than a flow cache can hold (at most {} flows)", MAX_FLOWS)]
+    TooManyFlows {
+        /// What was asked for.
+        flows: usize,
+    },
+    /// The address space could not be reserved.
+    #[error("cannot reserve memory for {flows} flows: {source}; configure fewer")]
+    Memory {
+        /// What was asked for.
+        flows: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Most flows that a table can be configured for.
+const MAX_FLOWS: usize = 1 << 30;
+
+/// Fewest slots of a table; a smaller one would save nothing.
+const MIN_SLOTS: usize = 128;
+
+/// Which slots the tables have; settled by the configuration, looked at once a frame.
+enum Layout {
+    Narrow(Box<Tables<V4, V6>>),
+    Wide(Box<Tables<V4Mac, V6Mac>>),
+}
+
+macro_rules! each_layout {
+    ($meter:expr, $tables:ident => $body:expr) => {
+        match &$meter.layout {
+            Layout::Narrow($tables) => $body,
+            Layout::Wide($tables) => $body,
+        }
+    };
+    (mut $meter:expr, $tables:ident => $body:expr) => {
+        match &mut $meter.layout {
+            Layout::Narrow($tables) => $body,
+            Layout::Wide($tables) => $body,
+        }
+    };
+}
+
+impl Meter {
+    /// Reserves the tables.
+    ///
+    /// # Errors
+    /// See [`MeterError`].
+    pub fn new(config: &Config) -> Result<Self, MeterError> {
+        let layout = if config.record.contains(RecordSet::L2) {
+            Layout::Wide(Box::new(Tables::new(config)?))
+        } else {
+            Layout::Narrow(Box::new(Tables::new(config)?))
+        };
+        Ok(Self { layout })
+    }
+
+    /// Measures packets, in order. Records that fall due go to `sink`.
+    ///
+    /// How packets are divided into frames changes no record. A frame of 256 is what makes it fast: more are cut into frames
+    /// of 256.
+    #[inline]
+    pub fn frame<'a, S: FnMut(&FlowRecord)>(
+        &mut self,
+        packets: impl IntoIterator<Item = Observed<'a>>,
+        sink: &mut S,
+    ) {
+        each_layout!(mut self, tables => tables.frame(packets, sink));
+    }
+
+    /// Tells that it is `now` though no packet came, so that flows can fall due. For live engines, where packet time is the
+    /// time of receipt. An earlier time than the last one changes nothing.
+    pub fn advance(&mut self, now: PacketTime) {
+        each_layout!(mut self, tables => tables.watermark = tables.watermark.max(now.0));
+    }
+
+    /// Makes some of the records that are due, of at most `limit` times 64 slots a table, and says whether there may be more to
+    /// do now. Call it with a small `limit` after each frame and when idle; when it is called changes no record.
+    pub fn sweep<S: FnMut(&FlowRecord)>(&mut self, limit: usize, sink: &mut S) -> bool {
+        each_layout!(mut self, tables => tables.sweep(limit, sink))
+    }
+
+    /// Makes the records of all flows of `scope` and forgets them: the interface was disabled, or the capture is over. What
+    /// was due before has its own reason.
+    pub fn flush<S: FnMut(&FlowRecord)>(&mut self, scope: Scope, sink: &mut S) {
+        each_layout!(mut self, tables => tables.flush(scope, sink));
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        each_layout!(self, tables => &tables.counters)
+    }
+
+    /// Flows held now. One whose record was made by the active timeout is held until it is idle.
+    #[must_use]
+    pub fn live_flows(&self) -> usize {
+        each_layout!(self, tables => tables.live_flows())
+    }
+
+    /// The latest packet time seen.
+    #[must_use]
+    pub fn watermark(&self) -> PacketTime {
+        PacketTime(each_layout!(self, tables => tables.watermark))
+    }
+
+    /// Shows all flows held, each as the record that a flush would make of it. One without packets since its last record has
+    /// zero of them.
+    pub fn for_each_flow(&self, visit: &mut impl FnMut(&FlowRecord)) {
+        each_layout!(self, tables => tables.for_each_flow(visit));
+    }
+}
+
+impl Scope {
+    /// `interfaces` is the key's word.
+    pub(super) fn has(self, interfaces: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Interface(SwIfIndex(index)) => {
+                interfaces as u32 == index || (interfaces >> 32) as u32 == index
+            }
+        }
+    }
+}
+
+impl core::fmt::Debug for Layout {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Narrow(_) => "Narrow",
+            Self::Wide(_) => "Wide",
+        })
+    }
+}
+
+struct Tables<F: Kind, G: Kind> {
+    v4: Option<Cache<F>>,
+    v6: Option<Cache<G>>,
+    other: Option<Cache<Other>>,
+    rules: Rules,
+    counters: Counters,
+    watermark: u64,
+}
+
+impl<F: Kind4, G: Kind6> Tables<F, G> {
+    fn new(config: &Config) -> Result<Self, MeterError> {
+        Ok(Self {
+            v4: cache(config, Families::IP4)?,
+            v6: cache(config, Families::IP6)?,
+            other: cache(config, Families::OTHER)?,
+            rules: Rules::new(config),
+            counters: Counters::default(),
+            watermark: 0,
+        })
+    }
+
+    #[inline]
+    fn frame<'a, S: FnMut(&FlowRecord)>(
+        &mut self,
+        packets: impl IntoIterator<Item = Observed<'a>>,
+        sink: &mut S,
+    ) {
+        let mut staged = 0;
+        for packet in packets {
+            if staged == STAGE {
+                self.enter(staged, sink);
+                staged = 0;
+            }
+            staged += 1;
+            if !self.stage_common(&packet) {
+                self.stage_any(&packet);
+            }
+        }
+        self.enter(staged, sink);
+    }
+
+    /// Stages what is plain TCP or UDP, as straight-line code; says `false` to all other packets.
+    #[inline(always)]
+    fn stage_common(&mut self, packet: &Observed<'_>) -> bool {
+        if packet.is_own_export {
+            return false;
+        }
+        let Some(link) = packet.common_link() else { return false };
+        let Some(bytes) = packet.bytes.get(link.payload..) else { return false };
+        let watermark = self.watermark.max(packet.time.0);
+        match link.ethertype {
+            EtherType::IP4 => {
+                let (Some(cache), Some((ip, transport))) = (&mut self.v4, walk::common4(bytes))
+                else {
+                    return false;
+                };
+                self.watermark = watermark;
+                let key = F::key(packet.point(), &link, ip, &transport);
+                cache.stage(key, sample(packet, watermark, &transport));
+            }
+            _ => {
+                let (Some(cache), Some((ip, transport))) = (&mut self.v6, walk::common6(bytes))
+                else {
+                    return false;
+                };
+                self.watermark = watermark;
+                let key = G::key(packet.point(), &link, ip, &transport);
+                cache.stage(key, sample(packet, watermark, &transport));
+            }
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn stage_any(&mut self, packet: &Observed<'_>) {
+        if packet.is_own_export {
+            return self.counters.count_unmeasured(Unmeasured::OwnExport);
+        }
+        self.watermark = self.watermark.max(packet.time.0);
+        let watermark = self.watermark;
+        let point = packet.point();
+        let (link, ip) = packet.walk();
+        if let Ok(link) = link {
+            match (ip, &mut self.v4, &mut self.v6, &mut self.other) {
+                (Ok(Ip::V4(ip, transport)), Some(cache), _, _) => {
+                    let key = F::key(point, &link, ip, &transport);
+                    return cache.stage(key, sample(packet, watermark, &transport));
+                }
+                (Ok(Ip::V6(ip, transport)), _, Some(cache), _) => {
+                    let key = G::key(point, &link, ip, &transport);
+                    return cache.stage(key, sample(packet, watermark, &transport));
+                }
+                (_, _, _, Some(cache)) => {
+                    return cache
+                        .stage(Other::key(point, &link), sample_of_frame(packet, watermark));
+                }
+                _ => (),
+            }
+        }
+        let reason = match ip {
+            Ok(_) => Unmeasured::OtherFamily,
+            Err(miss) => miss.into(),
+        };
+        self.counters.count_unmeasured(reason);
+    }
+
+    #[inline]
+    fn enter<S: FnMut(&FlowRecord)>(&mut self, staged: usize, sink: &mut S) {
+        self.counters.seen += staged as u64;
+        if let Some(cache) = &mut self.v4 {
+            cache.enter(&self.rules, &mut self.counters, sink);
+        }
+        if let Some(cache) = &mut self.v6 {
+            cache.enter(&self.rules, &mut self.counters, sink);
+        }
+        if let Some(cache) = &mut self.other {
+            cache.enter(&self.rules, &mut self.counters, sink);
+        }
+    }
+
+    fn sweep<S: FnMut(&FlowRecord)>(&mut self, limit: usize, sink: &mut S) -> bool {
+        let mut more = false;
+        let Self { v4, v6, other, rules, counters, watermark } = self;
+        if let Some(cache) = v4 {
+            more |= cache.sweep(*watermark, limit, rules, counters, sink);
+        }
+        if let Some(cache) = v6 {
+            more |= cache.sweep(*watermark, limit, rules, counters, sink);
+        }
+        if let Some(cache) = other {
+            more |= cache.sweep(*watermark, limit, rules, counters, sink);
+        }
+        more
+    }
+
+    fn flush<S: FnMut(&FlowRecord)>(&mut self, scope: Scope, sink: &mut S) {
+        let Self { v4, v6, other, rules, counters, watermark } = self;
+        if let Some(cache) = v4 {
+            cache.flush(*watermark, scope, rules, counters, sink);
+        }
+        if let Some(cache) = v6 {
+            cache.flush(*watermark, scope, rules, counters, sink);
+        }
+        if let Some(cache) = other {
+            cache.flush(*watermark, scope, rules, counters, sink);
+        }
+    }
+
+    fn live_flows(&self) -> usize {
+        self.v4.as_ref().map_or(0, Cache::flows)
+            + self.v6.as_ref().map_or(0, Cache::flows)
+            + self.other.as_ref().map_or(0, Cache::flows)
+    }
+
+    fn for_each_flow(&self, visit: &mut impl FnMut(&FlowRecord)) {
+        if let Some(cache) = &self.v4 {
+            cache.for_each(&mut *visit);
+        }
+        if let Some(cache) = &self.v6 {
+            cache.for_each(&mut *visit);
+        }
+        if let Some(cache) = &self.other {
+            cache.for_each(&mut *visit);
+        }
+    }
+}
+
+fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>, MeterError> {
+    if !config.families.contains(family) {
+        return Ok(None);
+    }
+    let flows = config.max_flows;
+    if flows > MAX_FLOWS {
+        return Err(MeterError::TooManyFlows { flows });
+    }
+    let homes = (flows * 2).next_power_of_two().max(MIN_SLOTS) as u32;
+    let cache = Cache::new(homes, K::mask(config.record), config.huge_pages);
+    cache.map(Some).map_err(|source| MeterError::Memory { flows, source })
+}
+
+#[inline(always)]
+fn sample(packet: &Observed<'_>, watermark: u64, transport: &Transport) -> Sample {
+    Sample {
+        octets: transport.octets,
+        tcp_flags: transport.tcp_flags,
+        ..sample_of_frame(packet, watermark)
+    }
+}
+
+#[inline(always)]
+fn sample_of_frame(packet: &Observed<'_>, watermark: u64) -> Sample {
+    Sample { time: packet.time.0, watermark, octets: 0, layer2_octets: packet.wire(), tcp_flags: 0 }
+}

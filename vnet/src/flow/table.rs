@@ -1,0 +1,349 @@
+//! The open-addressing table of one kind of flow.
+//!
+//! A flow lies in one of [`WINDOW`] slots, from its home (the low bits of the key's CRC32C) on. A byte a slot, its *tag*,
+//! says whether the slot is taken and has seven other bits of the hash, so that two vector compares find a flow among the tags,
+//! and of the slots, each a cache line or two of its own, only the right one is touched. A new flow takes the first slot of
+//! its window that is free or whose flow has ended; when there is none, the least recently seen flow of the window makes
+//! room.
+//!
+//! Which slot a flow takes therefore depends on the packets alone: an ended flow that no sweep has removed yet counts as
+//! free, and a flow that comes back after its end is placed like a new one. So do evictions, and so do all records.
+//!
+//! Slots are swept by groups of [`GROUP`]. A group knows a watermark before which nothing in it is due, so that a sweep
+//! looks at few of them; and free slots, whose memory may never have been touched, are known by their tags.
+
+use super::{
+    Addresses, Counters, Direction, EndReason, FlowRecord,
+    cache::STAGE,
+    hash::{equal_tags, prefetch},
+    key::{Key, Kind, Slot, describe},
+    rules::{Flow, Rules, Sample, Verdict},
+};
+use crate::{interface::SwIfIndex, runtime::PacketTime};
+
+/// Slots that a flow may lie in.
+const WINDOW: usize = 64;
+
+/// Tags that are searched at once; more than that are needed by few flows.
+const NEAR: usize = 32;
+
+/// Slots that are swept together.
+const GROUP: usize = 64;
+
+/// A packet on its way into a table.
+#[derive(Clone, Copy)]
+pub(super) struct Lane<K> {
+    pub(super) key: K,
+    pub(super) sample: Sample,
+    pub(super) place: Place,
+}
+
+/// Where a key belongs.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    home: u32,
+    tag: u8,
+}
+
+/// What is known of the slots without looking at them.
+pub(super) struct Directory {
+    /// [`FREE`] or a tag, a slot.
+    tags: Vec<u8>,
+    /// Watermarks before which nothing is due, a group.
+    due: Vec<u64>,
+    /// Flows held.
+    pub(super) flows: usize,
+    home_mask: u32,
+}
+
+const FREE: u8 = 0;
+const TAKEN: u8 = 0x80;
+
+impl Directory {
+    /// For `homes` slots, a power of two, and the window of the last one.
+    pub(super) fn new(homes: u32) -> Self {
+        let groups = (homes as usize + WINDOW).div_ceil(GROUP);
+        Self {
+            tags: vec![FREE; groups * GROUP],
+            due: vec![u64::MAX; groups],
+            flows: 0,
+            home_mask: homes - 1,
+        }
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.due.len()
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        self.tags.len()
+    }
+
+    pub(super) fn is_due(&self, group: usize, watermark: u64) -> bool {
+        self.due[group] <= watermark
+    }
+
+    /// The taken slots of a group, in order.
+    pub(super) fn taken(&self, group: usize) -> impl Iterator<Item = usize> + use<> {
+        let first = group * GROUP;
+        let free = self.equal(first, FREE) | self.equal(first + NEAR, FREE) << NEAR;
+        let mut bits = !free;
+        core::iter::from_fn(move || {
+            let bit = bits.trailing_zeros();
+            bits &= bits.wrapping_sub(1);
+            (bit < u64::BITS).then_some(first + bit as usize)
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn place<K: Key>(&self, key: &K) -> Place {
+        let hash = key.hash();
+        Place { home: hash & self.home_mask, tag: TAKEN | (hash >> 25) as u8 }
+    }
+
+    /// Asks for the tags among which the flow will be looked up.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, place: Place) {
+        prefetch(&self.tags[place.home as usize]);
+    }
+
+    /// The slot of the flow if it is near its home, or else the one that it would take, or else its home: likely and no
+    /// more.
+    #[inline(always)]
+    fn guess(&self, place: Place) -> usize {
+        let home = place.home as usize;
+        let equal = self.equal(home, place.tag) as u32;
+        let bits = if equal == 0 { self.equal(home, FREE) as u32 } else { equal };
+        home + (bits.trailing_zeros() as usize) % NEAR
+    }
+
+    /// The slots of a window with a tag.
+    fn candidates(&self, place: Place) -> u64 {
+        let home = place.home as usize;
+        self.equal(home, place.tag) | self.equal(home + NEAR, place.tag) << NEAR
+    }
+
+    fn is_free(&self, at: usize) -> bool {
+        self.tags[at] == FREE
+    }
+
+    fn take(&mut self, at: usize, tag: u8) {
+        self.tags[at] = tag;
+        self.flows += 1;
+    }
+
+    fn release(&mut self, at: usize) {
+        self.tags[at] = FREE;
+        self.flows -= 1;
+    }
+
+    fn lower(&mut self, at: usize, deadline: u64) {
+        let due = &mut self.due[at / GROUP];
+        *due = deadline.min(*due);
+    }
+
+    /// A bit for each of the [`NEAR`] slots from `at` on.
+    #[inline(always)]
+    fn equal(&self, at: usize, tag: u8) -> u64 {
+        match self.tags[at..].first_chunk() {
+            Some(tags) => u64::from(equal_tags(tags, tag)),
+            None => 0,
+        }
+    }
+}
+
+/// A table with all that it needs to work: borrowed for a frame, a sweep or a flush.
+pub(super) struct Table<'a, K: Kind, S> {
+    pub(super) slots: &'a mut [K::Slot],
+    pub(super) directory: &'a mut Directory,
+    pub(super) rules: &'a Rules,
+    pub(super) counters: &'a mut Counters,
+    pub(super) sink: &'a mut S,
+}
+
+impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
+    /// Counts packets, in their order: looks for all among the tags and asks for their slots, then counts.
+    pub(super) fn arrive(&mut self, lanes: &[Lane<K::Key>]) {
+        let mut guesses = [0_u32; STAGE];
+        for (lane, guess) in lanes.iter().zip(&mut guesses) {
+            let at = self.directory.guess(lane.place);
+            prefetch(&self.slots[at]);
+            *guess = at as u32;
+        }
+        for (lane, guess) in lanes.iter().zip(&guesses) {
+            let at = *guess as usize;
+            let slot = &mut self.slots[at];
+            if *slot.key() != lane.key {
+                self.arrive_elsewhere(lane);
+            } else if !slot.meters_mut().count_usual(&lane.sample, self.rules) {
+                self.arrive_unusual(lane, at);
+            }
+        }
+    }
+
+    /// Does all that is due in a group.
+    pub(super) fn sweep_group(&mut self, group: usize, watermark: u64) {
+        for at in self.directory.taken(group) {
+            prefetch(&self.slots[at]);
+        }
+        let mut due = u64::MAX;
+        for at in self.directory.taken(group) {
+            if self.settle(at, |flow| flow.clock(watermark)) {
+                due = due.min(self.slots[at].meters().flow().deadline(self.rules));
+            }
+        }
+        self.directory.due[group] = due;
+    }
+
+    /// Ends the flows of a group whose interfaces `select` selects.
+    pub(super) fn flush_group(
+        &mut self,
+        group: usize,
+        watermark: u64,
+        select: impl Fn(u64) -> bool,
+    ) {
+        for at in self.directory.taken(group) {
+            if select(self.slots[at].key().interfaces())
+                && self.settle(at, |flow| flow.clock(watermark))
+            {
+                let flow = self.slots[at].meters().flow();
+                self.end(at, &flow, flow.forced_reason());
+            }
+        }
+    }
+
+    /// A record for one packet alone.
+    pub(super) fn record_packet(&mut self, lane: &Lane<K::Key>) {
+        let flow = Flow::first(&lane.sample, self.rules);
+        self.record(&lane.key, &flow, EndReason::ActiveTimeout);
+    }
+
+    /// The flow is new, far from its home, or a guess was made before an earlier packet of the frame changed the table.
+    #[inline(never)]
+    fn arrive_elsewhere(&mut self, lane: &Lane<K::Key>) {
+        let mut candidates = self.directory.candidates(lane.place);
+        while candidates != 0 {
+            let at = lane.place.home as usize + candidates.trailing_zeros() as usize;
+            candidates &= candidates - 1;
+            let slot = &mut self.slots[at];
+            if *slot.key() == lane.key {
+                if !slot.meters_mut().count_usual(&lane.sample, self.rules) {
+                    self.arrive_unusual(lane, at);
+                }
+                return;
+            }
+        }
+        self.insert(lane);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn arrive_unusual(&mut self, lane: &Lane<K::Key>, at: usize) {
+        if !self.settle(at, |flow| flow.clock_at(&lane.sample)) {
+            return self.insert(lane);
+        }
+        let mut flow = self.slots[at].meters().flow();
+        if flow.is_reopened_by(&lane.sample) || (flow.full && flow.ending) {
+            self.end(at, &flow, EndReason::EndOfFlow);
+            return self.insert(lane);
+        }
+        if flow.full {
+            self.report(at, &mut flow);
+        }
+        flow.count(&lane.sample, self.rules);
+        self.store(at, &flow);
+    }
+
+    fn insert(&mut self, lane: &Lane<K::Key>) {
+        let at = self.room(lane.place.home as usize, lane.sample.watermark);
+        self.directory.take(at, lane.place.tag);
+        self.counters.created += 1;
+        *self.slots[at].key_mut() = lane.key;
+        self.store(at, &Flow::first(&lane.sample, self.rules));
+    }
+
+    /// A free slot in the window of `home`, made if need be.
+    fn room(&mut self, home: usize, watermark: u64) -> usize {
+        let mut oldest = (u64::MAX, home);
+        for at in home..home + WINDOW {
+            if self.directory.is_free(at) || !self.settle(at, |flow| flow.clock(watermark)) {
+                return at;
+            }
+            let last_seen = self.slots[at].meters().flow().last_seen();
+            oldest = oldest.min((last_seen, at));
+        }
+        let (_, at) = oldest;
+        let flow = self.slots[at].meters().flow();
+        self.counters.evictions += 1;
+        self.end(at, &flow, EndReason::LackOfResources);
+        at
+    }
+
+    /// Does what is due for the flow at `at` and says whether it lives.
+    fn settle(&mut self, at: usize, clock: impl Fn(&Flow) -> u64) -> bool {
+        let mut flow = self.slots[at].meters().flow();
+        if flow.verdict(clock(&flow), self.rules) == Verdict::Report {
+            self.report(at, &mut flow);
+        }
+        match flow.verdict(clock(&flow), self.rules) {
+            Verdict::Ended(reason) => {
+                self.end(at, &flow, reason);
+                false
+            }
+            Verdict::Lives | Verdict::Report => true,
+        }
+    }
+
+    fn report(&mut self, at: usize, flow: &mut Flow) {
+        let key = *self.slots[at].key();
+        self.record(&key, flow, EndReason::ActiveTimeout);
+        flow.start_over();
+        self.store(at, flow);
+    }
+
+    fn end(&mut self, at: usize, flow: &Flow, reason: EndReason) {
+        let key = *self.slots[at].key();
+        if !flow.reported {
+            self.record(&key, flow, reason);
+        }
+        *self.slots[at].key_mut() = K::Key::FREE;
+        self.directory.release(at);
+    }
+
+    fn store(&mut self, at: usize, flow: &Flow) {
+        let meters = self.slots[at].meters_mut();
+        meters.set(flow);
+        self.directory.lower(at, meters.flow().deadline(self.rules));
+    }
+
+    fn record(&mut self, key: &K::Key, flow: &Flow, reason: EndReason) {
+        self.counters.count_record(reason, flow.packets);
+        (self.sink)(&record::<K>(key, flow, reason));
+    }
+}
+
+/// The record of a flow.
+pub(super) fn record<K: Kind>(key: &K::Key, flow: &Flow, end_reason: EndReason) -> FlowRecord {
+    let mut record = FlowRecord {
+        ingress: SwIfIndex::NONE,
+        egress: SwIfIndex::NONE,
+        direction: Direction::Ingress,
+        source_mac: [0; 6],
+        destination_mac: [0; 6],
+        ethertype: 0,
+        vlan: None,
+        addresses: Addresses::None,
+        protocol: 0,
+        source_port: 0,
+        destination_port: 0,
+        tcp_flags: flow.tcp_flags,
+        packets: flow.packets,
+        octets: flow.octets,
+        layer2_octets: flow.layer2_octets,
+        start: PacketTime(flow.start),
+        end: PacketTime(flow.end),
+        end_reason,
+    };
+    describe::<K>(key, &mut record);
+    record
+}

@@ -1,0 +1,414 @@
+//! What the author of a node writes, and the loop that the framework puts around it.
+
+use core::{
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+};
+
+use super::{ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Slot};
+use crate::{
+    buffer::{Buffer, BufferFlags, Template},
+    counter::ErrorIndex,
+    error::ErrorSet,
+    frame::{Buffers, FRAME_SIZE, Frame},
+    interface::SwIfIndex,
+    runtime::{Dispatching, EngineTime, Local, PacketTime, WorkerState},
+    trace::TraceRecord,
+};
+
+/// What is to happen to a frame that a node has looked at.
+pub enum Verdict<N> {
+    /// Each packet goes where [`NodeCx::each`] was told.
+    PerPacket,
+    /// All packets go the same way.
+    All(Slot<N>),
+    /// All packets go back to the pool: they were dropped and counted, or sent.
+    Free,
+    /// The node has given the packets away, and the frame is empty.
+    Consumed,
+}
+
+/// A node that looks at a whole frame.
+pub trait Node: Send + Sized + 'static {
+    /// Where packets can go.
+    type Next: NextSet;
+    /// What is counted.
+    type Error: ErrorSet;
+    /// What is recorded of a traced packet.
+    type Trace: TraceRecord;
+
+    /// Looks at all packets of `frame`. An input node is given an empty frame to fill.
+    fn process(
+        &mut self,
+        cx: &mut NodeCx<'_, Self::Next, Self::Error>,
+        frame: &mut Frame,
+    ) -> Verdict<Self::Next>;
+
+    /// What to record of a traced packet, after `process` has looked at it.
+    fn trace(&self, buffer: &Buffer) -> Self::Trace;
+}
+
+/// A node that looks at one packet at a time; the framework owns the loop.
+pub trait Map: Send + Sized + 'static {
+    /// Where packets can go.
+    type Next: NextSet;
+    /// What is counted.
+    type Error: ErrorSet;
+    /// What is recorded of a traced packet.
+    type Trace: TraceRecord;
+
+    /// How many packets ahead the metadata and the first header are prefetched; 0 for not at all.
+    const PREFETCH: usize = 0;
+
+    /// Looks at one packet and says where it goes.
+    fn map(
+        &mut self,
+        cx: &mut PacketCx<'_, Self::Next, Self::Error>,
+        buffer: &mut Buffer,
+    ) -> Slot<Self::Next>;
+
+    /// What to record of a traced packet, after `map` has looked at it.
+    fn trace(&self, buffer: &Buffer) -> Self::Trace;
+}
+
+pub(crate) struct MapAdapter<M>(pub(crate) M);
+
+impl<M: Map> Node for MapAdapter<M> {
+    type Error = M::Error;
+    type Next = M::Next;
+    type Trace = M::Trace;
+
+    #[inline]
+    fn process(
+        &mut self,
+        cx: &mut NodeCx<'_, M::Next, M::Error>,
+        frame: &mut Frame,
+    ) -> Verdict<M::Next> {
+        if M::PREFETCH == 0 {
+            cx.each(frame, |cx, buffer| self.0.map(cx, buffer))
+        } else {
+            cx.each_prefetched::<4>(frame, |cx, buffer| self.0.map(cx, buffer))
+        }
+    }
+
+    fn trace(&self, buffer: &Buffer) -> M::Trace {
+        self.0.trace(buffer)
+    }
+}
+
+/// What a node sees of its thread while it looks at one packet.
+pub struct PacketCx<'d, Next, Error> {
+    state: &'d mut WorkerState,
+    features: &'d FeatureTables,
+    next_nodes: &'d [NodeIndex],
+    token: Dispatching<'d>,
+    node: NodeIndex,
+    error_base: ErrorIndex,
+    of: PhantomData<fn(Next, Error)>,
+}
+
+impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
+    /// Notes on the packet why it will be dropped; `error-drop` counts it.
+    #[inline]
+    pub fn error(&self, buffer: &mut Buffer, error: Error) {
+        buffer.error = self.error_base.plus(error.code());
+    }
+
+    /// Counts `n` times `counter` for this node, whatever becomes of the packet.
+    #[inline]
+    pub fn count(&mut self, counter: Error, n: u64) {
+        self.state.errors.add(self.error_base.plus(counter.code()), n);
+    }
+
+    /// Starts `arc` for a packet of interface `sw_if_index`: the first enabled feature, or `default` where there is none.
+    #[inline]
+    pub fn start_arc(
+        &self,
+        arc: ArcIndex,
+        sw_if_index: SwIfIndex,
+        buffer: &mut Buffer,
+        default: impl Into<Slot<Next>>,
+    ) -> Slot<Next> {
+        self.enter(self.arc_start(arc, sw_if_index), buffer, default)
+    }
+
+    /// Where `arc` starts for packets of interface `sw_if_index`, to be found once for all of them in a row.
+    #[inline]
+    #[must_use]
+    pub fn arc_start(&self, arc: ArcIndex, sw_if_index: SwIfIndex) -> ArcStart {
+        self.features.start(arc, sw_if_index)
+    }
+
+    /// Sends a packet to the first feature behind `start`, or to `default` where there is none.
+    #[inline]
+    pub fn enter(
+        &self,
+        start: ArcStart,
+        buffer: &mut Buffer,
+        default: impl Into<Slot<Next>>,
+    ) -> Slot<Next> {
+        match start {
+            ArcStart::NO_FEATURE => default.into(),
+            ArcStart(position) => Slot::direct(self.features.at(position, buffer)),
+        }
+    }
+
+    /// The next enabled feature of the arc that the packet is on, or the end of the arc.
+    #[inline]
+    pub fn next_feature(&self, buffer: &mut Buffer) -> Slot<Next> {
+        Slot::direct(self.features.at(buffer.feature + 1, buffer))
+    }
+
+    /// What was given when the feature that the packet is at was enabled.
+    #[inline]
+    #[must_use]
+    pub fn feature_config(&self, buffer: &Buffer) -> u32 {
+        self.features.config(buffer)
+    }
+
+    /// Sends a copy of the packet by `next`, after `change` has had it; the packet itself goes on as it was. The copy shares the
+    /// chain behind the head. `false` when there was no buffer for it.
+    pub fn send_copy(
+        &mut self,
+        buffer: &Buffer,
+        next: Slot<Next>,
+        change: impl FnOnce(&mut Buffer),
+    ) -> bool {
+        let Some(node) = super::resolve(next.raw(), self.next_nodes) else { return false };
+        self.state.send_copy(buffer, node, change)
+    }
+
+    /// Proof that no configuration changes now; opens what is [`Shared`](crate::runtime::Shared).
+    #[inline]
+    #[must_use]
+    pub fn token(&self) -> Dispatching<'d> {
+        self.token
+    }
+
+    /// Engine time at the start of this loop.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> EngineTime {
+        self.state.now
+    }
+
+    /// Wall-clock time at the start of this loop, to stamp packets with.
+    #[inline]
+    #[must_use]
+    pub fn packet_time(&self) -> PacketTime {
+        self.state.wall
+    }
+
+    /// The number of this thread.
+    #[inline]
+    #[must_use]
+    pub fn thread(&self) -> usize {
+        self.state.thread
+    }
+
+    /// The node that runs.
+    #[inline]
+    #[must_use]
+    pub fn node(&self) -> NodeIndex {
+        self.node
+    }
+
+    /// This thread's value of `key`, taken out until [`Self::put_local`] brings it back. `None` when it is out already.
+    #[inline]
+    #[must_use]
+    pub fn take_local<T: Send + 'static>(&mut self, key: Local<T>) -> Option<Box<T>> {
+        self.state.locals.take(key)
+    }
+
+    /// Brings a value back.
+    #[inline]
+    pub fn put_local<T: Send + 'static>(&mut self, key: Local<T>, value: Box<T>) {
+        self.state.locals.put(key, value);
+    }
+
+    /// The per-thread state that nodes share, to look at; its counters need no more.
+    #[inline]
+    #[must_use]
+    pub fn state_ref(&self) -> &WorkerState {
+        self.state
+    }
+
+    /// The per-thread state that nodes share.
+    #[inline]
+    pub fn state(&mut self) -> &mut WorkerState {
+        self.state
+    }
+}
+
+/// What a node sees of its thread while it looks at a frame.
+pub struct NodeCx<'d, Next, Error> {
+    packet: PacketCx<'d, Next, Error>,
+    nexts: &'d mut [u16; FRAME_SIZE],
+}
+
+impl<'d, Next, Error> Deref for NodeCx<'d, Next, Error> {
+    type Target = PacketCx<'d, Next, Error>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.packet
+    }
+}
+
+impl<Next, Error> DerefMut for NodeCx<'_, Next, Error> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.packet
+    }
+}
+
+impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
+    /// Runs `f` on each packet of `frame`; what it returns is where the packet goes.
+    #[inline]
+    pub fn each(
+        &mut self,
+        frame: &mut Frame,
+        mut f: impl FnMut(&mut PacketCx<'d, Next, Error>, &mut Buffer) -> Slot<Next>,
+    ) -> Verdict<Next> {
+        let mut buffers = frame.buffers(self.packet.state.base());
+        for (buffer, next) in buffers.iter_mut().zip(self.nexts.iter_mut()) {
+            *next = f(&mut self.packet, buffer).raw();
+        }
+        Verdict::PerPacket
+    }
+
+    /// As [`Self::each`]; `f` also gets the element of `with` at the packet's position.
+    #[inline]
+    pub fn each_with<T>(
+        &mut self,
+        frame: &mut Frame,
+        with: &[T; FRAME_SIZE],
+        mut f: impl FnMut(&mut PacketCx<'d, Next, Error>, &mut Buffer, &T) -> Slot<Next>,
+    ) -> Verdict<Next> {
+        let mut buffers = frame.buffers(self.packet.state.base());
+        for ((buffer, with), next) in buffers.iter_mut().zip(with).zip(self.nexts.iter_mut()) {
+            *next = f(&mut self.packet, buffer, with).raw();
+        }
+        Verdict::PerPacket
+    }
+
+    /// As [`Self::each`], prefetching metadata and first header `AHEAD` packets ahead.
+    #[inline]
+    pub fn each_prefetched<const AHEAD: usize>(
+        &mut self,
+        frame: &mut Frame,
+        mut f: impl FnMut(&mut PacketCx<'d, Next, Error>, &mut Buffer) -> Slot<Next>,
+    ) -> Verdict<Next> {
+        let mut buffers = frame.buffers(self.packet.state.base());
+        for (buffer, next) in buffers.prefetched::<AHEAD>().zip(self.nexts.iter_mut()) {
+            *next = f(&mut self.packet, buffer).raw();
+        }
+        Verdict::PerPacket
+    }
+
+    /// The buffers of `frame`, for a node that makes several passes; it ends with [`Self::each`] or [`Self::set_next`].
+    #[inline]
+    pub fn buffers<'f>(&self, frame: &'f mut Frame) -> Buffers<'f> {
+        frame.buffers(self.packet.state.base())
+    }
+
+    /// Says where packet `i` of the frame goes. A node that uses this says it for all packets and returns
+    /// [`Verdict::PerPacket`].
+    #[inline]
+    pub fn set_next(&mut self, i: usize, next: Slot<Next>) {
+        if let Some(slot) = self.nexts.get_mut(i) {
+            *slot = next.raw();
+        }
+    }
+
+    /// Takes up to `n` buffers from the pool, empty and reset, to the end of `frame`; returns how many there were. Fewer
+    /// than asked for means that the pool is exhausted, which is counted there: an input leaves its packets where they are.
+    #[inline]
+    pub fn allocate(&mut self, frame: &mut Frame, n: usize) -> usize {
+        frame.fill_from(&mut self.packet.state.magazine, n)
+    }
+
+    /// As [`Self::allocate`]; the buffers are copies of `template`.
+    #[inline]
+    pub fn allocate_copies(
+        &mut self,
+        frame: &mut Frame,
+        n: usize,
+        template: &mut Template,
+    ) -> usize {
+        frame.copies_from(&mut self.packet.state.magazine, template, n)
+    }
+
+    /// Gives the packets behind the first `keep` back to the pool. What an input took and did not use, or a device has sent.
+    #[inline]
+    pub fn free(&mut self, frame: &mut Frame, keep: usize) {
+        frame.free_from(&mut self.packet.state.magazine, keep);
+    }
+
+    /// Hangs `tail` behind `buffer`, spread over as many buffers as it needs; whether the pool had them. When not, the
+    /// packet is left as it was.
+    pub fn append_chain(&mut self, buffer: &mut Buffer, tail: &[u8]) -> bool {
+        self.packet.state.magazine.append_chain(buffer, tail)
+    }
+
+    /// Calls `f` with each run of bytes of the packet, from the current position on.
+    pub fn for_each_segment(&self, buffer: &Buffer, f: impl FnMut(&[u8])) {
+        self.packet.state.magazine.for_each_segment(buffer, f);
+    }
+}
+
+/// What dispatch passes to a node of unknown type.
+pub(crate) struct RawCx<'d> {
+    pub(crate) state: &'d mut WorkerState,
+    pub(crate) nexts: &'d mut [u16; FRAME_SIZE],
+    pub(crate) next_nodes: &'d [NodeIndex],
+    pub(crate) features: &'d FeatureTables,
+    pub(crate) token: Dispatching<'d>,
+    pub(crate) node: NodeIndex,
+    pub(crate) error_base: ErrorIndex,
+    pub(crate) is_input: bool,
+}
+
+/// A node as the dispatch loop stores it.
+pub(crate) trait DynNode: Send {
+    /// Runs the node on `frame` and enqueues what it leaves; returns the packets that an input node brought.
+    fn run(&mut self, cx: RawCx<'_>, frame: &mut Frame) -> usize;
+}
+
+pub(crate) struct Adapter<N>(pub(crate) N);
+
+impl<N: Node> DynNode for Adapter<N> {
+    fn run(&mut self, cx: RawCx<'_>, frame: &mut Frame) -> usize {
+        let RawCx { state, nexts, next_nodes, features, token, node, error_base, is_input } = cx;
+        let packet =
+            PacketCx { state, features, next_nodes, token, node, error_base, of: PhantomData };
+        let mut cx = NodeCx { packet, nexts };
+        let verdict = self.0.process(&mut cx, frame);
+        let NodeCx { packet: PacketCx { state, .. }, nexts } = cx;
+        let packets = frame.len();
+        if is_input && state.tracer.wants(node) {
+            state.start_traces(node, frame);
+        }
+        if frame.is_traced() {
+            record_traces(&self.0, state, node, frame);
+        }
+        match verdict {
+            Verdict::PerPacket => state.enqueue_each(frame, nexts, next_nodes),
+            Verdict::All(slot) => state.enqueue_all(frame, slot.raw(), next_nodes),
+            Verdict::Free => frame.free_from(&mut state.magazine, 0),
+            Verdict::Consumed => {}
+        }
+        packets
+    }
+}
+
+#[cold]
+fn record_traces<N: Node>(node: &N, state: &mut WorkerState, index: NodeIndex, frame: &mut Frame) {
+    let base = state.base();
+    for buffer in frame.buffers(base).iter_mut() {
+        if buffer.flags().contains(BufferFlags::TRACED) {
+            let record = node.trace(buffer);
+            state.tracer.record(buffer.trace, index, state.now, &record);
+        }
+    }
+}

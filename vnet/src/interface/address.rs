@@ -1,0 +1,189 @@
+//! Addresses of interfaces, and which of them exclude each other.
+
+use super::{Family, InterfaceError, SwIfIndex};
+use core::fmt;
+use std::{collections::BTreeMap, net::IpAddr, ops::Bound};
+
+/// An address of an interface, with the length of the prefix that is on its link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceAddress {
+    address: IpAddr,
+    length: u8,
+}
+
+impl InterfaceAddress {
+    /// An address with a prefix length of 0 to 32 or 128 bits.
+    pub fn new(address: IpAddr, length: u8) -> Result<Self, InterfaceError> {
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        if length > width {
+            return Err(InterfaceError::PrefixLength { address, length });
+        }
+        Ok(Self { address, length })
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Length of its prefix in bits.
+    #[must_use]
+    pub fn length(&self) -> u8 {
+        self.length
+    }
+
+    /// Its family.
+    #[must_use]
+    pub fn family(&self) -> Family {
+        if self.address.is_ipv4() { Family::Ip4 } else { Family::Ip6 }
+    }
+
+    /// The address without the bits behind the prefix, left-aligned in 128 bits.
+    fn network(&self, length: u8) -> u128 {
+        let bits = match self.address {
+            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        bits & mask(length)
+    }
+}
+
+impl fmt::Display for InterfaceAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.length)
+    }
+}
+
+/// Which prefixes are on links, table by table. Two interfaces of one table never have overlapping prefixes, and one
+/// interface has several addresses of one prefix, but not of two that overlap.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ConnectedPrefixes {
+    prefixes: BTreeMap<Key, Connected>,
+}
+
+/// Family, table, network and length: the order keeps what lies inside of a prefix together.
+type Key = (Family, u32, u128, u8);
+
+#[derive(Clone, Debug)]
+struct Connected {
+    interface: SwIfIndex,
+    addresses: Vec<InterfaceAddress>,
+}
+
+impl ConnectedPrefixes {
+    /// The address that excludes a new one on an interface, and the interface that has it.
+    pub(super) fn conflict(
+        &self,
+        table: u32,
+        interface: SwIfIndex,
+        new: InterfaceAddress,
+    ) -> Option<(InterfaceAddress, SwIfIndex)> {
+        let key = |length| (new.family(), table, new.network(length), length);
+        let shorter = (0..new.length).find_map(|length| self.prefixes.get(&key(length)));
+        let same = self.prefixes.get(&key(new.length));
+        let same =
+            same.filter(|found| found.interface != interface || found.addresses.contains(&new));
+        let found = shorter.or(same).or_else(|| {
+            let last = new.network(new.length) | !mask(new.length);
+            let inside = (
+                Bound::Excluded(key(new.length)),
+                Bound::Included((new.family(), table, last, u8::MAX)),
+            );
+            self.prefixes.range(inside).map(|(_, found)| found).next()
+        })?;
+        let with_it = found.addresses.iter().find(|address| **address == new);
+        let address = with_it.or_else(|| found.addresses.first())?;
+        Some((*address, found.interface))
+    }
+
+    pub(super) fn insert(&mut self, table: u32, interface: SwIfIndex, address: InterfaceAddress) {
+        let key = (address.family(), table, address.network(address.length), address.length);
+        let empty = || Connected { interface, addresses: Vec::new() };
+        self.prefixes.entry(key).or_insert_with(empty).addresses.push(address);
+    }
+
+    pub(super) fn remove(&mut self, table: u32, address: InterfaceAddress) {
+        let key = (address.family(), table, address.network(address.length), address.length);
+        if let Some(found) = self.prefixes.get_mut(&key) {
+            found.addresses.retain(|other| *other != address);
+            if found.addresses.is_empty() {
+                self.prefixes.remove(&key);
+            }
+        }
+    }
+}
+
+fn mask(length: u8) -> u128 {
+    u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rule in its own words: what overlaps is refused, but for another address of the same prefix on the same
+    /// interface.
+    fn naive_conflict(
+        held: &[(u32, SwIfIndex, InterfaceAddress)],
+        (table, interface, new): (u32, SwIfIndex, InterfaceAddress),
+    ) -> bool {
+        held.iter().any(|(t, i, old)| {
+            let length = old.length.min(new.length);
+            let overlap = old.family() == new.family()
+                && *t == table
+                && old.network(length) == new.network(length);
+            let neighbour =
+                *i == interface && old.length == new.length && old.address != new.address;
+            overlap && !neighbour
+        })
+    }
+
+    fn address() -> impl Strategy<Value = InterfaceAddress> {
+        let v4 = (any::<bool>(), 0..4_u32, prop::sample::select(vec![0, 1, 8, 24, 30, 31, 32]));
+        let v6 = (any::<bool>(), 0..4_u128, prop::sample::select(vec![0, 1, 64, 127, 128]));
+        prop_oneof![
+            v4.prop_map(|(high, low, length)| InterfaceAddress {
+                address: IpAddr::V4((u32::from(high) << 31 | low).into()),
+                length
+            }),
+            v6.prop_map(|(high, low, length)| InterfaceAddress {
+                address: IpAddr::V6((u128::from(high) << 127 | low).into()),
+                length
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn overlaps_are_found_as_by_comparing_all_pairs(
+            steps in prop::collection::vec((any::<bool>(), 0..2_u32, 1..3_u32, address()), 1..40),
+        ) {
+            let mut prefixes = ConnectedPrefixes::default();
+            let mut held = Vec::new();
+            for (remove, table, interface, address) in steps {
+                let new = (table, SwIfIndex(interface), address);
+                if remove {
+                    if let Some(at) = held.iter().position(|old| *old == new) {
+                        held.swap_remove(at);
+                        prefixes.remove(table, address);
+                    }
+                    continue;
+                }
+                let conflict = prefixes.conflict(table, new.1, address);
+                prop_assert_eq!(conflict.is_some(), naive_conflict(&held, new));
+                if let Some((with, on)) = conflict {
+                    prop_assert!(held.contains(&(table, on, with)));
+                } else {
+                    held.push(new);
+                    prefixes.insert(table, new.1, address);
+                }
+            }
+            for (table, _, address) in held {
+                prefixes.remove(table, address);
+            }
+            prop_assert!(prefixes.prefixes.is_empty());
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Addresses, tables and unnumbered interfaces.
+
+use super::{
+    Event, Family, InterfaceAddress, InterfaceError, InterfaceTable, SwIfIndex, SwInterface,
+    TableBinding,
+};
+use std::net::IpAddr;
+
+impl InterfaceTable {
+    /// Adds an address. Its prefix must not overlap with one that another interface of the same table has, nor with
+    /// another prefix of its own. An IPv6 link-local address, with prefix length 128, replaces the one before.
+    pub fn add_address(
+        &mut self,
+        interface: SwIfIndex,
+        address: InterfaceAddress,
+    ) -> Result<(), InterfaceError> {
+        let on = self.addressable(interface)?;
+        if let IpAddr::V6(local) = address.address()
+            && local.is_unicast_link_local()
+        {
+            if address.length() != 128 {
+                return Err(InterfaceError::LinkLocalLength);
+            }
+            if on.link_local != Some(local) {
+                self.changeable(interface)?.link_local = Some(local);
+                let address = Some(local);
+                self.events.push(Event::LinkLocal { sw_if_index: interface, address });
+            }
+            return Ok(());
+        }
+        if let Some(donor) = on.unnumbered {
+            return Err(self.cannot_lend(interface, donor, "it uses them already"));
+        }
+        let (name, table) = (on.name.clone(), on.table(address.family()));
+        match self.connected.conflict(table.table_id, interface, address) {
+            Some((old, by)) if by == interface && old == address => {
+                return Err(InterfaceError::DuplicateAddress { name, address });
+            }
+            Some((old, by)) => {
+                let by = self.known(by)?.name.clone();
+                return Err(InterfaceError::AddressConflict { name, new: address, old, by });
+            }
+            None => {}
+        }
+        self.connected.insert(table.table_id, interface, address);
+        self.changeable(interface)?.addresses.push(address);
+        self.events.push(Event::AddressAdded { sw_if_index: interface, address, table });
+        Ok(())
+    }
+
+    /// Removes an address.
+    pub fn remove_address(
+        &mut self,
+        interface: SwIfIndex,
+        address: InterfaceAddress,
+    ) -> Result<(), InterfaceError> {
+        let on = self.changeable(interface)?;
+        let name = on.name.clone();
+        if on.link_local.map(IpAddr::V6) == Some(address.address()) {
+            return Err(InterfaceError::LinkLocalStays { name });
+        }
+        let Some(at) = on.addresses.iter().position(|held| *held == address) else {
+            return Err(InterfaceError::AddressNotFound { name, address });
+        };
+        on.addresses.remove(at);
+        let table = on.table(address.family());
+        self.connected.remove(table.table_id, address);
+        self.events.push(Event::AddressRemoved { sw_if_index: interface, address, table });
+        Ok(())
+    }
+
+    /// Removes all addresses but the link-local one.
+    pub fn remove_all_addresses(&mut self, interface: SwIfIndex) -> Result<(), InterfaceError> {
+        for address in self.changeable(interface)?.addresses.clone() {
+            self.remove_address(interface, address)?;
+        }
+        Ok(())
+    }
+
+    /// Binds an interface's packets of a family to a table. Only without addresses of that family, its own, borrowed
+    /// or lent.
+    pub fn set_table(
+        &mut self,
+        interface: SwIfIndex,
+        family: Family,
+        table: TableBinding,
+    ) -> Result<(), InterfaceError> {
+        let lends = self.borrowers(interface).next().is_some();
+        let on = self.changeable(interface)?;
+        if on.table(family) == table {
+            return Ok(());
+        }
+        let has = on.addresses.iter().any(|address| address.family() == family);
+        if has || lends || on.unnumbered.is_some() {
+            return Err(InterfaceError::HasAddresses { name: on.name.clone() });
+        }
+        match family {
+            Family::Ip4 => on.ip4_table = table,
+            Family::Ip6 => on.ip6_table = table,
+        }
+        self.events.push(Event::Table { sw_if_index: interface, family, table });
+        Ok(())
+    }
+
+    /// Lets an interface use another one's addresses (`set interface unnumbered`), or ends that with `None`.
+    pub fn set_unnumbered(
+        &mut self,
+        interface: SwIfIndex,
+        donor: Option<SwIfIndex>,
+    ) -> Result<(), InterfaceError> {
+        let borrower = self.addressable(interface)?;
+        if borrower.unnumbered == donor {
+            return Ok(());
+        }
+        if let Some(donor) = donor {
+            let lender = self.addressable(donor)?;
+            let reason = if donor == interface {
+                Some("they are its own")
+            } else if lender.unnumbered.is_some() {
+                Some("that interface has none of its own")
+            } else if !borrower.addresses.is_empty() {
+                Some("it has addresses of its own")
+            } else if self.borrowers(interface).next().is_some() {
+                Some("it lends its own to others")
+            } else if (lender.ip4_table, lender.ip6_table)
+                != (borrower.ip4_table, borrower.ip6_table)
+            {
+                Some("the two are in different tables")
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
+                return Err(self.cannot_lend(interface, donor, reason));
+            }
+        }
+        self.changeable(interface)?.unnumbered = donor;
+        self.events.push(Event::Unnumbered { sw_if_index: interface, donor });
+        Ok(())
+    }
+
+    /// The addresses that an interface answers to: its own, or those of the interface that it borrows from.
+    pub fn addresses(&self, interface: SwIfIndex) -> Result<&[InterfaceAddress], InterfaceError> {
+        let on = self.known(interface)?;
+        let owner = on.unnumbered.and_then(|donor| self.interface(donor)).unwrap_or(on);
+        Ok(&owner.addresses)
+    }
+
+    /// Takes from an interface all that has to do with addresses, because it is about to go.
+    pub(super) fn strip_addressing(&mut self, interface: SwIfIndex) {
+        let borrowers: Vec<_> = self.borrowers(interface).collect();
+        for borrower in borrowers {
+            if let Some(borrower) = self.software.at_mut(borrower.0) {
+                borrower.unnumbered = None;
+            }
+            self.events.push(Event::Unnumbered { sw_if_index: borrower, donor: None });
+        }
+        let Some(going) = self.software.at_mut(interface.0) else { return };
+        let sw_if_index = interface;
+        if going.unnumbered.take().is_some() {
+            self.events.push(Event::Unnumbered { sw_if_index, donor: None });
+        }
+        if going.link_local.take().is_some() {
+            self.events.push(Event::LinkLocal { sw_if_index, address: None });
+        }
+        for address in std::mem::take(&mut going.addresses) {
+            let table = going.table(address.family());
+            self.connected.remove(table.table_id, address);
+            self.events.push(Event::AddressRemoved { sw_if_index, address, table });
+        }
+        for family in [Family::Ip4, Family::Ip6] {
+            if going.table(family) != TableBinding::DEFAULT {
+                let table = TableBinding::DEFAULT;
+                self.events.push(Event::Table { sw_if_index, family, table });
+            }
+        }
+    }
+
+    /// The interfaces that use an interface's addresses.
+    fn borrowers(&self, donor: SwIfIndex) -> impl Iterator<Item = SwIfIndex> {
+        self.software
+            .iter()
+            .filter(move |interface| interface.unnumbered == Some(donor))
+            .map(|interface| interface.index)
+    }
+
+    /// An interface that can have addresses.
+    fn addressable(&self, interface: SwIfIndex) -> Result<&SwInterface, InterfaceError> {
+        let on = self.known(interface)?;
+        if interface == SwIfIndex::LOCAL0 {
+            return Err(InterfaceError::Local0);
+        }
+        if on.sub().is_some_and(|sub| !sub.tags.is_exact()) {
+            return Err(InterfaceError::NotExact);
+        }
+        Ok(on)
+    }
+
+    fn cannot_lend(
+        &self,
+        interface: SwIfIndex,
+        donor: SwIfIndex,
+        reason: &'static str,
+    ) -> InterfaceError {
+        let name = |index| self.interface(index).map_or_else(String::new, |i| i.name.clone());
+        InterfaceError::Unnumbered { name: name(interface), donor: name(donor), reason }
+    }
+}

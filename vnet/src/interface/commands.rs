@@ -1,0 +1,323 @@
+//! The commands of interfaces.
+
+use super::{
+    Family, InterfaceAddress, InterfaceError, InterfaceTable, MtuKind, SwIfIndex, TableBinding,
+    Verbosity, show_addresses, show_hardware, show_interfaces, show_tags,
+};
+use crate::{
+    command::{
+        ApiError, Cell, Error, Field, OperationError, Output, Record, choice, flag, keyword,
+        one_of, positional, value,
+    },
+    fib::{FibError, TableId},
+    plugin::{Command, CommandCx},
+    runtime::Main,
+};
+
+impl OperationError for InterfaceError {
+    fn api_error(&self) -> ApiError {
+        match self.api_number() {
+            -2 => ApiError::InvalidSwIfIndex,
+            -7 => ApiError::InvalidValue,
+            -126 => ApiError::Unsupported,
+            _ => ApiError::Unspecified,
+        }
+    }
+}
+
+crate::args! {
+    struct Chosen {
+        interfaces: Vec<SwIfIndex> = positional(value::interface()).many(),
+    }
+}
+
+crate::args! {
+    struct Hardware {
+        verbosity: Option<Verbosity> = choice([
+            ("brief", Verbosity::Brief),
+            ("verbose", Verbosity::Verbose),
+            ("detail", Verbosity::Detail),
+        ]).optional(),
+        interfaces: Vec<SwIfIndex> = positional(value::interface()).many(),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Up,
+    Down,
+    Punt,
+}
+
+crate::args! {
+    struct SetState {
+        interface: SwIfIndex = positional(value::interface()),
+        state: State = choice([("up", State::Up), ("down", State::Down), ("punt", State::Punt)]),
+    }
+}
+
+crate::args! {
+    struct SetMtu {
+        kind: MtuKind = choice([
+            ("packet", MtuKind::L3),
+            ("ip4", MtuKind::Ip4),
+            ("ip6", MtuKind::Ip6),
+            ("mpls", MtuKind::Mpls),
+        ]).or(MtuKind::L3),
+        bytes: u32 = positional(value::number(0..=65535).hint("bytes")),
+        interface: SwIfIndex = positional(value::interface()),
+    }
+}
+
+crate::args! {
+    struct SetMac {
+        interface: SwIfIndex = positional(value::interface()),
+        mac: [u8; 6] = positional(value::mac()),
+    }
+}
+
+crate::args! {
+    struct SetPromiscuous {
+        on: bool = choice([("on", true), ("off", false)]),
+        interface: SwIfIndex = positional(value::interface()),
+    }
+}
+
+crate::args! {
+    struct SetText {
+        interface: SwIfIndex = positional(value::interface()),
+        text: String = positional(value::word("text")),
+    }
+}
+
+/// Which addresses a line is about.
+#[derive(Clone)]
+enum Addresses {
+    One(value::IpWithLength),
+    All,
+}
+
+crate::args! {
+    struct SetAddress {
+        delete: bool = flag("del"),
+        interface: SwIfIndex = positional(value::interface()),
+        addresses: Addresses = addresses(),
+    }
+}
+
+fn addresses() -> Field<Addresses> {
+    one_of([
+        choice([("all", Addresses::All)]),
+        positional(value::ip_with_length().hint("address/length")).map(Addresses::One),
+    ])
+}
+
+crate::args! {
+    struct SetTable {
+        interface: SwIfIndex = positional(value::interface()),
+        table: u32 = positional(value::id("table-id")),
+    }
+}
+
+crate::args! {
+    struct SetUnnumbered {
+        delete: bool = flag("del"),
+        interface: SwIfIndex = positional(value::interface()),
+        donor: Option<SwIfIndex> = keyword("use", value::interface()).optional(),
+    }
+}
+
+crate::args! {
+    struct One {
+        interface: SwIfIndex = positional(value::interface()),
+    }
+}
+
+pub(crate) fn commands() -> Vec<Command> {
+    let mut all = shows();
+    all.extend(settings());
+    all.extend(addressing());
+    all
+}
+
+fn shows() -> Vec<Command> {
+    let shown = |(text, json): (String, serde_json::Value)| Output::from(record(&text, json));
+    let addresses = move |path| {
+        Command::sync(
+            path,
+            "Show the addresses of interfaces.",
+            move |cx: CommandCx, args: Chosen| {
+                Ok::<_, Error>(shown(cx.with(|m| show_addresses(m.interfaces(), &args.interfaces))))
+            },
+        )
+    };
+    vec![
+        Command::sync(
+            "show interface",
+            "Show interfaces and their counters.",
+            move |cx: CommandCx, args: Chosen| {
+                Ok::<_, Error>(shown(cx.with(|m| {
+                    show_interfaces(m.interfaces(), m.interface_counters(), &args.interfaces)
+                })))
+            },
+        ),
+        addresses("show interface addr"),
+        addresses("show interface address"),
+        Command::sync(
+            "show interface tag",
+            "Show the tags of interfaces.",
+            move |cx: CommandCx, args: Chosen| {
+                Ok::<_, Error>(shown(cx.with(|m| show_tags(m.interfaces(), &args.interfaces))))
+            },
+        ),
+        Command::sync(
+            "show interface features",
+            "Show the features enabled on an interface.",
+            |cx: CommandCx, args: One| Ok::<_, Error>(cx.with(|m| features(m, args.interface))),
+        ),
+        Command::sync(
+            "show hardware-interfaces",
+            "Show hardware interfaces.",
+            move |cx: CommandCx, args: Hardware| {
+                let verbosity = args.verbosity.unwrap_or(Verbosity::Verbose);
+                let none = |_: &_, _| Vec::new();
+                Ok::<_, Error>(shown(
+                    cx.with(|m| show_hardware(m.interfaces(), &args.interfaces, verbosity, &none)),
+                ))
+            },
+        ),
+        Command::sync(
+            "clear interfaces",
+            "Count interfaces from zero.",
+            |cx: CommandCx, (): ()| {
+                cx.with(|m| m.interface_counters().clear());
+                Ok::<_, Error>(())
+            },
+        ),
+    ]
+}
+
+/// Lines for people, `json` for programs.
+fn record(text: &str, json: serde_json::Value) -> Record {
+    let lines = text.lines().fold(Record::new(), Record::line);
+    lines.field("interfaces", Cell::shown("", json))
+}
+
+fn features(main: &Main, interface: SwIfIndex) -> Record {
+    let mut record = Record::new()
+        .line(format!("Feature paths configured on {}...", main.interface_name(interface)));
+    let enabled = main.features().enabled(interface);
+    for (arc, ..) in main.features().arcs() {
+        record = record.line("").line(format!("{arc}:"));
+        match enabled.iter().find(|(name, _)| *name == arc) {
+            Some((_, features)) => {
+                record = features.iter().fold(record, |r, f| r.line(format!("  {f}")));
+                let names: Vec<String> = features.iter().map(|&f| f.to_owned()).collect();
+                record = record.field(arc, Cell::shown("", names));
+            }
+            None => record = record.line("  none configured"),
+        }
+    }
+    record
+}
+
+/// A command that changes the table.
+fn change<A, F>(path: &str, help: &str, f: F) -> Command
+where
+    A: crate::command::Args,
+    F: Fn(&mut InterfaceTable, A) -> Result<(), InterfaceError> + Clone + 'static,
+{
+    Command::sync(path, help, move |cx: CommandCx, args: A| {
+        cx.with(|main| main.change_interfaces(|table| f(table, args)))
+    })
+}
+
+fn settings() -> Vec<Command> {
+    vec![
+        change("set interface state", "Set an interface up or down.", |table, args: SetState| {
+            match args.state {
+                State::Up => table.set_admin(args.interface, true),
+                State::Down => table.set_admin(args.interface, false),
+                State::Punt => table.set_punt(args.interface, true),
+            }
+        }),
+        change(
+            "set interface mtu",
+            "Set an MTU of an interface, in bytes.",
+            |table, args: SetMtu| table.set_mtu(args.interface, args.kind, args.bytes),
+        ),
+        change(
+            "set interface mac address",
+            "Set the MAC address of an interface.",
+            |table, args: SetMac| table.set_mac(args.interface, args.mac),
+        ),
+        change(
+            "set interface promiscuous",
+            "Take frames for other MAC addresses, or do not.",
+            |table, args: SetPromiscuous| table.set_promiscuous(args.interface, args.on),
+        ),
+        change(
+            "set interface tag",
+            "Set the operator's note on an interface.",
+            |table, args: SetText| table.set_tag(args.interface, &args.text),
+        ),
+        change("set interface name", "Rename an interface.", |table, args: SetText| {
+            table.rename(args.interface, &args.text)
+        }),
+        change("delete sub-interface", "Delete a sub-interface.", |table, args: One| {
+            table.delete_sub(args.interface)
+        }),
+    ]
+}
+
+fn addressing() -> Vec<Command> {
+    vec![
+        change(
+            "set interface ip address",
+            "Add an address to an interface, or remove it.",
+            set_address,
+        ),
+        change(
+            "set interface unnumbered",
+            "Let an interface use another one's addresses.",
+            |table, args: SetUnnumbered| {
+                table.set_unnumbered(args.interface, args.donor.filter(|_| !args.delete))
+            },
+        ),
+        Command::sync(
+            "set interface ip table",
+            "Look IPv4 packets of an interface up in a table.",
+            |cx: CommandCx, args: SetTable| cx.with(|main| set_table(main, args, Family::Ip4)),
+        ),
+        Command::sync(
+            "set interface ip6 table",
+            "Look IPv6 packets of an interface up in a table.",
+            |cx: CommandCx, args: SetTable| cx.with(|main| set_table(main, args, Family::Ip6)),
+        ),
+    ]
+}
+
+fn set_address(table: &mut InterfaceTable, args: SetAddress) -> Result<(), InterfaceError> {
+    match args.addresses {
+        Addresses::All => table.remove_all_addresses(args.interface),
+        Addresses::One(given) => {
+            let address = InterfaceAddress::new(given.address, given.length)?;
+            match args.delete {
+                true => table.remove_address(args.interface, address),
+                false => table.add_address(args.interface, address),
+            }
+        }
+    }
+}
+
+fn set_table(main: &mut Main, args: SetTable, family: Family) -> Result<(), Error> {
+    let fib_family = match family {
+        Family::Ip4 => crate::fib::Family::Ip4,
+        Family::Ip6 => crate::fib::Family::Ip6,
+    };
+    let unknown = |error: FibError| Error::failed(ApiError::NoSuchFib, error);
+    let fib = main.forwarding().table(fib_family, TableId(args.table)).map_err(unknown)?;
+    let binding = TableBinding { table_id: args.table, fib_index: fib.0 };
+    main.change_interfaces(|table| table.set_table(args.interface, family, binding))?;
+    Ok(())
+}

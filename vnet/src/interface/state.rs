@@ -1,0 +1,142 @@
+//! What the operator and devices set on interfaces: state, MTU, MAC address, notes.
+
+use super::{
+    Event, HwIfIndex, InterfaceError, InterfaceTable, LinkState, MtuKind, SwIfIndex, SwKind,
+    table::is_unicast,
+};
+
+/// Bytes of a tag at most, as VPP's API has it.
+const TAG_BYTES: usize = 63;
+
+impl InterfaceTable {
+    /// Sets an interface up or down. A sub-interface goes up only below one that is up; a hardware interface that goes
+    /// down loses its link until its device says otherwise.
+    pub fn set_admin(&mut self, interface: SwIfIndex, up: bool) -> Result<(), InterfaceError> {
+        let changed = self.changeable(interface)?;
+        if changed.admin_up == up {
+            return Ok(());
+        }
+        let (kind, hw_if_index) = (changed.kind.clone(), changed.hw_if_index);
+        if let (SwKind::Sub(sub), true) = (&kind, up) {
+            let above = self.known(sub.super_if)?;
+            if !above.admin_up {
+                return Err(InterfaceError::SuperDown { name: above.name.clone() });
+            }
+        }
+        self.changeable(interface)?.admin_up = up;
+        self.events.push(Event::Admin { sw_if_index: interface, up });
+        if kind == SwKind::Hardware && !up {
+            let link = self.hardware_of(interface)?.link;
+            self.set_link(hw_if_index, LinkState { up: false, ..link })?;
+        }
+        self.tags_changed(hw_if_index);
+        Ok(())
+    }
+
+    /// Punts all that an interface receives, or ends that.
+    pub fn set_punt(&mut self, interface: SwIfIndex, punt: bool) -> Result<(), InterfaceError> {
+        self.changeable(interface)?.punt = punt;
+        Ok(())
+    }
+
+    /// Takes over what a device says of its link.
+    pub fn set_link(
+        &mut self,
+        hw_if_index: HwIfIndex,
+        link: LinkState,
+    ) -> Result<(), InterfaceError> {
+        let Some(hardware) = self.hardware.at_mut(hw_if_index.0) else {
+            return Err(InterfaceError::NoSuchHardware { hw_if_index });
+        };
+        if hardware.sw_if_index == SwIfIndex::LOCAL0 {
+            return Err(InterfaceError::Local0);
+        }
+        if hardware.link != link {
+            hardware.link = link;
+            self.events.push(Event::Link { hw_if_index, link });
+        }
+        Ok(())
+    }
+
+    /// Sets an MTU in bytes; 0 takes it back.
+    pub fn set_mtu(
+        &mut self,
+        interface: SwIfIndex,
+        kind: MtuKind,
+        bytes: u32,
+    ) -> Result<(), InterfaceError> {
+        let most = self.hardware_of(interface)?.max_packet_size();
+        let changed = self.changeable(interface)?;
+        if bytes > most {
+            return Err(InterfaceError::Mtu { name: changed.name.clone(), bytes, most });
+        }
+        if changed.mtu.of(kind) != bytes {
+            changed.mtu.set(kind, bytes);
+            self.events.push(Event::Mtu { sw_if_index: interface, kind, bytes });
+        }
+        Ok(())
+    }
+
+    /// The MTU that holds for packets of a kind: the interface's own for the protocol, else for all, else that of the
+    /// interface above, else what the device can take.
+    pub fn effective_mtu(
+        &self,
+        interface: SwIfIndex,
+        kind: MtuKind,
+    ) -> Result<u32, InterfaceError> {
+        let mut interface = self.known(interface)?;
+        loop {
+            let set = [interface.mtu.of(kind), interface.mtu.l3].into_iter().find(|mtu| *mtu > 0);
+            match (set, interface.sub()) {
+                (Some(bytes), _) => return Ok(bytes),
+                (None, Some(sub)) => interface = self.known(sub.super_if)?,
+                (None, None) => return Ok(self.hardware_of(interface.index)?.max_packet_size()),
+            }
+        }
+    }
+
+    /// Sets the MAC address of an interface's hardware.
+    pub fn set_mac(&mut self, interface: SwIfIndex, mac: [u8; 6]) -> Result<(), InterfaceError> {
+        let changed = self.changeable(interface)?;
+        let (hw_if_index, name) = (changed.hw_if_index, changed.name.clone());
+        let Some(hardware) = self.hardware.at_mut(hw_if_index.0).filter(|hw| hw.is_ethernet())
+        else {
+            return Err(InterfaceError::NotEthernet { name });
+        };
+        if !is_unicast(mac) {
+            return Err(InterfaceError::MacNotUnicast);
+        }
+        if hardware.mac != Some(mac) {
+            hardware.mac = Some(mac);
+            self.events.push(Event::Mac { hw_if_index, mac });
+        }
+        Ok(())
+    }
+
+    /// Lets an interface's hardware take frames for all MAC addresses, or for its own only.
+    pub fn set_promiscuous(
+        &mut self,
+        interface: SwIfIndex,
+        on: bool,
+    ) -> Result<(), InterfaceError> {
+        let hw_if_index = self.changeable(interface)?.hw_if_index;
+        if let Some(hardware) = self.hardware.at_mut(hw_if_index.0)
+            && hardware.promiscuous != on
+        {
+            hardware.promiscuous = on;
+            self.events.push(Event::Promiscuous { hw_if_index, on });
+        }
+        Ok(())
+    }
+
+    /// Notes something on an interface, at most 63 bytes; empty for nothing.
+    pub fn set_tag(&mut self, interface: SwIfIndex, tag: &str) -> Result<(), InterfaceError> {
+        let changed = self.changeable(interface)?;
+        if tag.len() > TAG_BYTES {
+            let name = changed.name.clone();
+            return Err(InterfaceError::TagTooLong { name, bytes: tag.len() });
+        }
+        tag.clone_into(&mut changed.tag);
+        Ok(())
+    }
+}

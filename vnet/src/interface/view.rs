@@ -1,0 +1,69 @@
+//! What workers know of interfaces: one small entry each, made anew when the table changes.
+
+use std::sync::Arc;
+
+use super::{Family, InterfaceTable, SwIfIndex, TagTable};
+
+/// What a worker knows of one software interface.
+#[derive(Clone, Debug)]
+pub struct InterfaceView {
+    /// Whether packets may pass: the interface, what carries it, and the link are up.
+    pub up: bool,
+    /// MAC address of the hardware; zeros without Ethernet.
+    pub mac: [u8; 6],
+    /// Whether frames have Ethernet headers.
+    pub ethernet: bool,
+    /// Number of the interface's IPv4 table.
+    pub fib4: u32,
+    /// Number of the interface's IPv6 table.
+    pub fib6: u32,
+    /// The main interface of the hardware that carries it.
+    pub main: SwIfIndex,
+    /// The next slot of `interface-output-arc-end` that leads to the device.
+    pub tx_next: u16,
+    /// The tags that a main Ethernet interface and its sub-interfaces take.
+    pub tags: Option<Arc<TagTable>>,
+}
+
+/// The entries of all interfaces, by number.
+#[derive(Debug, Default)]
+pub struct InterfaceViews(Vec<Option<InterfaceView>>);
+
+impl InterfaceViews {
+    /// What `table` says now.
+    pub(crate) fn of(table: &mut InterfaceTable) -> Self {
+        let known: Vec<_> = table.interfaces().map(|i| (i.index, i.hw_if_index)).collect();
+        let mut views = Vec::new();
+        for (index, hw_if_index) in known {
+            let tags = table.tag_table(hw_if_index);
+            let (Some(sw), Some(hw)) =
+                (table.interface(index), table.hardware_interface(hw_if_index))
+            else {
+                continue;
+            };
+            let carrier_up = table.interface(hw.sw_if_index).is_some_and(|main| main.admin_up);
+            let at = index.0 as usize;
+            if views.len() <= at {
+                views.resize(at + 1, None);
+            }
+            views[at] = Some(InterfaceView {
+                up: sw.admin_up && carrier_up && hw.link.up,
+                mac: hw.mac.unwrap_or_default(),
+                ethernet: hw.is_ethernet(),
+                fib4: sw.table(Family::Ip4).fib_index,
+                fib6: sw.table(Family::Ip6).fib_index,
+                main: hw.sw_if_index,
+                tx_next: hw.tx_next,
+                tags: (sw.sub().is_none() && hw.is_ethernet()).then_some(tags).flatten(),
+            });
+        }
+        Self(views)
+    }
+
+    /// What is known of `interface`; `None` for one that does not exist.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, interface: SwIfIndex) -> Option<&InterfaceView> {
+        self.0.get(interface.0 as usize)?.as_ref()
+    }
+}

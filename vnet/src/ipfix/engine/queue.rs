@@ -1,0 +1,231 @@
+//! Flow records on their way from the threads that make them to the exporter.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use crossbeam_queue::ArrayQueue;
+
+use crate::{
+    flow::FlowRecord,
+    ipfix::{
+        export::{Output, OutputError, Report, TemplateFields},
+        profile::FlowTemplates,
+    },
+    process::Bell,
+};
+
+/// Records that an outbox holds.
+const ROOM: usize = 4096;
+/// With this many records the exporter is called.
+const RING: usize = ROOM / 2;
+/// Records that can wait are not made when there is less room: what is left is for those that cannot, at least two a packet
+/// of a frame on each of a few interfaces.
+const RESERVE: usize = ROOM / 4;
+/// Messages of one data callback; what they leave of the buffer pool is for packets.
+const MESSAGES: u64 = 128;
+
+/// Records lost on their way, and the packets that they told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueCounters {
+    /// Records handed over to the exporter.
+    pub handed_over: u64,
+    /// Packets in those.
+    pub packets_handed_over: u64,
+    /// Records that were made while there was no collector.
+    pub without_collector: u64,
+    /// Packets in those.
+    pub packets_without_collector: u64,
+    /// Records for which an outbox had no room or the report no template, or which were left when the report went.
+    pub dropped: u64,
+    /// Packets in those.
+    pub packets_dropped: u64,
+}
+
+impl core::ops::AddAssign for QueueCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.handed_over += other.handed_over;
+        self.packets_handed_over += other.packets_handed_over;
+        self.without_collector += other.without_collector;
+        self.packets_without_collector += other.packets_without_collector;
+        self.dropped += other.dropped;
+        self.packets_dropped += other.packets_dropped;
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    records: AtomicU64,
+    packets: AtomicU64,
+}
+
+impl Tally {
+    fn add(&self, record: &FlowRecord) {
+        self.records.fetch_add(1, Ordering::Relaxed);
+        self.packets.fetch_add(record.packets, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> (u64, u64) {
+        (self.records.load(Ordering::Relaxed), self.packets.load(Ordering::Relaxed))
+    }
+}
+
+/// What the report and all its outboxes share.
+#[derive(Default)]
+struct Tallies {
+    handed_over: Tally,
+    without_collector: Tally,
+    dropped: Tally,
+}
+
+/// Where the nodes of one thread put the flow records that they make.
+pub struct Outbox {
+    records: Arc<ArrayQueue<FlowRecord>>,
+    tallies: Arc<Tallies>,
+    bell: Bell,
+    enabled: Arc<AtomicBool>,
+}
+
+impl Outbox {
+    /// Hands a record over. Where that is not possible, it is counted as lost.
+    #[inline]
+    pub fn push(&self, record: &FlowRecord) {
+        if !self.enabled.load(Ordering::Relaxed) {
+            return self.tallies.without_collector.add(record);
+        }
+        if self.records.push(*record).is_err() {
+            return self.tallies.dropped.add(record);
+        }
+        if self.records.len() == RING {
+            self.bell.ring();
+        }
+    }
+
+    /// Whether records that can wait should be made now: flows that are due may as well stay in their cache.
+    #[inline]
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.records.len() <= ROOM - RESERVE
+    }
+}
+
+/// The report of flow records that come from the outboxes of several threads. Clones are the same one: the exporter has one,
+/// and the meter's owner keeps another.
+#[derive(Clone)]
+pub struct FlowQueues(Rc<Inner>);
+
+struct Inner {
+    templates: FlowTemplates,
+    queues: RefCell<Vec<Arc<ArrayQueue<FlowRecord>>>>,
+    /// Records of the main thread, which can wait for as long as it takes.
+    backlog: RefCell<VecDeque<FlowRecord>>,
+    tallies: Arc<Tallies>,
+    bell: Bell,
+    enabled: Arc<AtomicBool>,
+}
+
+impl FlowQueues {
+    pub(super) fn new(templates: FlowTemplates, bell: Bell, enabled: Arc<AtomicBool>) -> Self {
+        Self(Rc::new(Inner {
+            templates,
+            queues: RefCell::default(),
+            backlog: RefCell::default(),
+            tallies: Arc::default(),
+            bell,
+            enabled,
+        }))
+    }
+
+    /// An outbox for a thread.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        let records = Arc::new(ArrayQueue::new(ROOM));
+        self.0.queues.borrow_mut().push(records.clone());
+        let Inner { tallies, bell, enabled, .. } = &*self.0;
+        Outbox { records, tallies: tallies.clone(), bell: bell.clone(), enabled: enabled.clone() }
+    }
+
+    /// Hands over records that a meter gave up all at once, behind those of the outboxes. However many there are, they are
+    /// sent a little at a time.
+    pub fn append(&self, records: impl IntoIterator<Item = FlowRecord>) {
+        let Inner { tallies, bell, enabled, backlog, .. } = &*self.0;
+        if enabled.load(Ordering::Relaxed) {
+            backlog.borrow_mut().extend(records);
+            bell.ring();
+        } else {
+            records.into_iter().for_each(|record| tallies.without_collector.add(&record));
+        }
+    }
+
+    /// Records that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let queued = self.0.queues.borrow().iter().map(|queue| queue.len()).sum::<usize>();
+        queued + self.0.backlog.borrow().len()
+    }
+
+    /// What became of the records so far.
+    #[must_use]
+    pub fn counters(&self) -> QueueCounters {
+        let Tallies { handed_over, without_collector, dropped } = &*self.0.tallies;
+        let (handed_over, packets_handed_over) = handed_over.get();
+        let (without_collector, packets_without_collector) = without_collector.get();
+        let (dropped, packets_dropped) = dropped.get();
+        QueueCounters {
+            handed_over,
+            packets_handed_over,
+            without_collector,
+            packets_without_collector,
+            dropped,
+            packets_dropped,
+        }
+    }
+
+    /// The oldest record of the outboxes, one thread after the other; then of the backlog.
+    fn next(&self) -> Option<FlowRecord> {
+        let queued = self.0.queues.borrow().iter().find_map(|queue| queue.pop());
+        queued.or_else(|| self.0.backlog.borrow_mut().pop_front())
+    }
+}
+
+impl Report for FlowQueues {
+    fn template_count(&self) -> usize {
+        self.0.templates.encoders().len()
+    }
+
+    fn template(&mut self, index: usize) -> TemplateFields {
+        let fields = self.0.templates.encoders()[index].fields().to_vec();
+        TemplateFields { scopes: 0, fields }
+    }
+
+    fn data(&mut self, output: &mut Output<'_>) {
+        let end = output.messages() + MESSAGES;
+        // After a failure the rest waits: it may be gone by the time of the next pass.
+        while output.messages() < end && output.take_failure().is_none() {
+            let Some(record) = self.next() else { return };
+            match output.flow(&self.0.templates, &record) {
+                // A record too long for any message is counted by the stream, as not sent.
+                Ok(()) | Err(OutputError::Pack(_)) => self.0.tallies.handed_over.add(&record),
+                Err(OutputError::NoTemplate) => self.0.tallies.dropped.add(&record),
+            }
+        }
+    }
+
+    fn has_more(&self) -> bool {
+        self.waiting() > 0
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let queues = self.queues.take();
+        let queued = queues.iter().flat_map(|queue| std::iter::from_fn(|| queue.pop()));
+        queued.chain(self.backlog.take()).for_each(|record| self.tallies.dropped.add(&record));
+    }
+}

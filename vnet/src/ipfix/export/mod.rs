@@ -1,0 +1,26 @@
+//! The exporting process: exporters, their streams and reports, and what leaves by which transport.
+//!
+//! Nothing here reads a clock or a socket. `flow-report-process` calls [`Exporter::run`] when [`Exporter::next_due`]
+//! says so and lends it a [`Transport`]; meters add records in between through [`Exporter::with_output`].
+
+mod config;
+mod exporter;
+mod report;
+mod stream;
+mod table;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+pub use config::{
+    ConfigError, DEFAULT_PATH_MTU, DEFAULT_PORT, DEFAULT_TEMPLATE_INTERVAL, DISABLED_LINE,
+    Endpoints, ExporterConfig, ExporterRequest, Fib, MAX_PATH_MTU, MIN_PATH_MTU, Via,
+};
+pub use exporter::{
+    AddReportError, Exporter, FLUSH_INTERVAL, NoSuchReport, OutputUnavailable, ReportId, ReportKey,
+    ReportState, RewriteError, TemplateDefect,
+};
+pub use report::{FlowReport, Output, OutputError, Report, TemplateFields};
+pub use stream::{Counters, Outlet, SendMessage, Stream, StreamKey};
+pub use table::StreamConflict;
+pub use transport::{SendError, Session, Transport};

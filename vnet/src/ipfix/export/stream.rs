@@ -1,0 +1,299 @@
+//! A stream: one transport session and one observation domain, the owner of a sequence number.
+
+use super::transport::SendError;
+use crate::ipfix::{
+    message::{self, Draft, MessageBuilder, PackError},
+    template::{Template, TemplateId},
+};
+
+/// What tells the streams of an exporter apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamKey {
+    /// Observation domain.
+    pub domain: u32,
+    /// UDP source port; a kernel socket has one of the host's choice instead.
+    pub source_port: u16,
+}
+
+/// What a stream, or an exporter, has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages sent.
+    pub messages: u64,
+    /// Octets of those messages.
+    pub octets: u64,
+    /// Data records in them (exportedFlowRecordTotalCount, element 42).
+    pub records: u64,
+    /// Template records in them, options templates included.
+    pub templates: u64,
+    /// Messages that the transport refused.
+    pub send_errors: u64,
+    /// Data records that were not sent (notSentFlowTotalCount, element 166): in refused messages, or too long.
+    pub records_not_sent: u64,
+    /// Template records that were not sent, likewise.
+    pub templates_not_sent: u64,
+}
+
+impl core::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.octets += other.octets;
+        self.records += other.records;
+        self.templates += other.templates;
+        self.send_errors += other.send_errors;
+        self.records_not_sent += other.records_not_sent;
+        self.templates_not_sent += other.templates_not_sent;
+    }
+}
+
+/// Sends a finished message of a stream.
+pub type SendMessage<'a> = &'a mut dyn FnMut(StreamKey, &[u8]) -> Result<(), SendError>;
+
+/// Where the messages of a stream go while records are added to it.
+pub struct Outlet<'a> {
+    /// Seconds since 1970, for the headers: the wall clock as it is now.
+    pub export_time: u32,
+    /// Sends a finished message.
+    pub send: SendMessage<'a>,
+    /// The first error of `send` since somebody took it from here.
+    pub failure: Option<SendError>,
+}
+
+/// Packs records into messages and sends each when the next record would not fit.
+#[derive(Debug)]
+pub struct Stream {
+    key: StreamKey,
+    sequence: u32,
+    room: Vec<u8>,
+    draft: Draft,
+    counters: Counters,
+}
+
+impl Stream {
+    /// A stream whose messages have at most `limit` octets.
+    #[must_use]
+    pub fn new(key: StreamKey, limit: usize) -> Self {
+        Self::resume(key, limit, 0)
+    }
+
+    /// A stream that was there before, and had sent so many data records.
+    pub(super) fn resume(key: StreamKey, limit: usize, sequence: u32) -> Self {
+        Self {
+            key,
+            sequence,
+            room: vec![0; limit],
+            draft: Draft::EMPTY,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Observation domain and source port.
+    #[must_use]
+    pub fn key(&self) -> StreamKey {
+        self.key
+    }
+
+    /// The sequence number of the next message: data records sent, modulo 2^32.
+    #[must_use]
+    pub fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Adds a template record to the open message.
+    pub fn template(
+        &mut self,
+        template: &Template,
+        outlet: &mut Outlet<'_>,
+    ) -> Result<(), PackError> {
+        let mut added = self.try_template(template);
+        if added == Err(PackError::Full) {
+            self.flush(outlet);
+            added = self.try_template(template);
+        }
+        if added.is_err() {
+            self.counters.templates_not_sent += 1;
+        }
+        added
+    }
+
+    /// Adds a data record of `len` octets, at least 1, which `write` fills.
+    #[inline]
+    pub fn record(
+        &mut self,
+        template: TemplateId,
+        len: usize,
+        outlet: &mut Outlet<'_>,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Result<(), PackError> {
+        loop {
+            let mut builder = MessageBuilder::resume(&mut self.room, self.draft);
+            match builder.record(template, len) {
+                Ok(octets) => {
+                    write(octets);
+                    self.draft = builder.draft();
+                    return Ok(());
+                }
+                // At most once: an empty message is never full.
+                Err(PackError::Full) => self.flush(outlet),
+                Err(too_long) => {
+                    self.counters.records_not_sent += 1;
+                    return Err(too_long);
+                }
+            }
+        }
+    }
+
+    /// Sends the open message, if there is anything in it.
+    pub fn flush(&mut self, outlet: &mut Outlet<'_>) {
+        let draft = MessageBuilder::resume(&mut self.room, self.draft).finish();
+        self.draft = Draft::EMPTY;
+        if draft.is_empty() {
+            return;
+        }
+        let message = &mut self.room[..draft.len()];
+        message::stamp(message, outlet.export_time, self.sequence, self.key.domain);
+        match (outlet.send)(self.key, message) {
+            Ok(()) => self.sent(draft),
+            Err(error) => {
+                self.lost(draft);
+                outlet.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Stamps a message of this stream that was built elsewhere, in a buffer that its builder now sends. `message` is
+    /// exactly the octets of `draft`, finished.
+    pub fn stamp(&mut self, message: &mut [u8], draft: Draft, export_time: u32) {
+        message::stamp(message, export_time, self.sequence, self.key.domain);
+        self.sent(draft);
+    }
+
+    /// Counts a message that was built elsewhere and could not be sent.
+    pub fn lost(&mut self, draft: Draft) {
+        self.counters.send_errors += 1;
+        self.counters.records_not_sent += u64::from(draft.records());
+        self.counters.templates_not_sent += u64::from(draft.templates());
+    }
+
+    /// A new transport session begins: the collector knows no templates and expects sequence number 0. The open
+    /// message must have been sent.
+    pub(super) fn reset(&mut self) {
+        self.sequence = 0;
+    }
+
+    /// Another limit, or another name; the open message must have been sent.
+    pub(super) fn reconfigure(&mut self, key: StreamKey, limit: usize) {
+        debug_assert!(self.draft.is_empty(), "the open message belongs to the old configuration");
+        self.key = key;
+        self.room.resize(limit, 0);
+    }
+
+    fn sent(&mut self, draft: Draft) {
+        self.sequence = self.sequence.wrapping_add(u32::from(draft.records()));
+        self.counters.messages += 1;
+        self.counters.octets += draft.len() as u64;
+        self.counters.records += u64::from(draft.records());
+        self.counters.templates += u64::from(draft.templates());
+    }
+
+    fn try_template(&mut self, template: &Template) -> Result<(), PackError> {
+        let mut builder = MessageBuilder::resume(&mut self.room, self.draft);
+        builder.template(template)?;
+        self.draft = builder.draft();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipfix::template::FieldSpecifier;
+
+    const KEY: StreamKey = StreamKey { domain: 9, source_port: 4739 };
+
+    /// Runs `f` with a stream of messages of at most 40 octets and returns those it sent.
+    fn sent(mut stream: Stream, f: impl FnOnce(&mut Stream, &mut Outlet<'_>)) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        let mut send = |key, message: &[u8]| {
+            assert_eq!(key, KEY);
+            messages.push(message.to_vec());
+            Ok(())
+        };
+        let mut outlet = Outlet { export_time: 77, send: &mut send, failure: None };
+        f(&mut stream, &mut outlet);
+        stream.flush(&mut outlet);
+        messages
+    }
+
+    fn sequence(message: &[u8]) -> u32 {
+        u32::from_be_bytes(message[8..12].try_into().unwrap())
+    }
+
+    #[test]
+    fn sequence_counts_the_data_records_sent_before() {
+        let template =
+            Template::new(TemplateId::FIRST, 0, [FieldSpecifier::iana("octetDeltaCount", 8)]);
+        let messages = sent(Stream::new(KEY, 40), |stream, outlet| {
+            stream.template(&template.unwrap(), outlet).unwrap();
+            stream.flush(outlet);
+            for n in 0..5 {
+                stream.record(TemplateId::FIRST, 8, outlet, |octets| octets.fill(n)).unwrap();
+            }
+        });
+        let sequences: Vec<u32> = messages.iter().map(|m| sequence(m)).collect();
+        assert_eq!(sequences, [0, 0, 2, 4]);
+        assert!(messages.iter().all(|m| m.len() <= 40 && m[4..8] == [0, 0, 0, 77]));
+    }
+
+    #[test]
+    fn sequence_wraps() {
+        let mut stream = Stream::new(KEY, 40);
+        stream.sequence = u32::MAX;
+        let messages = sent(stream, |stream, outlet| {
+            for _ in 0..4 {
+                stream.record(TemplateId::FIRST, 8, outlet, |_| ()).unwrap();
+            }
+        });
+        assert_eq!(messages.iter().map(|m| sequence(m)).collect::<Vec<_>>(), [u32::MAX, 1]);
+    }
+
+    #[test]
+    fn what_is_not_sent_is_counted_and_leaves_the_sequence_alone() {
+        let mut stream = Stream::new(KEY, 40);
+        let mut send = |_, _: &[u8]| Err(SendError::NoBuffer);
+        let mut outlet = Outlet { export_time: 0, send: &mut send, failure: None };
+        for _ in 0..3 {
+            stream.record(TemplateId::FIRST, 8, &mut outlet, |_| ()).unwrap();
+        }
+        assert!(matches!(outlet.failure, Some(SendError::NoBuffer)));
+        stream.flush(&mut outlet);
+        let too_long = stream.record(TemplateId::FIRST, 21, &mut outlet, |_| ());
+        assert_eq!(too_long, Err(PackError::TooLong { len: 21, limit: 40 }));
+        let expected = Counters { send_errors: 2, records_not_sent: 4, ..Counters::default() };
+        assert_eq!((stream.counters(), stream.sequence()), (expected, 0));
+    }
+
+    #[test]
+    fn messages_built_elsewhere_share_the_sequence() {
+        let mut elsewhere = [0; 40];
+        let mut builder = MessageBuilder::new(&mut elsewhere);
+        builder.record(TemplateId::FIRST, 8).unwrap();
+        builder.record(TemplateId::FIRST, 8).unwrap();
+        let draft = builder.finish();
+        let messages = sent(Stream::new(KEY, 40), |stream, outlet| {
+            stream.record(TemplateId::FIRST, 8, outlet, |_| ()).unwrap();
+            stream.flush(outlet);
+            stream.stamp(&mut elsewhere[..draft.len()], draft, 78);
+            stream.record(TemplateId::FIRST, 8, outlet, |_| ()).unwrap();
+        });
+        assert_eq!(sequence(&elsewhere), 1);
+        assert_eq!(elsewhere[..8], [0, 10, 0, 36, 0, 0, 0, 78]);
+        assert_eq!(messages.iter().map(|m| sequence(m)).collect::<Vec<_>>(), [0, 3]);
+    }
+}

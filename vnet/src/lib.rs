@@ -1,0 +1,20 @@
+//! The framework of Peloton: everything that the author of a node or of a plugin touches.
+
+pub mod adjacency;
+pub mod buffer;
+pub mod command;
+pub mod counter;
+pub mod error;
+pub mod fib;
+pub mod flow;
+pub mod frame;
+pub mod graph;
+pub mod interface;
+pub mod ipfix;
+pub mod log;
+pub mod neighbor;
+pub mod plugin;
+pub mod process;
+pub mod runtime;
+pub mod trace;
+pub mod wire;

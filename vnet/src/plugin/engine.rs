@@ -1,0 +1,394 @@
+//! The engine: a graph, its processes, and the loop that runs both.
+
+use std::{
+    cell::{Cell, RefCell},
+    error::Error,
+    future::Future,
+    io,
+    rc::Rc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use thiserror::Error;
+
+use super::{
+    CommandCx, Plugin, PluginInfo, Registrar, commands::framework_commands, registrar::StopHook,
+};
+use crate::{
+    buffer::{ArenaError, BufferPool, Magazine},
+    command::{self, Reply, Session, Terminal, Tree, TreeError},
+    counter::{CounterError, ErrorCounters, ErrorIndex, Segment, ThreadIndex},
+    error::{DropError, DropNode, ErrorSet},
+    fib::{FibError, Forwarding, MAX_ROUTES},
+    graph::{FeatureError, Features, Graph, GraphError, NodeFlags, NodeSpec},
+    interface::{InterfaceCounters, InterfaceTable, InterfaceViews},
+    log::{Log, Stamp},
+    process::{Cx, Executor},
+    runtime::{
+        BarrierHeld, Clock, EngineId, EngineTime, Interrupts, Locals, Main, Shared, Worker,
+        WorkerState,
+    },
+    trace::TraceFilter,
+};
+
+/// Buffers that an engine has unless told otherwise, as VPP has for each NUMA node.
+const BUFFERS: u32 = 16384;
+/// The longest sleep: what no descriptor and no timer announces is noticed after this.
+const MAX_SLEEP: Duration = Duration::from_millis(10);
+/// Rounds without a sleep after which descriptors are looked at all the same: with full frames that is about a millisecond,
+/// so that whoever waits for a descriptor is served under load, at a cost that does not show.
+const ROUNDS_A_LOOK: u32 = 128;
+
+/// Why there is no engine.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// No memory for buffers.
+    #[error(transparent)]
+    Buffers(#[from] ArenaError),
+    /// The nodes do not fit together.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The features do not fit together.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+    /// No memory for forwarding tables.
+    #[error(transparent)]
+    Forwarding(#[from] FibError),
+    /// No room for counters.
+    #[error(transparent)]
+    Counter(#[from] CounterError),
+    /// Nothing to sleep on.
+    #[error("cannot wait for events: {0}")]
+    Reactor(#[from] io::Error),
+    /// A plugin refused.
+    #[error("plugin `{plugin}': {source}")]
+    Plugin {
+        /// Which one.
+        plugin: &'static str,
+        /// What it said.
+        source: Box<dyn Error>,
+    },
+    /// Two commands of the same words.
+    #[error(transparent)]
+    Command(#[from] TreeError),
+    /// Two plugins of the same name.
+    #[error("plugin `{0}' is listed twice")]
+    DuplicatePlugin(&'static str),
+    /// Plugins that are to be loaded after each other.
+    #[error("plugins {0} are each to be loaded after another one of them")]
+    PluginCycle(String),
+    /// A start hook failed.
+    #[error("at start: {0}")]
+    Start(Box<dyn Error>),
+}
+
+/// Puts an engine together.
+pub struct Builder {
+    plugins: Vec<Plugin>,
+    clock: Clock,
+    buffers: u32,
+}
+
+impl Builder {
+    /// Adds a plugin.
+    #[must_use]
+    pub fn plugin(mut self, plugin: Plugin) -> Self {
+        self.plugins.push(plugin);
+        self
+    }
+
+    /// Which clock to follow; a real one unless said otherwise.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How many buffers to have; 16384 unless said otherwise.
+    #[must_use]
+    pub fn buffers(mut self, n: u32) -> Self {
+        self.buffers = n;
+        self
+    }
+
+    /// Builds the graph and starts the processes.
+    ///
+    /// # Errors
+    /// When plugins contradict each other, or there is no memory.
+    pub fn build(self) -> Result<Engine, BuildError> {
+        let engine = EngineId::new();
+        let views = Shared::new(engine, InterfaceViews::default());
+        let forwarding = Forwarding::new()?;
+        let clock = self.clock.clone();
+        let log = Log::new(move || Stamp {
+            engine: clock.now(),
+            wall: UNIX_EPOCH + Duration::from_nanos(clock.wall().0),
+        });
+        let mut registrar = Registrar::new(engine, views.clone(), forwarding.reader());
+        let drop_spec = NodeSpec::internal("error-drop", |_| DropNode).flags(NodeFlags::DROP);
+        registrar.node(drop_spec);
+        let mut plugins = Vec::new();
+        for plugin in in_order(self.plugins)? {
+            let Plugin { name, version, description, .. } = plugin;
+            plugins.push(PluginInfo { name, version, description });
+            (plugin.register)(&mut registrar)
+                .map_err(|source| BuildError::Plugin { plugin: plugin.name, source })?;
+        }
+        registrar.ipfix().register(&mut registrar);
+        let Registrar {
+            nodes,
+            arcs,
+            features,
+            processes,
+            hooks,
+            stop_hooks,
+            interface_hooks,
+            locals,
+            commands,
+            ..
+        } = registrar;
+
+        let executor = Executor::new(self.clock.clone())?;
+        let pool = BufferPool::new(self.buffers)?;
+        let mut segment = Segment::new(1)?;
+        let mut errors = ErrorCounters::new(&mut segment)?;
+        let interface_counters = InterfaceCounters::new(&mut segment)?;
+        let route_counters = segment.combined("/net/route/to", MAX_ROUTES)?;
+        let mut graph = Graph::default();
+        let added = graph.add(nodes, &mut errors, &mut segment)?;
+        let drop_node = graph.require("error-drop")?;
+        let features = Features::solve(arcs, features, drop_node, |name| graph.find(name))?;
+        // What `Buffer::reset` puts into a packet is "no reason noted".
+        let no_reason = graph.node(drop_node).error_base.plus(DropError::None.code());
+        assert_eq!(no_reason, ErrorIndex(0), "error-drop registers first");
+        let no_such_next = graph.node(drop_node).error_base.plus(DropError::NoSuchNext.code());
+
+        let mut state = WorkerState::new(
+            0,
+            Magazine::new(pool.clone()),
+            errors.writer(ThreadIndex::MAIN)?,
+            interface_counters.writers(ThreadIndex::MAIN)?,
+            route_counters.writer(ThreadIndex::MAIN)?,
+            Locals::new(&locals, 0),
+        );
+        state.set_drop(drop_node, no_such_next);
+        let mut worker = Worker::new(state, Interrupts::new(executor.reactor.wakeup()));
+        worker.add_nodes(&graph, &features, &added);
+        let mut main = Main {
+            held: BarrierHeld::new(engine),
+            tables: Shared::new(engine, features.tables()),
+            graph,
+            errors,
+            segment,
+            features,
+            worker,
+            pool,
+            clock: self.clock,
+            trace_filter: TraceFilter::None,
+            stop: false,
+            interfaces: InterfaceTable::new(),
+            interface_counters,
+            views,
+            forwarding,
+            route_counters,
+            log,
+            interface_hooks,
+            plugins,
+            cleared_at: EngineTime(0),
+            cleared_loops: 0,
+        };
+        // Lets counters and workers know of local0.
+        main.change_interfaces(|_| ());
+        for hook in hooks {
+            hook(&mut main).map_err(BuildError::Start)?;
+        }
+        let mut tree = Tree::new();
+        command::add_builtins(&mut tree)?;
+        commands.into_iter().chain(framework_commands()).try_for_each(|c| tree.add(c))?;
+        let engine = Engine {
+            main: Rc::new(RefCell::new(main)),
+            executor,
+            tree: Rc::new(tree),
+            rounds: Cell::new(0),
+            stop_hooks: RefCell::new(stop_hooks),
+        };
+        for (name, start) in processes {
+            engine.executor.spawn_named(&name, start(engine.cx()));
+        }
+        Ok(engine)
+    }
+}
+
+/// Plugins so that each comes after those that it names; otherwise as listed.
+fn in_order(mut plugins: Vec<Plugin>) -> Result<Vec<Plugin>, BuildError> {
+    for (i, plugin) in plugins.iter().enumerate() {
+        if plugins[..i].iter().any(|p| p.name == plugin.name) {
+            return Err(BuildError::DuplicatePlugin(plugin.name));
+        }
+    }
+    let mut ordered: Vec<Plugin> = Vec::with_capacity(plugins.len());
+    while !plugins.is_empty() {
+        let waits = |p: &Plugin| p.load_after.iter().any(|n| plugins.iter().any(|o| o.name == *n));
+        let Some(next) = plugins.iter().position(|p| !waits(p)) else {
+            let names: Vec<_> = plugins.iter().map(|p| format!("`{}'", p.name)).collect();
+            return Err(BuildError::PluginCycle(names.join(", ")));
+        };
+        ordered.push(plugins.remove(next));
+    }
+    Ok(ordered)
+}
+
+/// A running engine. It belongs to the thread that made it, the main thread.
+pub struct Engine {
+    main: Rc<RefCell<Main>>,
+    executor: Rc<Executor>,
+    tree: Rc<Tree<CommandCx>>,
+    /// Rounds since descriptors were looked at.
+    rounds: Cell<u32>,
+    stop_hooks: RefCell<Vec<StopHook>>,
+}
+
+impl Engine {
+    /// Starts to put an engine together.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder { plugins: Vec::new(), clock: Clock::real(), buffers: BUFFERS }
+    }
+
+    /// The way to the engine that processes have.
+    #[must_use]
+    pub fn cx(&self) -> Cx {
+        Cx::new(self.main.clone(), self.executor.clone())
+    }
+
+    /// Looks at and changes the engine between two rounds.
+    pub fn with<T>(&self, f: impl FnOnce(&mut Main) -> T) -> T {
+        f(&mut self.main.borrow_mut())
+    }
+
+    /// All commands.
+    #[must_use]
+    pub fn commands(&self) -> &Tree<CommandCx> {
+        &self.tree
+    }
+
+    /// Begins a session, in which commands can be run.
+    #[must_use]
+    pub fn session(&self, terminal: Terminal) -> CommandCx {
+        CommandCx::new(self.cx(), Session::new(terminal), self.tree.clone())
+    }
+
+    /// Runs what a user typed in `session`, and the engine beside it until that is done. Under a virtual clock a command that
+    /// waits for a time does not end; the reply then says so.
+    #[must_use]
+    pub fn execute(&self, session: &CommandCx, input: &[u8]) -> Reply {
+        let (session, input) = (session.clone(), input.to_vec());
+        let run = async move { command::execute(session, &input).await };
+        self.run_until(run).unwrap_or_else(|| Reply {
+            ok: false,
+            text: "the command waits for a time, and the clock stands still\n".to_owned(),
+            output_length: 0,
+        })
+    }
+
+    /// One round of dispatch, then every process that is ready; whether anything happened.
+    pub fn poll(&self) -> bool {
+        self.rounds.set(self.rounds.get() + 1);
+        if self.rounds.get() >= ROUNDS_A_LOOK {
+            self.rounds.set(0);
+            self.executor.reactor.wait(Duration::ZERO);
+        }
+        let received = self.main.borrow_mut().round();
+        let ran = self.executor.run();
+        if ran > 0 {
+            // No worker is inside a round, and processes are what edits: what they gave up may be used again.
+            self.main.borrow_mut().forwarding.quiescent();
+        }
+        received > 0 || ran > 0
+    }
+
+    /// Runs until nothing is left to do at this time: no input brings packets, no process is ready.
+    pub fn run_until_idle(&self) {
+        while self.poll() || self.main.borrow().worker.state.has_pending() {}
+    }
+
+    /// Moves a virtual clock on by `d`: what falls due runs in order, each at its time.
+    pub fn advance(&self, d: Duration) {
+        let clock = &self.executor.clock;
+        let end = clock.now().after(d);
+        self.run_until_idle();
+        while let Some(due) = self.executor.next_timer().filter(|&at| at <= end) {
+            clock.move_to(due);
+            self.run_until_idle();
+        }
+        clock.move_to(end);
+        self.run_until_idle();
+    }
+
+    /// Runs the engine until `future` is done, and returns what it gives. Under a virtual clock time stands still
+    /// meanwhile, so a future that waits for a time never ends: `None` is returned when nothing is left to do.
+    pub fn run_until<T: 'static>(&self, future: impl Future<Output = T> + 'static) -> Option<T> {
+        let done = Rc::new(RefCell::new(None));
+        let result = done.clone();
+        self.executor.spawn(async move {
+            let value = future.await;
+            *result.borrow_mut() = Some(value);
+        });
+        loop {
+            let busy = self.poll();
+            if let Some(value) = done.borrow_mut().take() {
+                return Some(value);
+            }
+            if !busy && !self.sleep() {
+                return None;
+            }
+        }
+    }
+
+    /// Runs until [`Main::stop`] is called.
+    pub fn run(&self) {
+        while !self.main.borrow().stop {
+            if !self.poll() {
+                self.sleep();
+            }
+        }
+    }
+
+    /// Has plugins write what they still hold, and gives back what went wrong with that. To be called once, when the engine
+    /// is to run no more.
+    #[must_use]
+    pub fn stop(&self) -> Vec<Box<dyn Error>> {
+        let hooks = self.stop_hooks.take();
+        hooks.into_iter().filter_map(|hook| self.with(hook).err()).collect()
+    }
+
+    /// Sleeps until something can happen. Not at all while an input polls; `false` when nothing ever will.
+    fn sleep(&self) -> bool {
+        let busy = self.main.borrow().worker.is_busy() || self.executor.is_ready();
+        if self.executor.clock.is_virtual() {
+            return busy;
+        }
+        let timeout = match self.executor.next_timer() {
+            _ if busy => Duration::ZERO,
+            Some(at) => at.since(self.now()).min(MAX_SLEEP),
+            None => MAX_SLEEP,
+        };
+        self.main.borrow_mut().worker.state.magazine.publish();
+        self.rounds.set(0);
+        self.executor.reactor.wait(timeout);
+        true
+    }
+
+    /// Engine time.
+    #[must_use]
+    pub fn now(&self) -> EngineTime {
+        self.executor.clock.now()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Processes hold the engine that holds them.
+        self.executor.clear();
+    }
+}

@@ -1,0 +1,189 @@
+//! What a plugin registers.
+
+use std::{error::Error, future::Future, pin::Pin};
+
+use crate::{
+    fib::ForwardingReader,
+    graph::{ArcSpec, FeatureSpec, NodeSpec},
+    interface::{Event, InterfaceViews},
+    ipfix::engine::Ipfix,
+    process::Cx,
+    runtime::{EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
+};
+
+use super::Command;
+
+type Register = Box<dyn FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>>>;
+
+/// A plugin: its name, and what it registers.
+pub struct Plugin {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) load_after: Vec<&'static str>,
+    pub(crate) register: Register,
+}
+
+impl Plugin {
+    /// The plugin `name`, which `register` puts into an engine.
+    pub fn new(
+        name: &'static str,
+        version: &'static str,
+        description: &'static str,
+        register: impl FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>> + 'static,
+    ) -> Self {
+        let register = Box::new(register);
+        Self { name, version, description, load_after: Vec::new(), register }
+    }
+
+    /// It is registered after the plugin `name`, where the engine has that.
+    #[must_use]
+    pub fn load_after(mut self, name: &'static str) -> Self {
+        self.load_after.push(name);
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+type ProcessStart = Box<dyn FnOnce(Cx) -> Pin<Box<dyn Future<Output = ()>>>>;
+type StartHook = Box<dyn FnOnce(&mut Main) -> Result<(), Box<dyn Error>>>;
+pub(crate) type StopHook = Box<dyn FnOnce(&mut Main) -> Result<(), Box<dyn Error>>>;
+
+/// What `show plugins` prints of a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PluginInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// What it is.
+    pub description: &'static str,
+}
+
+/// Collects what plugins bring, before the graph is built.
+pub struct Registrar {
+    pub(crate) engine: EngineId,
+    pub(crate) nodes: Vec<NodeSpec>,
+    pub(crate) arcs: Vec<ArcSpec>,
+    pub(crate) features: Vec<FeatureSpec>,
+    pub(crate) processes: Vec<(String, ProcessStart)>,
+    pub(crate) hooks: Vec<StartHook>,
+    pub(crate) stop_hooks: Vec<StopHook>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) interface_hooks: Vec<InterfaceHook>,
+    pub(crate) locals: Vec<MakeLocal>,
+    views: Shared<InterfaceViews>,
+    forwarding: ForwardingReader,
+    ipfix: Ipfix,
+}
+
+impl Registrar {
+    pub(crate) fn new(
+        engine: EngineId,
+        views: Shared<InterfaceViews>,
+        forwarding: ForwardingReader,
+    ) -> Self {
+        Self {
+            engine,
+            nodes: Vec::new(),
+            arcs: Vec::new(),
+            features: Vec::new(),
+            processes: Vec::new(),
+            hooks: Vec::new(),
+            stop_hooks: Vec::new(),
+            commands: Vec::new(),
+            interface_hooks: Vec::new(),
+            locals: Vec::new(),
+            views,
+            forwarding,
+            ipfix: Ipfix::new(),
+        }
+    }
+
+    /// A value that nodes read and commands change.
+    pub fn shared<T>(&self, value: T) -> Shared<T> {
+        Shared::new(self.engine, value)
+    }
+
+    /// A value of which each thread has its own, for several nodes of that thread.
+    pub fn local<T: Send + 'static>(&mut self, make: impl Fn(usize) -> T + 'static) -> Local<T> {
+        let (key, make) = Local::new(self.locals.len(), make);
+        self.locals.push(make);
+        key
+    }
+
+    /// Adds a node.
+    pub fn node(&mut self, spec: NodeSpec) {
+        self.nodes.push(spec);
+    }
+
+    /// Adds a feature arc.
+    pub fn arc(&mut self, arc: ArcSpec) {
+        self.arcs.push(arc);
+    }
+
+    /// Adds a feature.
+    pub fn feature(&mut self, feature: FeatureSpec) {
+        self.features.push(feature);
+    }
+
+    /// Adds a command.
+    pub fn command(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// Adds a process node: `start` is called when the graph is built, and what it returns runs on the main thread.
+    pub fn process<F: Future<Output = ()> + 'static>(
+        &mut self,
+        name: &str,
+        start: impl FnOnce(Cx) -> F + 'static,
+    ) {
+        self.nodes.push(NodeSpec::process(name));
+        self.processes.push((name.to_owned(), Box::new(|cx| Box::pin(start(cx)))));
+    }
+
+    /// What workers know of interfaces.
+    #[must_use]
+    pub fn interface_views(&self) -> Shared<InterfaceViews> {
+        self.views.clone()
+    }
+
+    /// Routes and adjacencies, as nodes read them.
+    #[must_use]
+    pub fn forwarding(&self) -> ForwardingReader {
+        self.forwarding.clone()
+    }
+
+    /// The engine's IPFIX exporter, to which reports are added.
+    #[must_use]
+    pub fn ipfix(&self) -> Ipfix {
+        self.ipfix.clone()
+    }
+
+    /// Calls `hook` for each change of an interface: what a plugin keeps for an interface goes with it.
+    pub fn on_interface_event(&mut self, hook: impl FnMut(&mut Main, &Event) + 'static) {
+        self.interface_hooks.push(Box::new(hook));
+    }
+
+    /// Calls `hook` when the graph is built, before the first packet.
+    pub fn on_start(
+        &mut self,
+        hook: impl FnOnce(&mut Main) -> Result<(), Box<dyn Error>> + 'static,
+    ) {
+        self.hooks.push(Box::new(hook));
+    }
+
+    /// Calls `hook` when the engine is asked to [stop](super::Engine::stop): what a plugin still holds for files and the like
+    /// is to be written then.
+    pub fn on_stop(
+        &mut self,
+        hook: impl FnOnce(&mut Main) -> Result<(), Box<dyn Error>> + 'static,
+    ) {
+        self.stop_hooks.push(Box::new(hook));
+    }
+}

@@ -1,0 +1,232 @@
+//! The dispatch loop of one thread.
+
+use std::sync::Arc;
+
+use super::{Clock, Dispatching, Interrupt, Interrupts, NodeState, NodeStats, WorkerState, cycles};
+use crate::{
+    counter::ErrorIndex,
+    frame::{FRAME_SIZE, Frame},
+    graph::{
+        DynNode, FeatureTables, Features, Graph, InputMode, Instance, NodeIndex, NodeKind, RawCx,
+    },
+};
+
+/// An adaptive input that brings at least this many packets a call switches to polling.
+const TO_POLLING: usize = 10;
+/// An adaptive input that brings at most this many packets a call goes back to its interrupt.
+const TO_INTERRUPT: usize = 5;
+
+/// One thread's instance of the graph.
+pub struct Worker {
+    pub(crate) state: WorkerState,
+    nodes: Vec<Runtime>,
+    inputs: Vec<NodeIndex>,
+    nexts: Box<[u16; FRAME_SIZE]>,
+    interrupts: Arc<Interrupts>,
+    loops: u64,
+}
+
+struct Runtime {
+    node: Option<Box<dyn DynNode>>,
+    next_nodes: Vec<NodeIndex>,
+    error_base: ErrorIndex,
+    mode: InputMode,
+    /// For adaptive inputs: which of the two it is in.
+    polls: bool,
+    /// The last call brought little; one more such call and it waits for its interrupt.
+    idle_once: bool,
+    stats: NodeStats,
+}
+
+impl Worker {
+    pub(crate) fn new(state: WorkerState, interrupts: Arc<Interrupts>) -> Self {
+        Self {
+            state,
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            nexts: Box::new([0; FRAME_SIZE]),
+            interrupts,
+            loops: 0,
+        }
+    }
+
+    /// Makes this thread's instances of `nodes`, which the graph has just got.
+    pub(crate) fn add_nodes(&mut self, graph: &Graph, features: &Features, nodes: &[NodeIndex]) {
+        for &index in nodes {
+            let info = graph.node(index);
+            let at = Instance { thread: self.state.thread, features };
+            self.nodes.push(Runtime {
+                node: graph.instantiate(index, &at),
+                next_nodes: info.nexts.clone(),
+                error_base: info.error_base,
+                mode: info.mode,
+                polls: info.mode == InputMode::Polling,
+                idle_once: false,
+                stats: NodeStats::default(),
+            });
+            self.state.add_inbox();
+            if matches!(info.kind, NodeKind::Input | NodeKind::PreInput) {
+                self.inputs.push(index);
+            }
+        }
+        // Pre-inputs first, otherwise in the order of registration.
+        self.inputs.sort_by_key(|&i| (graph.node(i).kind != NodeKind::PreInput, i));
+    }
+
+    /// Takes over next slots that were added to the graph.
+    pub(crate) fn update_nexts(&mut self, graph: &Graph) {
+        for ((_, info), runtime) in graph.nodes().zip(&mut self.nodes) {
+            if runtime.next_nodes.len() != info.nexts.len() {
+                runtime.next_nodes.clone_from(&info.nexts);
+            }
+        }
+    }
+
+    /// Changes how an input gets to run.
+    pub(crate) fn set_mode(&mut self, node: NodeIndex, mode: InputMode) {
+        let runtime = &mut self.nodes[node.0 as usize];
+        runtime.mode = mode;
+        runtime.polls = mode == InputMode::Polling;
+        runtime.idle_once = false;
+    }
+
+    /// The interrupt of `node` on this worker.
+    pub(crate) fn interrupt(&self, node: NodeIndex) -> Interrupt {
+        Interrupt::new(node, self.interrupts.clone())
+    }
+
+    /// One round: every input that is due, then all frames until none is left. Returns the packets that came in.
+    pub(crate) fn round(
+        &mut self,
+        token: Dispatching<'_>,
+        features: &FeatureTables,
+        clock: &Clock,
+    ) -> usize {
+        self.loops += 1;
+        self.state.now = clock.now();
+        self.state.wall = clock.wall();
+        let interrupted = self.interrupts.take_any();
+        let mut received = 0;
+        for i in 0..self.inputs.len() {
+            let index = self.inputs[i];
+            let runtime = &self.nodes[index.0 as usize];
+            let runs = match runtime.mode {
+                InputMode::Disabled => false,
+                _ if runtime.polls => true,
+                _ => interrupted && self.interrupts.take(index),
+            };
+            if runs {
+                let frame = self.state.spare_frame();
+                let n = self.run(index, frame, true, token, features);
+                self.adapt(index, n);
+                received += n;
+            }
+        }
+        while let Some((node, frame)) = self.state.next_pending() {
+            self.run(node, frame, false, token, features);
+        }
+        received
+    }
+
+    fn run(
+        &mut self,
+        index: NodeIndex,
+        mut frame: Frame,
+        is_input: bool,
+        token: Dispatching<'_>,
+        features: &FeatureTables,
+    ) -> usize {
+        let runtime = &mut self.nodes[index.0 as usize];
+        #[cfg(debug_assertions)]
+        self.state.magazine.pool().check_owned(frame.indices());
+        let before = frame.len();
+        let start = cycles();
+        let packets = match &mut runtime.node {
+            Some(node) => {
+                let cx = RawCx {
+                    state: &mut self.state,
+                    nexts: &mut self.nexts,
+                    next_nodes: &runtime.next_nodes,
+                    features,
+                    token,
+                    node: index,
+                    error_base: runtime.error_base,
+                    is_input,
+                };
+                let brought = node.run(cx, &mut frame);
+                if is_input { brought } else { before }
+            }
+            // A process has no instance; packets sent to one are counted when the frame is recycled.
+            None => before,
+        };
+        runtime.stats.add(packets as u64, cycles().wrapping_sub(start));
+        self.state.recycle(frame);
+        packets
+    }
+
+    fn adapt(&mut self, index: NodeIndex, packets: usize) {
+        let runtime = &mut self.nodes[index.0 as usize];
+        if runtime.mode != InputMode::Adaptive {
+            return;
+        }
+        if !runtime.polls {
+            runtime.polls = packets >= TO_POLLING;
+        } else if packets > TO_INTERRUPT {
+            runtime.idle_once = false;
+        } else if runtime.idle_once {
+            runtime.polls = false;
+            runtime.idle_once = false;
+        } else {
+            runtime.idle_once = true;
+        }
+    }
+
+    /// Whether the thread must not sleep: an input polls, an interrupt or a frame is pending.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.interrupts.is_any()
+            || self.state.has_pending()
+            || self.inputs.iter().any(|i| {
+                let runtime = &self.nodes[i.0 as usize];
+                runtime.polls && runtime.mode != InputMode::Disabled
+            })
+    }
+
+    /// The counts of `node`.
+    #[must_use]
+    pub fn stats(&self, node: NodeIndex) -> NodeStats {
+        self.nodes[node.0 as usize].stats
+    }
+
+    /// The state of `node`, which is no process.
+    #[must_use]
+    pub fn node_state(&self, node: NodeIndex, kind: NodeKind) -> NodeState {
+        let runtime = &self.nodes[node.0 as usize];
+        match (kind, runtime.mode) {
+            (NodeKind::Internal | NodeKind::Process, _) => NodeState::Active,
+            (_, InputMode::Disabled) => NodeState::Disabled,
+            _ if runtime.polls => NodeState::Polling,
+            _ => NodeState::InterruptWait,
+        }
+    }
+
+    /// Rounds since the start.
+    #[must_use]
+    pub fn loops(&self) -> u64 {
+        self.loops
+    }
+
+    pub(crate) fn clear_stats(&mut self) {
+        for runtime in &mut self.nodes {
+            runtime.stats = NodeStats::default();
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Frames that still wait give their packets back, so that the pool's account closes.
+        while let Some((_, mut frame)) = self.state.next_pending() {
+            frame.free_from(&mut self.state.magazine, 0);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The engine's state on the main thread.
+
+use std::sync::Arc;
+
+use super::{
+    BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, Shared, Worker,
+};
+use crate::{
+    buffer::{Buffer, BufferPool},
+    counter::{Combined, ErrorCounters, Segment},
+    fib::Forwarding,
+    frame::Frame,
+    graph::{
+        FeatureError, FeatureTables, Features, Graph, GraphError, InputMode, NextIndex, NodeIndex,
+        NodeSpec,
+    },
+    interface::{Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
+    log::Log,
+    plugin::PluginInfo,
+    trace::TraceFilter,
+};
+
+/// Everything that commands and processes see and change, while no packet is on its way.
+pub struct Main {
+    pub(crate) held: BarrierHeld,
+    pub(crate) graph: Graph,
+    pub(crate) errors: ErrorCounters,
+    pub(crate) segment: Segment,
+    pub(crate) features: Features,
+    pub(crate) tables: Shared<FeatureTables>,
+    pub(crate) worker: Worker,
+    pub(crate) pool: Arc<BufferPool>,
+    pub(crate) clock: Clock,
+    pub(crate) trace_filter: TraceFilter,
+    pub(crate) stop: bool,
+    pub(crate) interfaces: InterfaceTable,
+    pub(crate) interface_counters: InterfaceCounters,
+    pub(crate) views: Shared<InterfaceViews>,
+    pub(crate) forwarding: Forwarding,
+    pub(crate) route_counters: Combined,
+    pub(crate) log: Log,
+    pub(crate) interface_hooks: Vec<InterfaceHook>,
+    pub(crate) plugins: Vec<PluginInfo>,
+    pub(crate) cleared_at: EngineTime,
+    pub(crate) cleared_loops: u64,
+}
+
+/// Called for each change of an interface, after the framework has followed it.
+pub(crate) type InterfaceHook = Box<dyn FnMut(&mut Main, &Event)>;
+
+impl Main {
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> EngineId {
+        self.held.engine()
+    }
+
+    /// Proof that no worker runs, to look at what is shared.
+    #[must_use]
+    pub fn held(&self) -> &BarrierHeld {
+        &self.held
+    }
+
+    /// Proof that no worker runs, to change what is shared.
+    pub fn held_mut(&mut self) -> &mut BarrierHeld {
+        &mut self.held
+    }
+
+    /// The nodes and their names.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The error counters.
+    #[must_use]
+    pub fn errors(&self) -> &ErrorCounters {
+        &self.errors
+    }
+
+    /// The mapping in which all counters lie.
+    pub fn segment_mut(&mut self) -> &mut Segment {
+        &mut self.segment
+    }
+
+    /// The feature arcs.
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The main thread's instance of the graph.
+    #[must_use]
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// The buffer pool.
+    #[must_use]
+    pub fn pool(&self) -> &Arc<BufferPool> {
+        &self.pool
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Adds a node while the graph runs.
+    ///
+    /// # Errors
+    /// When its name is taken, or it names nodes that do not exist.
+    pub fn add_node(&mut self, spec: NodeSpec) -> Result<NodeIndex, GraphError> {
+        let added = self.graph.add(vec![spec], &mut self.errors, &mut self.segment)?;
+        self.worker.add_nodes(&self.graph, &self.features, &added);
+        Ok(added[0])
+    }
+
+    /// The slot by which `node` reaches `next`, made if need be.
+    pub fn add_next(&mut self, node: NodeIndex, next: NodeIndex) -> NextIndex {
+        let slot = self.graph.add_next(node, next);
+        self.worker.update_nexts(&self.graph);
+        slot
+    }
+
+    /// Changes how the input `node` gets to run.
+    pub fn set_input_mode(&mut self, node: NodeIndex, mode: InputMode) {
+        self.graph.node_mut(node).mode = mode;
+        self.worker.set_mode(node, mode);
+    }
+
+    /// What sets the interrupt of `node` on the main thread.
+    #[must_use]
+    pub fn interrupt(&self, node: NodeIndex) -> Interrupt {
+        self.worker.interrupt(node)
+    }
+
+    /// Enables `feature` on `arc` for the packets of `interface`; as often as it is enabled it must be disabled.
+    ///
+    /// # Errors
+    /// When there is no such feature on such an arc.
+    pub fn enable_feature(
+        &mut self,
+        arc: &str,
+        feature: &str,
+        interface: SwIfIndex,
+        config: u32,
+    ) -> Result<(), FeatureError> {
+        self.features.enable(arc, feature, interface, config)?;
+        self.publish_features();
+        Ok(())
+    }
+
+    /// Takes one enabling back.
+    ///
+    /// # Errors
+    /// When there is no such feature, or it is not enabled there.
+    pub fn disable_feature(
+        &mut self,
+        arc: &str,
+        feature: &str,
+        interface: SwIfIndex,
+    ) -> Result<(), FeatureError> {
+        self.features.disable(arc, feature, interface)?;
+        self.publish_features();
+        Ok(())
+    }
+
+    /// Disables every feature of an interface that goes.
+    pub fn forget_features(&mut self, interface: SwIfIndex) {
+        self.features.forget(interface);
+        self.publish_features();
+    }
+
+    fn publish_features(&mut self) {
+        *self.tables.write(&mut self.held) = self.features.tables();
+    }
+
+    /// The interface table.
+    #[must_use]
+    pub fn interfaces(&self) -> &InterfaceTable {
+        &self.interfaces
+    }
+
+    /// The name of an interface, or its number where it has gone.
+    #[must_use]
+    pub fn interface_name(&self, interface: SwIfIndex) -> String {
+        match self.interfaces.interface(interface) {
+            Some(known) => known.name.clone(),
+            None => format!("sw_if_index {interface}"),
+        }
+    }
+
+    /// The counters of all interfaces.
+    #[must_use]
+    pub fn interface_counters(&self) -> &InterfaceCounters {
+        &self.interface_counters
+    }
+
+    /// The plugins, in load order.
+    #[must_use]
+    pub fn plugins(&self) -> &[PluginInfo] {
+        &self.plugins
+    }
+
+    /// Routes, neighbours and adjacencies.
+    #[must_use]
+    pub fn forwarding(&self) -> &Forwarding {
+        &self.forwarding
+    }
+
+    /// Routes, neighbours and adjacencies, to change them. Packets may flow meanwhile.
+    pub fn forwarding_mut(&mut self) -> &mut Forwarding {
+        &mut self.forwarding
+    }
+
+    /// Packets and bytes of each route.
+    #[must_use]
+    pub fn route_counters(&self) -> &Combined {
+        &self.route_counters
+    }
+
+    /// What the operator reads.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// A frame to fill with new packets for `node`; they are on their way when it is dropped.
+    pub fn frame_to(&mut self, node: NodeIndex) -> FrameTo<'_> {
+        let frame = self.worker.state.spare_frame();
+        FrameTo { worker: &mut self.worker, node, frame: Some(frame) }
+    }
+
+    /// The main thread's value of `key`.
+    #[must_use]
+    pub fn local<T: Send + 'static>(&self, key: Local<T>) -> Option<&T> {
+        self.worker.state.locals.get(key)
+    }
+
+    /// Calls `f` with every thread's value of `key`.
+    pub fn for_each_local<T: Send + 'static>(&mut self, key: Local<T>, mut f: impl FnMut(&mut T)) {
+        if let Some(value) = self.worker.state.locals.get_mut(key) {
+            f(value);
+        }
+    }
+
+    /// One round of dispatch on the main thread; returns the packets that came in.
+    pub(crate) fn round(&mut self) -> usize {
+        let token: Dispatching<'_> = self.held.lend();
+        let features = self.tables.read(token);
+        self.worker.round(token, features, &self.clock)
+    }
+
+    /// Records the next `n` packets of the input `node`; 0 forgets all traces.
+    pub fn trace_add(&mut self, node: NodeIndex, n: u32) {
+        if n == 0 {
+            self.worker.state.tracer.clear();
+        } else {
+            self.worker.state.tracer.add(node, n);
+        }
+    }
+
+    /// Which traces are shown.
+    pub fn set_trace_filter(&mut self, filter: TraceFilter) {
+        self.trace_filter = filter;
+    }
+
+    /// What `show trace max N` prints.
+    #[must_use]
+    pub fn show_trace(&self, max: usize, cx: &crate::trace::TraceCx<'_>) -> String {
+        let tracer = &self.worker.state.tracer;
+        crate::trace::show(tracer, (0, "vpp_main"), self.trace_filter, max, &self.graph, cx)
+    }
+
+    /// Sets all counts of `show runtime` of this thread back.
+    pub fn clear_stats(&mut self) {
+        self.worker.clear_stats();
+        self.cleared_at = self.clock.now();
+        self.cleared_loops = self.worker.loops();
+    }
+
+    pub(crate) fn seconds_since_clear(&self) -> f64 {
+        self.clock.now().since(self.cleared_at).as_secs_f64()
+    }
+
+    pub(crate) fn loops_since_clear(&self) -> u64 {
+        self.worker.loops() - self.cleared_loops
+    }
+
+    /// Lets `show buffers` see what lies in magazines.
+    pub(crate) fn publish_magazines(&mut self) {
+        self.worker.state.magazine.publish();
+    }
+
+    /// Ends [`Engine::run`](crate::plugin::Engine::run) after this round.
+    pub fn stop(&mut self) {
+        self.stop = true;
+    }
+}
+
+/// A frame of new packets on its way to a node.
+pub struct FrameTo<'m> {
+    worker: &'m mut Worker,
+    node: NodeIndex,
+    // Only taken when this is dropped or the frame is full.
+    frame: Option<Frame>,
+}
+
+impl FrameTo<'_> {
+    /// Adds a packet, which `fill` builds in an empty buffer. `None` when the pool has no buffer.
+    pub fn push<T>(&mut self, fill: impl FnOnce(&mut Buffer) -> T) -> Option<T> {
+        let state = &mut self.worker.state;
+        let frame = self.frame.get_or_insert_with(|| state.spare_frame());
+        if frame.room() == 0 {
+            state.put(self.node, frame);
+        }
+        let at = frame.len();
+        if frame.fill_from(&mut state.magazine, 1) == 0 {
+            return None;
+        }
+        let mut buffers = frame.buffers(state.magazine.base());
+        buffers.get(at).map(fill)
+    }
+}
+
+impl Drop for FrameTo<'_> {
+    fn drop(&mut self) {
+        if let Some(mut frame) = self.frame.take() {
+            self.worker.state.put(self.node, &mut frame);
+            self.worker.state.recycle(frame);
+        }
+    }
+}

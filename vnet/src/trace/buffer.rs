@@ -1,0 +1,150 @@
+//! A worker's trace buffer.
+
+use super::{RECORD_SIZE, TraceRecord};
+use crate::{graph::NodeIndex, runtime::EngineTime};
+
+/// Records kept for each packet that is asked for, on average.
+const RECORDS_PER_PACKET: usize = 24;
+/// Packets that can be traced before the traces must be cleared.
+const MAX_PACKETS: usize = 100_000;
+
+/// Which finished traces are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceFilter {
+    /// All.
+    None,
+    /// Only those of packets that came to the node.
+    Include(NodeIndex),
+    /// Only those of packets that did not.
+    Exclude(NodeIndex),
+}
+
+pub(crate) struct Record {
+    pub(crate) packet: u32,
+    pub(crate) node: NodeIndex,
+    len: u16,
+    pub(crate) time: EngineTime,
+    bytes: [u8; RECORD_SIZE],
+}
+
+impl Record {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len as usize]
+    }
+}
+
+/// What a worker has recorded, and what it still is to record.
+pub struct Tracer {
+    wanted: Vec<u32>,
+    any: bool,
+    packets: u32,
+    records: Vec<Record>,
+    lost: u64,
+}
+
+impl Default for Tracer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tracer {
+    /// Nothing recorded, nothing to record.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { wanted: Vec::new(), any: false, packets: 0, records: Vec::new(), lost: 0 }
+    }
+
+    /// Records `n` more packets of the input `node`; room for them is made now.
+    pub(crate) fn add(&mut self, node: NodeIndex, n: u32) {
+        let at = node.0 as usize;
+        if self.wanted.len() <= at {
+            self.wanted.resize(at + 1, 0);
+        }
+        let n = n.min(MAX_PACKETS as u32);
+        self.wanted[at] = self.wanted[at].saturating_add(n).min(MAX_PACKETS as u32);
+        let room: usize = self.wanted.iter().map(|&w| w as usize).sum();
+        self.records.reserve(room * RECORDS_PER_PACKET);
+        self.any = true;
+    }
+
+    /// Forgets everything recorded and everything asked for.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Whether packets of `node` are to be recorded.
+    #[inline]
+    pub(crate) fn wants(&self, node: NodeIndex) -> bool {
+        self.any && self.wanted.get(node.0 as usize).is_some_and(|&w| w > 0)
+    }
+
+    /// The handle of one more traced packet of `node`, if one is still wanted.
+    pub(crate) fn begin(&mut self, node: NodeIndex) -> Option<u32> {
+        let wanted = self.wanted.get_mut(node.0 as usize).filter(|w| **w > 0)?;
+        *wanted -= 1;
+        self.any = self.wanted.iter().any(|&w| w > 0);
+        let handle = self.packets;
+        self.packets += 1;
+        Some(handle)
+    }
+
+    /// Leaves a record of packet `packet` at `node`. When the room made by [`Self::add`] is used up, it is counted as lost.
+    pub(crate) fn record<T: TraceRecord>(
+        &mut self,
+        packet: u32,
+        node: NodeIndex,
+        time: EngineTime,
+        record: &T,
+    ) {
+        if self.records.len() == self.records.capacity() {
+            self.lost += 1;
+            return;
+        }
+        let from = record.as_bytes();
+        let mut bytes = [0; RECORD_SIZE];
+        bytes[..from.len()].copy_from_slice(from);
+        self.records.push(Record { packet, node, len: from.len() as u16, time, bytes });
+    }
+
+    /// The records of all packets, packet by packet, each in the order of its way.
+    pub(crate) fn by_packet(&self) -> Vec<Vec<&Record>> {
+        let mut packets: Vec<Vec<&Record>> = (0..self.packets).map(|_| Vec::new()).collect();
+        for record in &self.records {
+            if let Some(of_packet) = packets.get_mut(record.packet as usize) {
+                of_packet.push(record);
+            }
+        }
+        packets
+    }
+
+    /// Records for which there was no room.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::NoTrace;
+
+    #[test]
+    fn a_tracer_stops_at_what_was_asked_for_and_never_grows_while_packets_flow() {
+        let mut t = Tracer::new();
+        let node = NodeIndex(3);
+        assert!(!t.wants(node));
+        t.add(node, 2);
+        let room = t.records.capacity();
+        assert_eq!((t.begin(node), t.begin(node), t.begin(node)), (Some(0), Some(1), None));
+        assert!(!t.wants(node));
+        for i in 0..room as u32 + 5 {
+            t.record(i % 2, node, EngineTime(0), &NoTrace);
+        }
+        assert_eq!((t.records.capacity(), t.lost()), (room, 5));
+        assert_eq!(t.by_packet().len(), 2);
+        t.clear();
+        assert!(t.by_packet().is_empty());
+    }
+}

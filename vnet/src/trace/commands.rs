@@ -1,0 +1,73 @@
+//! `trace add`, `trace filter`, `show trace` and `clear trace`.
+
+use super::{TraceCx, TraceFilter};
+use crate::{
+    command::{ApiError, Error, NameKind, choice, keyword, one_of, positional, value},
+    graph::{NodeFlags, NodeIndex},
+    plugin::{Command, CommandCx},
+};
+
+/// Packets that `show trace` shows unless told otherwise.
+const SHOWN: u32 = 50;
+
+crate::args! {
+    struct Add {
+        node: NodeIndex = positional(node()),
+        count: u32 = positional(value::number(0..=100_000).hint("n")),
+    }
+}
+
+crate::args! {
+    struct Show {
+        max: u32 = keyword("max", value::number(1..=100_000)).or(SHOWN),
+    }
+}
+
+crate::args! {
+    struct Filter {
+        filter: TraceFilter = one_of([
+            choice([("none", TraceFilter::None)]),
+            keyword("include", node()).map(TraceFilter::Include),
+            keyword("exclude", node()).map(TraceFilter::Exclude),
+        ]),
+    }
+}
+
+fn node() -> value::Value<NodeIndex> {
+    value::named(NameKind::NODE, |index| NodeIndex(index as u16))
+}
+
+pub(crate) fn commands() -> Vec<Command> {
+    vec![
+        Command::sync("trace add", "Trace the next packets of an input node.", add)
+            .details("The number adds to what is still to be traced; 0 forgets all traces."),
+        Command::sync("show trace", "Show the traced packets.", |cx: CommandCx, args: Show| {
+            Ok::<_, Error>(cx.with(|main| {
+                let interface = |index| main.interface_name(index);
+                let cx = TraceCx { errors: main.errors(), interface: &interface };
+                main.show_trace(args.max as usize, &cx)
+            }))
+        }),
+        Command::sync("clear trace", "Forget all traces.", |cx, (): ()| {
+            cx.with(|main| main.trace_add(NodeIndex(0), 0));
+            Ok::<_, Error>(())
+        }),
+        Command::sync("trace filter", "Choose which traces are shown.", |cx, args: Filter| {
+            cx.with(|main| main.set_trace_filter(args.filter));
+            Ok::<_, Error>(())
+        }),
+    ]
+}
+
+fn add(cx: CommandCx, args: Add) -> Result<(), Error> {
+    cx.with(|main| {
+        let node = main.graph().node(args.node);
+        if !node.flags.contains(NodeFlags::TRACE_SUPPORTED) {
+            let text =
+                format!("node `{}' brings no packets in: it cannot start a trace", node.name);
+            return Err(Error::failed(ApiError::InvalidValue, text));
+        }
+        main.trace_add(args.node, args.count);
+        Ok(())
+    })
+}

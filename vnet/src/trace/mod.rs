@@ -1,0 +1,60 @@
+//! Packet traces: what became of a few packets, node by node.
+//!
+//! An input marks packets while somebody asked for traces of it; each node then leaves a record of every marked packet.
+//! Records are plain bytes in a preallocated buffer; they are put into words on the main thread, when somebody looks.
+
+mod buffer;
+mod commands;
+mod show;
+
+use core::fmt;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub use buffer::{TraceFilter, Tracer};
+pub(crate) use commands::commands;
+pub use show::{TraceTime, show};
+
+use crate::{counter::ErrorCounters, interface::SwIfIndex};
+
+/// Bytes that a record may have.
+pub const RECORD_SIZE: usize = 112;
+
+/// What a node leaves of a traced packet. Plain bytes, at most [`RECORD_SIZE`] of them.
+pub trait TraceRecord: IntoBytes + FromBytes + Immutable + KnownLayout + 'static {
+    /// Puts the record into words, as VPP does. Lines after the first are indented by the framework.
+    ///
+    /// # Errors
+    /// When the formatter fails.
+    fn format(&self, f: &mut fmt::Formatter<'_>, cx: &TraceCx<'_>) -> fmt::Result;
+}
+
+/// Names for the numbers in records.
+pub struct TraceCx<'a> {
+    /// The error counters.
+    pub errors: &'a ErrorCounters,
+    /// The name of an interface.
+    pub interface: &'a dyn Fn(SwIfIndex) -> String,
+}
+
+/// For nodes that leave no record.
+#[derive(Clone, Copy, IntoBytes, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct NoTrace;
+
+impl TraceRecord for NoTrace {
+    fn format(&self, _: &mut fmt::Formatter<'_>, _: &TraceCx<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// Puts the bytes of a record of a certain node into words.
+pub(crate) type FormatTrace = fn(&[u8], &mut fmt::Formatter<'_>, &TraceCx<'_>) -> fmt::Result;
+
+pub(crate) fn formatter<T: TraceRecord>() -> FormatTrace {
+    const { assert!(size_of::<T>() <= RECORD_SIZE) };
+    |bytes, f, cx| match T::read_from_bytes(bytes) {
+        Ok(record) => record.format(f, cx),
+        Err(_) => f.write_str("record of another size"),
+    }
+}

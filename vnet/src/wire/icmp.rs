@@ -1,0 +1,79 @@
+//! ICMP (RFC 792) and ICMPv6 (RFC 4443) headers.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
+
+/// What every ICMP and ICMPv6 message begins with, 4 bytes.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct Header {
+    /// Type.
+    pub kind: u8,
+    /// Code.
+    pub code: u8,
+    /// Checksum of the message; ICMPv6 includes a pseudo header.
+    pub checksum: U16,
+}
+
+impl Header {
+    /// type * 256 + code: icmpTypeCodeIPv4 and icmpTypeCodeIPv6 (IANA elements 32 and 139).
+    #[inline]
+    #[must_use]
+    pub const fn type_code(&self) -> u16 {
+        u16::from_be_bytes([self.kind, self.code])
+    }
+}
+
+/// VPP's word for an ICMP type, where it has one.
+#[must_use]
+pub const fn type_name(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        0 => "echo_reply",
+        3 => "destination_unreachable",
+        4 => "source_quench",
+        5 => "redirect",
+        8 => "echo_request",
+        9 => "router_advertisement",
+        10 => "router_solicitation",
+        11 => "time_exceeded",
+        12 => "parameter_problem",
+        13 => "timestamp_request",
+        14 => "timestamp_reply",
+        _ => return None,
+    })
+}
+
+/// VPP's word for an ICMPv6 type, where it has one.
+#[must_use]
+pub const fn type_name6(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        1 => "destination_unreachable",
+        2 => "packet_too_big",
+        3 => "time_exceeded",
+        4 => "parameter_problem",
+        128 => "echo_request",
+        129 => "echo_reply",
+        130 => "multicast_listener_request",
+        131 => "multicast_listener_report",
+        132 => "multicast_listener_done",
+        133 => "router_solicitation",
+        134 => "router_advertisement",
+        135 => "neighbor_solicitation",
+        136 => "neighbor_advertisement",
+        137 => "redirect",
+        143 => "multicast_listener_report_v2",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_and_code_make_the_flow_key_number() {
+        let header = Header::read_from_bytes(&[3, 1, 0xbe, 0xef]).unwrap();
+        assert_eq!(header.type_code(), 769);
+    }
+}

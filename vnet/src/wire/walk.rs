@@ -1,0 +1,630 @@
+//! The header walk: from captured bytes to the outermost IP header and to what a flow key needs of it.
+//!
+//! Three steps, each with one length check a layer: [`link`] (addresses, tags, type), [`network`] (labels and PPPoE), [`ip`]
+//! (octets, protocol, ports, TCP flags). They take any bytes, in time linear in what they consume, and answer with a [`Miss`]
+//! where there is nothing to find. [`common_link`], [`common4`] and [`common6`] are the same walk for what most packets
+//! are, as straight-line code; they give `None` for all others, and never another answer than the general steps.
+
+use zerocopy::{
+    FromBytes, Immutable, KnownLayout, Unaligned,
+    network_endian::{U16, U32},
+};
+
+use super::{
+    ethernet::{self, EtherType, MacAddress, VlanTag},
+    ip4,
+    ip4::protocol,
+    ip6,
+    link::{LinkType, Sll2Header, SllHeader},
+    mpls::Label,
+    pppoe, tcp,
+};
+
+/// Why there is no IP header to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Miss {
+    /// The frame carries something else.
+    NotIp,
+    /// Capture or frame ends before the type of the payload is known: within the link header, a tag, a label stack or a PPPoE
+    /// header.
+    TruncatedLink,
+    /// Capture or frame ends within the fixed IP header.
+    TruncatedIp,
+    /// The version is not the one announced, or the header length is below 20.
+    BadIpHeader,
+}
+
+/// The link layer of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Source address; zero where the link type has none.
+    pub source: MacAddress,
+    /// Destination address; zero where the link type has none.
+    pub destination: MacAddress,
+    /// VLAN identifier of the outermost tag.
+    pub vlan: Option<u16>,
+    /// Type of the payload behind all tags; 0 when an LLC header without an Ethernet type follows.
+    pub ethertype: EtherType,
+    /// Offset of the payload.
+    pub payload: usize,
+}
+
+/// Which Internet Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// A fixed IP header in place, and what lies behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ip<'a> {
+    /// IPv4.
+    V4(&'a ip4::Header, Transport),
+    /// IPv6.
+    V6(&'a ip6::Header, Transport),
+}
+
+/// What a flow key and a flow's counters need from an IP packet besides its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transport {
+    /// IPv4 total length, or 40 + IPv6 payload length; the rest of the frame on the wire where the length field is 0.
+    pub octets: u32,
+    /// Source port (high half) and destination port (low half). ICMP and ICMPv6 have type * 256 + code in the low half.
+    /// 0 when the protocol has none, in later fragments, and when they were not captured.
+    pub ports: u32,
+    /// TCP control bits, 12; 0 likewise.
+    pub tcp_flags: u16,
+    /// Protocol; behind IPv6 extension headers the last of the chain.
+    pub protocol: u8,
+}
+
+impl Transport {
+    /// Source port.
+    #[must_use]
+    pub const fn source_port(&self) -> u16 {
+        (self.ports >> 16) as u16
+    }
+
+    /// Destination port.
+    #[must_use]
+    pub const fn destination_port(&self) -> u16 {
+        self.ports as u16
+    }
+}
+
+/// Reads the link header and all VLAN tags (802.1Q, 802.1ad, 0x9100).
+///
+/// # Errors
+/// [`Miss::TruncatedLink`]; for raw IP also [`Miss::TruncatedIp`] without any byte and [`Miss::BadIpHeader`] when the
+/// first is neither of a version 4 nor a 6.
+pub fn link(bytes: &[u8], link_type: LinkType) -> Result<Link, Miss> {
+    let none = MacAddress([0; 6]);
+    let (source, destination, ethertype, payload) = match link_type {
+        LinkType::Ethernet => {
+            let (header, _) =
+                ethernet::Header::ref_from_prefix(bytes).map_err(|_| Miss::TruncatedLink)?;
+            (header.source, header.destination, header.ethertype, size_of::<ethernet::Header>())
+        }
+        LinkType::LinuxSll => {
+            let (header, _) = SllHeader::ref_from_prefix(bytes).map_err(|_| Miss::TruncatedLink)?;
+            let source = cooked_address(header.address, header.address_length.get());
+            (source, none, header.protocol, size_of::<SllHeader>())
+        }
+        LinkType::LinuxSll2 => {
+            let (header, _) =
+                Sll2Header::ref_from_prefix(bytes).map_err(|_| Miss::TruncatedLink)?;
+            let source = cooked_address(header.address, u16::from(header.address_length));
+            (source, none, header.protocol, size_of::<Sll2Header>())
+        }
+        LinkType::Raw => {
+            let ethertype = match bytes.first().ok_or(Miss::TruncatedIp)? >> 4 {
+                4 => EtherType::IP4,
+                6 => EtherType::IP6,
+                _ => return Err(Miss::BadIpHeader),
+            };
+            (none, none, U16::new(ethertype.0), 0)
+        }
+    };
+    tags(
+        bytes,
+        Link { source, destination, vlan: None, ethertype: EtherType(ethertype.get()), payload },
+    )
+}
+
+/// Finds the IP header behind MPLS labels (whose payload is IP when its first nibble is 4 or 6) and PPPoE.
+///
+/// # Errors
+/// [`Miss::NotIp`], [`Miss::TruncatedLink`], and [`Miss::TruncatedIp`] when nothing was captured behind the labels.
+pub fn network(bytes: &[u8], link: &Link) -> Result<(Version, usize), Miss> {
+    match link.ethertype {
+        EtherType::IP4 => Ok((Version::V4, link.payload)),
+        EtherType::IP6 => Ok((Version::V6, link.payload)),
+        EtherType::MPLS | EtherType::MPLS_UPSTREAM => labels(bytes, link.payload),
+        EtherType::PPPOE_SESSION => {
+            let rest = bytes.get(link.payload..).ok_or(Miss::TruncatedLink)?;
+            let (header, _) =
+                pppoe::Header::ref_from_prefix(rest).map_err(|_| Miss::TruncatedLink)?;
+            let payload = link.payload + size_of::<pppoe::Header>();
+            match (header.code, header.protocol.get()) {
+                (0, pppoe::protocol::IP4) => Ok((Version::V4, payload)),
+                (0, pppoe::protocol::IP6) => Ok((Version::V6, payload)),
+                (0, pppoe::protocol::MPLS) => labels(bytes, payload),
+                _ => Err(Miss::NotIp),
+            }
+        }
+        _ => Err(Miss::NotIp),
+    }
+}
+
+/// Reads an IP packet. `bytes` is what was captured from its first byte on, `wire_length` how much the frame had from
+/// there.
+///
+/// # Errors
+/// [`Miss::TruncatedIp`] and [`Miss::BadIpHeader`]. Cut options, extension headers and transport headers are no errors:
+/// they give ports of 0.
+pub fn ip(version: Version, bytes: &[u8], wire_length: u32) -> Result<Ip<'_>, Miss> {
+    match version {
+        Version::V4 => {
+            let (header, _) = ip4::Header::ref_from_prefix(bytes).map_err(|_| Miss::TruncatedIp)?;
+            if header.version() != 4 || header.header_length() < size_of::<ip4::Header>() {
+                return Err(Miss::BadIpHeader);
+            }
+            let octets = match header.total_length.get() {
+                0 => wire_length,
+                length => u32::from(length),
+            };
+            let packet = up_to(bytes, octets);
+            let offset = (header.fragment_offset() == 0).then_some(header.header_length());
+            Ok(Ip::V4(header, transport(header.protocol, packet, offset, octets)))
+        }
+        Version::V6 => {
+            let (header, _) = ip6::Header::ref_from_prefix(bytes).map_err(|_| Miss::TruncatedIp)?;
+            if header.version() != 6 {
+                return Err(Miss::BadIpHeader);
+            }
+            let octets = match (header.payload_length.get(), header.next_header) {
+                (0, protocol::NO_NEXT) => FIXED6,
+                (0, _) => wire_length,
+                (length, _) => FIXED6 + u32::from(length),
+            };
+            let payload = up_to(bytes, octets).get(size_of::<ip6::Header>()..).unwrap_or_default();
+            let upper = ip6::upper_layer(header.next_header, payload);
+            Ok(Ip::V6(header, transport(upper.protocol, payload, upper.offset, octets)))
+        }
+    }
+}
+
+/// [`link`] for IP over Ethernet with at most one 802.1Q or 802.1ad tag.
+#[inline(always)]
+#[must_use]
+pub fn common_link(bytes: &[u8]) -> Option<Link> {
+    let (tagged, _) = Tagged::ref_from_prefix(bytes).ok()?;
+    let ethernet::Header { destination, source, ethertype } = tagged.header;
+    let outer = EtherType(ethertype.get());
+    if matches!(outer, EtherType::IP4 | EtherType::IP6) {
+        let payload = size_of::<ethernet::Header>();
+        return Some(Link { source, destination, vlan: None, ethertype: outer, payload });
+    }
+    let inner = EtherType(tagged.tag.ethertype.get());
+    let is_common = matches!(outer, EtherType::VLAN | EtherType::QINQ)
+        && matches!(inner, EtherType::IP4 | EtherType::IP6);
+    let vlan = Some(tagged.tag.id());
+    let payload = size_of::<Tagged>();
+    is_common.then_some(Link { source, destination, vlan, ethertype: inner, payload })
+}
+
+/// [`ip`] for TCP or UDP over IPv4 without options and fragments.
+#[inline(always)]
+#[must_use]
+pub fn common4(bytes: &[u8]) -> Option<(&ip4::Header, Transport)> {
+    let (packet, _) = Common4::ref_from_prefix(bytes).ok()?;
+    let header = &packet.network;
+    let total = header.total_length.get();
+    let is_tcp = header.protocol == protocol::TCP;
+    let is_common = (header.version_ihl == ip4::Header::VERSION_IHL)
+        & !header.is_fragment()
+        & (is_tcp | (header.protocol == protocol::UDP))
+        & (usize::from(total) >= size_of::<Common4>());
+    let tcp_flags = if is_tcp { packet.transport.offset_flags.get() & tcp::flags::ALL } else { 0 };
+    let transport = Transport {
+        octets: u32::from(total),
+        ports: packet.transport.ports.get(),
+        tcp_flags,
+        protocol: header.protocol,
+    };
+    is_common.then_some((header, transport))
+}
+
+/// [`ip`] for TCP or UDP directly over IPv6.
+#[inline(always)]
+#[must_use]
+pub fn common6(bytes: &[u8]) -> Option<(&ip6::Header, Transport)> {
+    let (packet, _) = Common6::ref_from_prefix(bytes).ok()?;
+    let header = &packet.network;
+    let length = header.payload_length.get();
+    let is_tcp = header.next_header == protocol::TCP;
+    let is_common = (header.version() == 6)
+        & (is_tcp | (header.next_header == protocol::UDP))
+        & (usize::from(length) >= size_of::<TransportPrefix>());
+    let tcp_flags = if is_tcp { packet.transport.offset_flags.get() & tcp::flags::ALL } else { 0 };
+    let transport = Transport {
+        octets: FIXED6 + u32::from(length),
+        ports: packet.transport.ports.get(),
+        tcp_flags,
+        protocol: header.next_header,
+    };
+    is_common.then_some((header, transport))
+}
+
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Tagged {
+    header: ethernet::Header,
+    tag: VlanTag,
+}
+
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Common4 {
+    network: ip4::Header,
+    transport: TransportPrefix,
+}
+
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct Common6 {
+    network: ip6::Header,
+    transport: TransportPrefix,
+}
+
+/// A TCP header up to its flags; a UDP header and six bytes of what follows.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct TransportPrefix {
+    ports: U32,
+    between: [u8; 8],
+    offset_flags: U16,
+}
+
+const FIXED6: u32 = size_of::<ip6::Header>() as u32;
+
+fn cooked_address(address: [u8; 8], length: u16) -> MacAddress {
+    let [a, b, c, d, e, f, ..] = address;
+    MacAddress(if length == 6 { [a, b, c, d, e, f] } else { [0; 6] })
+}
+
+/// Steps over tags, and over a SNAP header with an Ethernet type (RFC 1042).
+fn tags(bytes: &[u8], mut link: Link) -> Result<Link, Miss> {
+    loop {
+        let rest = bytes.get(link.payload..).ok_or(Miss::TruncatedLink)?;
+        if link.ethertype.is_vlan() {
+            let (tag, _) = VlanTag::ref_from_prefix(rest).map_err(|_| Miss::TruncatedLink)?;
+            link.vlan = link.vlan.or_else(|| Some(tag.id()));
+            link.ethertype = EtherType(tag.ethertype.get());
+            link.payload += size_of::<VlanTag>();
+        } else if link.ethertype.is_length() {
+            if let &[0xaa, 0xaa, 0x03, 0, 0, 0, high, low, ..] = rest
+                && !EtherType(u16::from_be_bytes([high, low])).is_length()
+            {
+                link.ethertype = EtherType(u16::from_be_bytes([high, low]));
+                link.payload += 8;
+            } else {
+                link.ethertype = EtherType(0);
+                return Ok(link);
+            }
+        } else {
+            return Ok(link);
+        }
+    }
+}
+
+fn labels(bytes: &[u8], mut offset: usize) -> Result<(Version, usize), Miss> {
+    loop {
+        let rest = bytes.get(offset..).ok_or(Miss::TruncatedLink)?;
+        let (label, payload) = Label::ref_from_prefix(rest).map_err(|_| Miss::TruncatedLink)?;
+        offset += size_of::<Label>();
+        if label.is_bottom() {
+            return match payload.first().ok_or(Miss::TruncatedIp)? >> 4 {
+                4 => Ok((Version::V4, offset)),
+                6 => Ok((Version::V6, offset)),
+                _ => Err(Miss::NotIp),
+            };
+        }
+    }
+}
+
+/// The transport layer at `offset` of `bytes`; `None` says that there is no transport header.
+fn transport(protocol: u8, bytes: &[u8], offset: Option<usize>, octets: u32) -> Transport {
+    let header = offset.and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+    let mut transport = Transport { octets, ports: 0, tcp_flags: 0, protocol };
+    match protocol {
+        protocol::TCP | protocol::UDP | protocol::UDP_LITE | protocol::SCTP | protocol::DCCP => {
+            if let Ok((ports, _)) = U32::ref_from_prefix(header) {
+                transport.ports = ports.get();
+            }
+            if protocol == protocol::TCP
+                && let Ok((prefix, _)) = TransportPrefix::ref_from_prefix(header)
+            {
+                transport.tcp_flags = prefix.offset_flags.get() & tcp::flags::ALL;
+            }
+        }
+        protocol::ICMP | protocol::ICMP6 => {
+            if let Ok((type_code, _)) = U16::ref_from_prefix(header) {
+                transport.ports = u32::from(type_code.get());
+            }
+        }
+        _ => (),
+    }
+    transport
+}
+
+fn up_to(bytes: &[u8], length: u32) -> &[u8] {
+    usize::try_from(length).ok().and_then(|length| bytes.get(..length)).unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+
+    /// The whole walk.
+    fn walk(bytes: &[u8], link_type: LinkType) -> Result<(Link, Ip<'_>), Miss> {
+        let found = link(bytes, link_type)?;
+        let (version, offset) = network(bytes, &found)?;
+        let rest = bytes.get(offset..).ok_or(Miss::TruncatedIp)?;
+        Ok((found, ip(version, rest, rest.len() as u32)?))
+    }
+
+    fn transport_of(bytes: &[u8], link_type: LinkType) -> (u8, u16, u16, u16, u32) {
+        let (Ip::V4(_, t) | Ip::V6(_, t)) = walk(bytes, link_type).unwrap().1;
+        (t.protocol, t.source_port(), t.destination_port(), t.tcp_flags, t.octets)
+    }
+
+    /// An IPv4 packet: `first` is version and IHL, `fragment` flags and offset.
+    fn ip4(first: u8, fragment: u16, protocol: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
+        let total = (20 + options.len() + payload.len()) as u16;
+        let mut packet = vec![first, 0];
+        packet.extend(total.to_be_bytes());
+        packet.extend([0, 1]);
+        packet.extend(fragment.to_be_bytes());
+        packet.extend([64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        packet.extend(options);
+        packet.extend(payload);
+        packet
+    }
+
+    fn ip6(next: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x60, 0, 0, 0];
+        packet.extend((payload.len() as u16).to_be_bytes());
+        packet.extend([next, 64]);
+        packet.extend([0x20; 16].iter().chain(&[0xfd; 16]));
+        packet.extend(payload);
+        packet
+    }
+
+    fn behind(headers: &[&[u8]], packet: &[u8]) -> Vec<u8> {
+        [MACS.as_slice(), &headers.concat(), packet].concat()
+    }
+
+    const UDP: [u8; 12] = [0, 53, 0x12, 0x34, 0, 12, 0, 0, 1, 2, 3, 4];
+    const TCP: [u8; 20] = [0, 80, 0xc0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0x51, 0x12, 0x20, 0, 0, 0, 0, 0];
+
+    #[test]
+    fn ip_is_found_behind_every_stack() {
+        let udp = ip4(0x45, 0, 17, &[], &UDP);
+        let udp6 = ip6(17, &UDP);
+        let q: &[u8] = &[0x81, 0, 0x20, 10];
+        let ad: &[u8] = &[0x88, 0xa8, 0, 20];
+        let old: &[u8] = &[0x91, 0, 0, 30];
+        type Case<'a> = (&'a [&'a [u8]], &'a [u8], Option<u16>);
+        let cases: [Case<'_>; 9] = [
+            (&[&[8, 0]], &udp, None),
+            (&[q, &[8, 0]], &udp, Some(10)),
+            (&[ad, q, &[8, 0]], &udp, Some(20)),
+            (&[old, ad, q, &[0x86, 0xdd]], &udp6, Some(30)),
+            (&[&[0x88, 0x47], &[0, 1, 0, 64], &[0, 2, 1, 64]], &udp, None),
+            (&[q, &[0x88, 0x48], &[0, 2, 1, 64]], &udp6, Some(10)),
+            (&[ad, q, &[0x88, 0x64], &[0x11, 0, 0, 1, 0, 34, 0, 0x21]], &udp, Some(20)),
+            (&[&[0x88, 0x64], &[0x11, 0, 0, 1, 0, 54, 0, 0x57]], &udp6, None),
+            (&[&[0, 40], &[0xaa, 0xaa, 3, 0, 0, 0], &[8, 0]], &udp, None),
+        ];
+        for (headers, packet, vlan) in cases {
+            let frame = behind(headers, packet);
+            let (link, _) = walk(&frame, LinkType::Ethernet).unwrap();
+            assert_eq!(link.vlan, vlan, "{headers:x?}");
+            assert_eq!(link.source.0, MACS[6..]);
+            let octets = packet.len() as u32;
+            assert_eq!(
+                transport_of(&frame, LinkType::Ethernet),
+                (17, 53, 0x1234, 0, octets),
+                "{headers:x?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_link_type_leads_to_the_packet() {
+        let packet = ip4(0x45, 0, 6, &[], &TCP);
+        let sll = [&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0], packet.as_slice()].concat();
+        let sll2 =
+            [&[8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0], packet.as_slice()]
+                .concat();
+        let tagged =
+            [&[0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x81, 0, 0, 7, 8, 0], packet.as_slice()]
+                .concat();
+        for (bytes, link_type, vlan) in [
+            (packet, LinkType::Raw, None),
+            (sll, LinkType::LinuxSll, None),
+            (sll2, LinkType::LinuxSll2, None),
+            (tagged, LinkType::LinuxSll, Some(7)),
+        ] {
+            assert_eq!(
+                transport_of(&bytes, link_type),
+                (6, 80, 0xc000, 0x112, 40),
+                "{link_type:?}"
+            );
+            let (link, _) = walk(&bytes, link_type).unwrap();
+            assert_eq!(link.vlan, vlan);
+            assert_eq!(link.source.0 == [2, 0, 0, 0, 0, 1], link_type != LinkType::Raw);
+        }
+        assert_eq!(transport_of(&ip6(17, &UDP), LinkType::Raw), (17, 53, 0x1234, 0, 52));
+    }
+
+    #[test]
+    fn ports_are_behind_options_and_in_first_fragments_only() {
+        let options = [0x94, 4, 0, 0];
+        for (packet, expected) in [
+            (ip4(0x46, 0, 17, &options, &UDP), (17, 53, 0x1234, 0, 36)),
+            (ip4(0x45, 0x2000, 17, &[], &UDP), (17, 53, 0x1234, 0, 32)),
+            (ip4(0x45, 0x2001, 17, &[], &UDP), (17, 0, 0, 0, 32)),
+            (ip4(0x45, 0x0001, 6, &[], &TCP), (6, 0, 0, 0, 40)),
+            (ip4(0x45, 0, 1, &[], &[8, 3, 0, 0]), (1, 0, 0x0803, 0, 24)),
+            (ip4(0x45, 0, 132, &[], &UDP), (132, 53, 0x1234, 0, 32)),
+            (ip4(0x45, 0, 47, &[], &UDP), (47, 0, 0, 0, 32)),
+            (ip6(58, &[135, 0, 0, 0]), (58, 0, 0x8700, 0, 44)),
+            (
+                ip6(0, &[&[17, 0, 5, 2, 0, 0, 0, 0], UDP.as_slice()].concat()),
+                (17, 53, 0x1234, 0, 60),
+            ),
+            (
+                ip6(44, &[&[6, 0, 0, 1, 0, 0, 0, 9], TCP.as_slice()].concat()),
+                (6, 80, 0xc000, 0x112, 68),
+            ),
+            (ip6(44, &[&[6, 0, 0, 8, 0, 0, 0, 9], TCP.as_slice()].concat()), (6, 0, 0, 0, 68)),
+            (ip6(59, &[]), (59, 0, 0, 0, 40)),
+        ] {
+            assert_eq!(transport_of(&packet, LinkType::Raw), expected);
+        }
+    }
+
+    #[test]
+    fn cut_transport_counts_without_ports() {
+        let mut packet = ip4(0x45, 0, 6, &[], &TCP);
+        packet.truncate(23);
+        assert_eq!(transport_of(&packet, LinkType::Raw), (6, 0, 0, 0, 40));
+        let mut packet = ip4(0x45, 0, 6, &[], &TCP);
+        packet.truncate(33);
+        assert_eq!(transport_of(&packet, LinkType::Raw), (6, 80, 0xc000, 0, 40));
+        let mut options = ip4(0x4f, 0, 17, &[1; 40], &UDP);
+        options.truncate(20);
+        assert_eq!(transport_of(&options, LinkType::Raw), (17, 0, 0, 0, 72));
+    }
+
+    #[test]
+    fn padding_is_no_transport_header() {
+        let mut packet = ip4(0x45, 0, 17, &[], &[]);
+        packet.extend([0xff; 26]);
+        assert_eq!(transport_of(&packet, LinkType::Raw), (17, 0, 0, 0, 20));
+    }
+
+    #[test]
+    fn zero_length_means_the_rest_of_the_frame() {
+        let mut packet = ip4(0x45, 0, 6, &[], &TCP);
+        packet[2..4].fill(0);
+        let Ok(Ip::V4(_, transport)) = ip(Version::V4, &packet, 65_000) else { panic!("not IPv4") };
+        assert_eq!((transport.octets, transport.ports), (65_000, 0x0050_c000));
+        let mut packet = ip6(6, &TCP);
+        packet[4..6].fill(0);
+        let Ok(Ip::V6(_, transport)) = ip(Version::V6, &packet, 90_000) else { panic!("not IPv6") };
+        assert_eq!((transport.octets, transport.ports), (90_000, 0x0050_c000));
+    }
+
+    #[test]
+    fn what_is_not_measurable_has_a_reason() {
+        let good = ip4(0x45, 0, 17, &[], &UDP);
+        let cases: [(Vec<u8>, Miss); 13] = [
+            (vec![], Miss::TruncatedLink),
+            (MACS.to_vec(), Miss::TruncatedLink),
+            (behind(&[&[0x81, 0, 0]], &[]), Miss::TruncatedLink),
+            (behind(&[&[0x88, 0x47], &[0, 1, 0, 64]], &[]), Miss::TruncatedLink),
+            (behind(&[&[0x88, 0x47], &[0, 1, 1, 64]], &[]), Miss::TruncatedIp),
+            (behind(&[&[0x88, 0x47], &[0, 1, 1, 64]], &[0; 40]), Miss::NotIp),
+            (behind(&[&[0x88, 0x64], &[0x11, 0, 0, 1, 0, 34, 0]], &[]), Miss::TruncatedLink),
+            (behind(&[&[0x88, 0x64], &[0x11, 0, 0, 1, 0, 4, 0xc0, 0x21]], &[0; 40]), Miss::NotIp),
+            (behind(&[&[8, 6]], &[0; 28]), Miss::NotIp),
+            (behind(&[&[0, 38], &[0x42, 0x42, 3]], &[0; 35]), Miss::NotIp),
+            (behind(&[&[8, 0]], &good[..19]), Miss::TruncatedIp),
+            (behind(&[&[8, 0]], &ip4(0x44, 0, 17, &[], &UDP)), Miss::BadIpHeader),
+            (behind(&[&[0x86, 0xdd]], &[0x40; 60]), Miss::BadIpHeader),
+        ];
+        for (frame, miss) in cases {
+            assert_eq!(walk(&frame, LinkType::Ethernet).map(|_| ()), Err(miss), "{frame:x?}");
+        }
+        assert_eq!(walk(&[], LinkType::Raw).map(|_| ()), Err(Miss::TruncatedIp));
+        assert_eq!(walk(&[0x50; 40], LinkType::Raw).map(|_| ()), Err(Miss::BadIpHeader));
+    }
+
+    /// Bytes that often look like headers, so that the walk gets deep.
+    fn frames() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(vec![0x08, 0x00]),
+            Just(vec![0x86, 0xdd]),
+            Just(vec![0x81, 0x00, 0x00, 0x0a]),
+            Just(vec![0x88, 0x47]),
+            Just(vec![0, 1, 1, 64]),
+            Just(vec![0x88, 0x64, 0x11, 0, 0, 1, 0, 34, 0, 0x21]),
+            Just(ip4(0x45, 0, 17, &[], &UDP)),
+            Just(ip4(0x45, 0x2000, 6, &[], &TCP)),
+            Just(ip4(0x45, 0, 6, &[], &TCP)),
+            Just(ip6(0, &[17, 0, 1, 4, 0, 0, 0, 0])),
+            Just(ip6(6, &TCP)),
+            proptest::collection::vec(any::<u8>(), 0..24),
+        ];
+        (any::<bool>(), proptest::collection::vec(piece, 0..6)).prop_map(|(ethernet, pieces)| {
+            let pieces = pieces.concat();
+            if ethernet { [MACS.as_slice(), &pieces].concat() } else { pieces }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn any_bytes_cut_anywhere_give_an_answer(frame in frames(), flip in any::<(usize, u8)>()) {
+            let mut frame = frame;
+            if !frame.is_empty() {
+                let at = flip.0 % frame.len();
+                frame[at] ^= flip.1;
+            }
+            for link_type in LinkType::ALL {
+                for end in 0..=frame.len() {
+                    // An answer of any kind: what is checked is that there is one.
+                    let _: Result<_, Miss> = walk(&frame[..end], link_type);
+                }
+            }
+        }
+
+        #[test]
+        fn common_walk_agrees_with_the_general_one(frame in frames()) {
+            if let Some(found) = common_link(&frame) {
+                prop_assert_eq!(link(&frame, LinkType::Ethernet), Ok(found));
+            }
+            for at in [0, 14, 18] {
+                let Some(packet) = frame.get(at..) else { continue };
+                let wire = packet.len() as u32;
+                if let Some((header, transport)) = common4(packet) {
+                    prop_assert_eq!(ip(Version::V4, packet, wire), Ok(Ip::V4(header, transport)));
+                }
+                if let Some((header, transport)) = common6(packet) {
+                    prop_assert_eq!(ip(Version::V6, packet, wire), Ok(Ip::V6(header, transport)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn common_walk_takes_the_common_packets() {
+        let frame = behind(&[&[0x81, 0, 0, 5], &[8, 0]], &ip4(0x45, 0x4000, 6, &[], &TCP));
+        let Link { vlan, payload, .. } = common_link(&frame).unwrap();
+        assert_eq!((vlan, payload), (Some(5), 18));
+        assert!(common4(&frame[payload..]).is_some());
+        assert!(common6(&ip6(17, &[0; 14])).is_some());
+        assert!(common4(&ip4(0x45, 0x2000, 6, &[], &TCP)).is_none());
+    }
+}
