@@ -1,0 +1,228 @@
+//! `ethernet-input`: from the frame to the interface and the protocol.
+
+use core::fmt;
+
+use vnet::{
+    buffer::{Buffer, BufferFlags},
+    frame::Frame,
+    graph::{Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    interface::{InterfaceView, InterfaceViews, SwIfIndex, TagTarget, TagType, Tags},
+    runtime::Shared,
+    trace::{TraceCx, TraceRecord},
+    wire::{
+        ethernet::{EtherType, Header, MacAddress, VlanTag},
+        trace::Ethernet,
+    },
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::trace::Snap;
+
+vnet::next_nodes! {
+    /// Where packets go from `ethernet-input`.
+    pub(crate) enum Next {
+        Drop => "error-drop",
+        Punt => "error-punt",
+        Ip4 => "ip4-input",
+        Ip6 => "ip6-input",
+    }
+}
+
+vnet::node_errors! {
+    /// Why a frame ends here.
+    pub(crate) enum Error {
+        Truncated => ("truncated", "shorter than its ethernet header", Error),
+        BadLlcLength => ("bad-llc-length", "802.3 length > packet length", Error),
+        UnknownType => ("unknown-type", "unknown ethernet type", Error),
+        UnknownVlan => ("unknown-vlan", "unknown vlan", Error),
+        MacMismatch => ("mac-mismatch", "l3 mac mismatch", Error),
+        Down => ("down", "interface is down", Error),
+        UnknownInterface => ("unknown-interface", "received on an interface that is gone", Error),
+    }
+}
+
+/// The node.
+pub(crate) struct Input {
+    views: Shared<InterfaceViews>,
+}
+
+/// What is known of the interface on which the present run of frames came.
+struct Port<'a> {
+    rx: SwIfIndex,
+    view: Option<&'a InterfaceView>,
+    /// Whether [`plain`] may decide: frames without tags belong to the interface itself, which is up.
+    plain: bool,
+    /// MAC address.
+    mac: u64,
+}
+
+impl<'a> Port<'a> {
+    const NONE: Self = Self { rx: SwIfIndex::NONE, view: None, plain: false, mac: 0 };
+
+    fn of(views: &'a InterfaceViews, rx: SwIfIndex) -> Self {
+        let Some(view) = views.get(rx) else { return Self { rx, ..Self::NONE } };
+        let untagged = view.tags.as_ref().map(|tags| tags.lookup(Tags::NONE));
+        let plain = view.up && untagged == Some(TagTarget::Up(rx));
+        Self { rx, view: Some(view), plain, mac: MacAddress(view.mac).to_bits() }
+    }
+}
+
+type Cx<'a, 'd> = &'a mut PacketCx<'d, Next, Error>;
+
+impl Input {
+    pub(crate) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
+        NodeSpec::internal("ethernet-input", move |_| Self { views: views.clone() })
+    }
+}
+
+/// A frame without tags that carries IP, for an interface that is up: nearly all of them.
+#[inline]
+fn plain(port: &Port<'_>, buffer: &mut Buffer) -> Option<Slot<Next>> {
+    if !port.plain {
+        return None;
+    }
+    let header = buffer.view::<Header>()?;
+    let next = match EtherType(header.ethertype.get()) {
+        EtherType::IP4 => Next::Ip4,
+        EtherType::IP6 => Next::Ip6,
+        _ => return None,
+    };
+    if header.destination_bits() != port.mac && !is_multicast(header) {
+        return None;
+    }
+    buffer.l2_offset = buffer.current_data();
+    let advanced = buffer.advance(size_of::<Header>());
+    debug_assert!(advanced, "the header was viewed");
+    Some(next.into())
+}
+
+/// Out of line, so that it is asked only where the address is not the interface's.
+#[cold]
+fn is_multicast(header: &Header) -> bool {
+    header.destination.is_multicast()
+}
+
+/// Everything else, step by step.
+#[cold]
+#[inline(never)]
+fn any(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
+    buffer.l2_offset = buffer.current_data();
+    match classify(cx, port, buffer) {
+        Ok(next) => next.into(),
+        Err((error, next)) => {
+            cx.error(buffer, error);
+            next.into()
+        }
+    }
+}
+
+fn classify(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Result<Next, (Error, Next)> {
+    let drop = |error| (error, Next::Drop);
+    let view = port.view.ok_or(drop(Error::UnknownInterface))?;
+    let table = view.tags.as_ref().ok_or(drop(Error::UnknownInterface))?;
+    let header = *buffer.view::<Header>().ok_or(drop(Error::Truncated))?;
+    let (tags, ethertype, length) =
+        read_tags(buffer, header.ethertype.get()).ok_or(drop(Error::Truncated))?;
+    let interface = match table.lookup(tags) {
+        TagTarget::Up(interface) if view.up => interface,
+        TagTarget::Up(_) | TagTarget::Down(_) => return Err(drop(Error::Down)),
+        TagTarget::Unknown => return Err(drop(Error::UnknownVlan)),
+    };
+    if !header.destination.is_multicast() && header.destination.0 != view.mac {
+        return Err(drop(Error::MacMismatch));
+    }
+    let packet = buffer.length_in_chain();
+    if ethertype.is_length() && length + usize::from(ethertype.0) > packet {
+        return Err(drop(Error::BadLlcLength));
+    }
+    match tags.count {
+        0 => {}
+        1 => buffer.set_flags(BufferFlags::VLAN_1_DEEP),
+        _ => buffer.set_flags(BufferFlags::VLAN_2_DEEP),
+    }
+    if !buffer.advance(length) {
+        return Err(drop(Error::Truncated));
+    }
+    if interface != port.rx {
+        // Frames of the main interface were counted by its device.
+        let counters = &cx.state().interfaces;
+        counters.rx.add(interface.0, 1, packet as u64);
+        buffer.rx = interface;
+    }
+    match ethertype {
+        EtherType::IP4 => Ok(Next::Ip4),
+        EtherType::IP6 => Ok(Next::Ip6),
+        _ => Err((Error::UnknownType, Next::Punt)),
+    }
+}
+
+/// The tags of a frame, the type behind the first two of them, and the bytes up to there. `None` when the frame ends before.
+fn read_tags(buffer: &Buffer, first_type: u16) -> Option<(Tags, EtherType, usize)> {
+    let mut tags = Tags::NONE;
+    let mut ethertype = EtherType(first_type);
+    let mut at = size_of::<Header>();
+    while ethertype.is_vlan() && tags.count < 2 {
+        let bytes = buffer.current().get(at..)?;
+        let (tag, _) = VlanTag::ref_from_prefix(bytes).ok()?;
+        if tags.count == 0 {
+            tags.outer_type =
+                if ethertype == EtherType::VLAN { TagType::Dot1q } else { TagType::Dot1ad };
+            tags.outer = tag.id();
+        } else {
+            tags.inner = tag.id();
+        }
+        tags.count += 1;
+        ethertype = EtherType(tag.ethertype.get());
+        at += size_of::<VlanTag>();
+    }
+    if ethertype.is_vlan() {
+        // More than two: sub-interfaces can tell that there are, nothing is looked for behind.
+        tags.count = 3;
+    }
+    Some((tags, ethertype, at))
+}
+
+impl Node for Input {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Trace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        let views = self.views.read(cx.token());
+        let mut port = Port::NONE;
+        cx.each(frame, |cx, buffer| {
+            if buffer.rx != port.rx {
+                port = Port::of(views, buffer.rx);
+            }
+            match plain(&port, buffer) {
+                Some(next) => next,
+                None => any(cx, &port, buffer),
+            }
+        })
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Trace {
+        Trace {
+            flags: buffer.flags().bits(),
+            interface: buffer.rx.0,
+            header: Snap::from_offset(buffer, buffer.l2_offset),
+        }
+    }
+}
+
+/// What is recorded of a traced frame.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Trace {
+    flags: u32,
+    interface: u32,
+    header: Snap,
+}
+
+impl TraceRecord for Trace {
+    fn format(&self, f: &mut fmt::Formatter<'_>, _: &TraceCx<'_>) -> fmt::Result {
+        let Self { flags, interface, .. } = self;
+        writeln!(f, "frame: flags 0x{flags:x}, sw-if-index {interface}")?;
+        write!(f, "{}", Ethernet(self.header.bytes()))
+    }
+}

@@ -1,0 +1,5 @@
+//! Ethernet frames in.
+
+mod input;
+
+pub(crate) use input::Input;

@@ -1,0 +1,164 @@
+//! `interface-output`: to the device of the packet's TX interface, through the interface's output features.
+
+use core::fmt;
+
+use vnet::{
+    buffer::Buffer,
+    frame::Frame,
+    graph::{
+        ArcIndex, ArcSpec, ArcStart, GraphError, NextIndex, Node, NodeCx, NodeIndex, NodeSpec,
+        PacketCx, Slot, Verdict,
+    },
+    interface::{InterfaceViews, Runs, SwIfIndex},
+    plugin::Registrar,
+    runtime::{Main, Shared},
+    trace::{TraceCx, TraceRecord},
+    wire::trace::Ethernet,
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::trace::Snap;
+
+vnet::next_nodes! {
+    /// Where packets go that cannot be sent.
+    pub(crate) enum Next {
+        Drop => "error-drop",
+    }
+}
+
+vnet::node_errors! {
+    /// Why a packet is not sent.
+    pub(crate) enum Error {
+        Down => ("down", "interface is down", Error),
+        Deleted => ("deleted", "interface is deleted", Error),
+    }
+}
+
+const OUTPUT: &str = "interface-output";
+const END: &str = "interface-output-arc-end";
+
+/// Registers the nodes and their arc.
+pub(crate) fn register(r: &mut Registrar) {
+    for name in [OUTPUT, END] {
+        let views = r.interface_views();
+        let starts = name == OUTPUT;
+        let spec = NodeSpec::internal(name, move |at| Output {
+            views: views.clone(),
+            arc: if starts { at.arc(OUTPUT) } else { ArcIndex::ABSENT },
+            counts: starts,
+        });
+        r.node(if starts { spec } else { spec.sibling_of(OUTPUT) });
+    }
+    r.arc(ArcSpec::new(OUTPUT, &[OUTPUT], END));
+    super::commands::commands().into_iter().for_each(|command| r.command(command));
+}
+
+/// Makes `tx`, the node that hands packets to a device, a next node of `interface-output`; the result belongs into
+/// [`NewHardware::tx_next`](vnet::interface::NewHardware::tx_next).
+///
+/// # Errors
+/// When the built-in nodes are not in the engine.
+pub fn add_device(main: &mut Main, tx: NodeIndex) -> Result<NextIndex, GraphError> {
+    let output = main.graph().require(OUTPUT)?;
+    Ok(main.add_next(output, tx))
+}
+
+/// Both nodes: the first counts and starts the arc, the second is where the arc ends.
+struct Output {
+    views: Shared<InterfaceViews>,
+    arc: ArcIndex,
+    counts: bool,
+}
+
+impl Output {
+    /// Counts a run of packets of one interface.
+    fn count(
+        &self,
+        cx: &PacketCx<'_, Next, Error>,
+        way: Way,
+        tx: SwIfIndex,
+        packets: u64,
+        bytes: u64,
+    ) {
+        if self.counts && matches!(way, Way::Device(_)) {
+            cx.state_ref().interfaces.tx.add(tx.0, packets, bytes);
+        }
+    }
+}
+
+/// Where the packets of an interface go.
+#[derive(Clone, Copy)]
+enum Way {
+    Device(Slot<Next>),
+    Down,
+    Deleted,
+}
+
+impl Way {
+    fn of(views: &InterfaceViews, interface: SwIfIndex) -> Self {
+        match views.get(interface) {
+            Some(view) if view.up => Self::Device(Slot::added(NextIndex(view.tx_next))),
+            Some(_) => Self::Down,
+            None => Self::Deleted,
+        }
+    }
+}
+
+#[cold]
+fn refuse(cx: &PacketCx<'_, Next, Error>, buffer: &mut Buffer, error: Error) -> Slot<Next> {
+    cx.state_ref().interfaces.tx_error.add(buffer.tx.0, 1);
+    cx.error(buffer, error);
+    Next::Drop.into()
+}
+
+impl Node for Output {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Trace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        let views = self.views.read(cx.token());
+        let (mut way, mut start) = (Way::Deleted, ArcStart::NO_FEATURE);
+        let mut sent = Runs::default();
+        let verdict = cx.each(frame, |cx, buffer| {
+            let tx = buffer.tx;
+            let bytes = buffer.length_in_chain() as u64;
+            if sent.add(tx, bytes, |i, n, b| self.count(cx, way, i, n, b)) {
+                way = Way::of(views, tx);
+                start = cx.arc_start(self.arc, tx);
+            }
+            match way {
+                Way::Device(next) => cx.enter(start, buffer, next),
+                Way::Down => refuse(cx, buffer, Error::Down),
+                Way::Deleted => refuse(cx, buffer, Error::Deleted),
+            }
+        });
+        sent.end(|i, n, b| self.count(cx, way, i, n, b));
+        verdict
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Trace {
+        Trace {
+            interface: buffer.tx.0,
+            flags: buffer.flags().bits(),
+            header: Snap::current(buffer),
+        }
+    }
+}
+
+/// What is recorded of a traced packet.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Trace {
+    interface: u32,
+    flags: u32,
+    header: Snap,
+}
+
+impl TraceRecord for Trace {
+    fn format(&self, f: &mut fmt::Formatter<'_>, cx: &TraceCx<'_>) -> fmt::Result {
+        let name = (cx.interface)(SwIfIndex(self.interface));
+        writeln!(f, "{name} flags 0x{:08x}", self.flags)?;
+        write!(f, "{}", Ethernet(self.header.bytes()))
+    }
+}

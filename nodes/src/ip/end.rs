@@ -1,0 +1,68 @@
+//! Where packets end that are not forwarded, each kind in a node of its own, as traces and `show errors` name them.
+
+use vnet::{
+    buffer::Buffer,
+    graph::{ArcIndex, Map, NodeSpec, PacketCx, Slot},
+    trace::NoTrace,
+};
+
+vnet::next_nodes! {
+    /// Where packets go from here.
+    pub(crate) enum Next {
+        Drop => "error-drop",
+        Punt => "error-punt",
+    }
+}
+
+vnet::node_errors! {
+    /// Why packets are not forwarded.
+    pub(crate) enum Error {
+        Route => ("route", "dropped by its route, or none", Error),
+        Punt => ("punt", "punted by its route", Info),
+        Unresolved => ("unresolved", "next hop has no MAC address", Error),
+        Glean => ("glean", "destination has no MAC address", Error),
+        NotEnabled => ("not-enabled", "received on an interface without addresses of this family", Error),
+    }
+}
+
+/// Ends all packets for one reason, after the features of an arc.
+struct End {
+    arc: ArcIndex,
+    error: Error,
+    next: Next,
+}
+
+impl Map for End {
+    type Error = Error;
+    type Next = Next;
+    type Trace = NoTrace;
+
+    fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
+        cx.error(buffer, self.error);
+        cx.start_arc(self.arc, buffer.rx, buffer, self.next)
+    }
+
+    fn trace(&self, _: &Buffer) -> NoTrace {
+        NoTrace
+    }
+}
+
+fn spec(name: String, arc: String, error: Error, next: Next) -> NodeSpec {
+    NodeSpec::map(&name, move |at| End { arc: at.arc(&arc), error, next })
+}
+
+/// The ends of a family (`ip4` or `ip6`), its unresolved next hops under the name `resolver`.
+pub(crate) fn end_specs(family: &str, resolver: &str) -> Vec<NodeSpec> {
+    let of = |name: &str| format!("{family}-{name}");
+    vec![
+        spec(of("drop"), of("drop"), Error::Route, Next::Drop),
+        spec(of("punt"), of("punt"), Error::Punt, Next::Punt),
+        spec(resolver.to_owned(), of("drop"), Error::Unresolved, Next::Drop),
+        spec(of("glean"), of("drop"), Error::Glean, Next::Drop),
+    ]
+}
+
+/// The feature that stands on an interface as long as it has no address of the family.
+pub(crate) fn not_enabled_spec(family: &str) -> NodeSpec {
+    spec(format!("{family}-not-enabled"), format!("{family}-drop"), Error::NotEnabled, Next::Drop)
+}

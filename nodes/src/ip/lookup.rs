@@ -1,0 +1,240 @@
+//! `ip4-lookup`, `ip6-lookup`: destination to route to adjacency, a frame at a time.
+//!
+//! Each pass touches one kind of memory for the whole frame, so that the waits for it overlap: packets, then the table, then
+//! the routes' words and counters.
+
+use core::fmt;
+
+use vnet::{
+    buffer::Buffer,
+    fib::{Dpo, DpoKind, FibIndex, ForwardingReader, LoadBalanceIndex},
+    frame::{FRAME_SIZE, Frame},
+    graph::{Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    interface::SwIfIndex,
+    trace::{TraceCx, TraceRecord},
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::{Decision, Family, Fault};
+use crate::trace::Snap;
+
+/// Tables that one packet may be sent through by routes that say "look it up there".
+const MAX_TABLES: usize = 8;
+
+/// The node.
+pub(crate) struct Lookup<F: Family> {
+    reader: ForwardingReader,
+    destinations: Box<[F::Address; FRAME_SIZE]>,
+    routes: Box<[LoadBalanceIndex; FRAME_SIZE]>,
+}
+
+impl<F: Family> Lookup<F> {
+    pub(crate) fn spec(reader: ForwardingReader) -> NodeSpec {
+        NodeSpec::internal(F::LOOKUP, move |_| Self {
+            reader: reader.clone(),
+            destinations: Box::new([F::Address::default(); FRAME_SIZE]),
+            routes: Box::new([LoadBalanceIndex::NONE; FRAME_SIZE]),
+        })
+    }
+
+    /// First pass: destinations, and the table when all packets have the same one.
+    #[inline]
+    fn gather(
+        &mut self,
+        cx: &mut NodeCx<'_, F::LookupNext, F::Error>,
+        frame: &mut Frame,
+    ) -> Option<FibIndex> {
+        let mut table = None;
+        let mut same = true;
+        let mut origin = 0;
+        let mut buffers = cx.buffers(frame);
+        for (buffer, destination) in buffers.iter_mut().zip(&mut *self.destinations) {
+            // A packet without a header is looked up as address 0 and dropped in the last pass.
+            *destination = F::destination(buffer).unwrap_or_default();
+            // Both interfaces at once.
+            let from = u64::from(buffer.rx.0) | u64::from(buffer.tx.0) << 32;
+            if from != origin || table.is_none() {
+                origin = from;
+                let of = table_of::<F>(&self.reader, buffer);
+                same &= table.is_none_or(|t| t == of);
+                table = Some(of);
+            }
+        }
+        table.filter(|_| same)
+    }
+
+    /// Second pass where packets belong to different tables.
+    #[cold]
+    fn look_up_singly(&mut self, cx: &mut NodeCx<'_, F::LookupNext, F::Error>, frame: &mut Frame) {
+        let mut buffers = cx.buffers(frame);
+        for (i, buffer) in buffers.iter_mut().enumerate() {
+            let found = F::lookup_one(
+                &self.reader,
+                table_of::<F>(&self.reader, buffer),
+                self.destinations[i],
+            );
+            self.routes[i] = found.unwrap_or(LoadBalanceIndex::NONE);
+        }
+    }
+
+    /// Where a packet goes after a choice among the paths of its route and through the tables that it leads to.
+    #[inline(never)]
+    fn follow(
+        &self,
+        cx: &PacketCx<'_, F::LookupNext, F::Error>,
+        buffer: &mut Buffer,
+        dpo: Dpo,
+    ) -> Slot<F::LookupNext> {
+        let mut dpo = dpo;
+        for _ in 0..2 * MAX_TABLES {
+            dpo = match dpo.kind() {
+                DpoKind::Multi => {
+                    buffer.flow_hash = F::flow_hash(buffer);
+                    self.reader.bucket(dpo, buffer.flow_hash)
+                }
+                DpoKind::Lookup => {
+                    let destination = F::destination(buffer).unwrap_or_default();
+                    let table = FibIndex(dpo.index());
+                    match F::lookup_one(&self.reader, table, destination) {
+                        Some(route) => self.reader.load_balance(route),
+                        None => break,
+                    }
+                }
+                kind => {
+                    buffer.adjacency = dpo.index();
+                    return F::lookup_next(decision(kind));
+                }
+            };
+        }
+        cx.error(buffer, F::error(Fault::TableLoop));
+        F::lookup_next(Decision::Drop)
+    }
+}
+
+/// The present run of packets of one route.
+struct Run<F: Family> {
+    route: LoadBalanceIndex,
+    dpo: Dpo,
+    adjacency: u32,
+    /// Whether more is to be asked before it is known where a packet goes.
+    is_far: bool,
+    next: Slot<F::LookupNext>,
+    packets: u64,
+    bytes: u64,
+}
+
+impl<F: Family> Run<F> {
+    #[inline]
+    fn new(route: LoadBalanceIndex, dpo: Dpo) -> Self {
+        let kind = dpo.kind();
+        let is_far = matches!(kind, DpoKind::Multi | DpoKind::Lookup);
+        let (adjacency, next) = (dpo.index(), F::lookup_next(decision(kind)));
+        Self { route, dpo, adjacency, is_far, next, packets: 0, bytes: 0 }
+    }
+
+    /// Counts the packets of the run.
+    #[inline]
+    fn end(&self, cx: &PacketCx<'_, F::LookupNext, F::Error>) {
+        cx.state_ref().routes.add(self.route.0, self.packets, self.bytes);
+    }
+}
+
+/// The table of a packet: what it was sent here with, or that of the interface it came from.
+#[inline(never)]
+fn table_of<F: Family>(reader: &ForwardingReader, buffer: &Buffer) -> FibIndex {
+    if buffer.tx == SwIfIndex::NONE {
+        reader.fib_of(buffer.rx, F::FAMILY)
+    } else {
+        FibIndex(buffer.tx.0)
+    }
+}
+
+#[inline]
+fn decision(kind: DpoKind) -> Decision {
+    match kind {
+        DpoKind::Adjacency => Decision::Rewrite,
+        DpoKind::Local => Decision::Local,
+        DpoKind::Incomplete => Decision::Unresolved,
+        DpoKind::Glean => Decision::Glean,
+        DpoKind::Punt => Decision::Punt,
+        DpoKind::Drop | DpoKind::Lookup | DpoKind::Multi => Decision::Drop,
+    }
+}
+
+impl<F: Family> Node for Lookup<F> {
+    type Error = F::Error;
+    type Next = F::LookupNext;
+    type Trace = Trace;
+
+    fn process(
+        &mut self,
+        cx: &mut NodeCx<'_, F::LookupNext, F::Error>,
+        frame: &mut Frame,
+    ) -> Verdict<F::LookupNext> {
+        let n = frame.len();
+        let table = self.gather(cx, frame);
+        let found = table.is_some_and(|table| {
+            F::lookup(&self.reader, table, &self.destinations, n, &mut self.routes)
+        });
+        if !found {
+            self.look_up_singly(cx, frame);
+        }
+        let words = self.reader.load_balances();
+        let routes = &self.routes[..n];
+        let [first, ..] = *self.routes;
+        if routes.iter().fold(0, |differ, route| differ | (route.0 ^ first.0)) != 0 {
+            for &route in routes {
+                words.prefetch(route);
+                cx.state_ref().routes.prefetch(route.0);
+            }
+        }
+        let mut run = Run::<F>::new(first, words.load(first));
+        let verdict = cx.each_with(frame, &self.routes, |cx, buffer, &route| {
+            if route != run.route {
+                run.end(cx);
+                run = Run::new(route, words.load(route));
+            }
+            run.packets += 1;
+            run.bytes += buffer.length_in_chain() as u64;
+            if run.is_far {
+                return self.follow(cx, buffer, run.dpo);
+            }
+            buffer.adjacency = run.adjacency;
+            run.next
+        });
+        run.end(cx);
+        verdict
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Trace {
+        Trace {
+            version: F::FAMILY.max_len(),
+            pad: [0; 3],
+            table: table_of::<F>(&self.reader, buffer).0,
+            dpo: buffer.adjacency,
+            flow_hash: buffer.flow_hash,
+            header: Snap::current(buffer),
+        }
+    }
+}
+
+/// What is recorded of a traced packet.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Trace {
+    /// Bits of an address: 32 or 128.
+    version: u8,
+    pad: [u8; 3],
+    table: u32,
+    dpo: u32,
+    flow_hash: u32,
+    header: Snap,
+}
+
+impl TraceRecord for Trace {
+    fn format(&self, f: &mut fmt::Formatter<'_>, _: &TraceCx<'_>) -> fmt::Result {
+        let Self { version, table, dpo, flow_hash, header, .. } = self;
+        writeln!(f, "fib {table} dpo-idx {dpo} flow hash: 0x{flow_hash:08x}")?;
+        header.write_ip(f, *version == 128)
+    }
+}

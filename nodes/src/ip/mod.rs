@@ -1,0 +1,135 @@
+//! What IPv4 and IPv6 forwarding share: lookup, rewrite, and the ends of what cannot be forwarded.
+//!
+//! Each node is written once over a [`Family`], which knows the header, the table and the names.
+
+mod end;
+mod lookup;
+mod rewrite;
+
+use vnet::{
+    buffer::Buffer,
+    error::ErrorSet,
+    fib::{FibIndex, ForwardingReader, LoadBalanceIndex},
+    frame::FRAME_SIZE,
+    graph::{ArcIndex, ArcStart, NextSet, PacketCx, Slot},
+    interface::SwIfIndex,
+};
+
+pub(crate) use end::{end_specs, not_enabled_spec};
+pub(crate) use lookup::Lookup;
+pub(crate) use rewrite::Rewrite;
+
+/// Where the arcs of unicast and of multicast packets start for those of one interface.
+#[derive(Clone, Copy)]
+pub(crate) struct ArcStarts {
+    unicast: ArcStart,
+    multicast: ArcStart,
+    is_any: bool,
+}
+
+impl ArcStarts {
+    pub(crate) const NONE: Self =
+        Self { unicast: ArcStart::NO_FEATURE, multicast: ArcStart::NO_FEATURE, is_any: false };
+
+    pub(crate) fn new<N: NextSet, E: ErrorSet>(
+        cx: &PacketCx<'_, N, E>,
+        unicast: ArcIndex,
+        multicast: ArcIndex,
+        rx: SwIfIndex,
+    ) -> Self {
+        let [unicast, multicast] = [unicast, multicast].map(|arc| cx.arc_start(arc, rx));
+        let is_any = [unicast, multicast].iter().any(|&start| start != ArcStart::NO_FEATURE);
+        Self { unicast, multicast, is_any }
+    }
+
+    /// Sends a packet to the first feature of its arc, or to `default`. Where there is no feature, nobody asks which arc it is.
+    #[inline(always)]
+    pub(crate) fn enter<N: NextSet, E: ErrorSet>(
+        self,
+        cx: &PacketCx<'_, N, E>,
+        buffer: &mut Buffer,
+        is_multicast: impl FnOnce(&Buffer) -> bool,
+        default: N,
+    ) -> Slot<N> {
+        if !self.is_any {
+            return default.into();
+        }
+        let start = if is_multicast(buffer) { self.multicast } else { self.unicast };
+        cx.enter(start, buffer, default)
+    }
+}
+
+/// What a lookup decides about a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Drop,
+    Punt,
+    Local,
+    /// Ask for the next hop's MAC address.
+    Unresolved,
+    /// Ask for the destination's own MAC address.
+    Glean,
+    Rewrite,
+}
+
+/// Why the nodes of this module end a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A header that was there at input is not there now.
+    Truncated,
+    /// The routes lead in a circle through several tables.
+    TableLoop,
+    /// TTL or hop limit ran out.
+    Expired,
+    /// Too long for the way out.
+    TooBig,
+    /// No room to put the rewrite in front.
+    NoHeadroom,
+}
+
+/// An IP version, as the nodes of this module need it.
+pub(crate) trait Family: Send + Sized + 'static {
+    /// A destination address as the table wants it.
+    type Address: Copy + Default + Send;
+    /// Where packets go from the lookup.
+    type LookupNext: NextSet;
+    /// Where packets go from the rewrite.
+    type RewriteNext: NextSet;
+    /// What all nodes of the family count.
+    type Error: ErrorSet;
+
+    const LOOKUP: &'static str;
+    const REWRITE: &'static str;
+    const OUTPUT_ARC: &'static str;
+    const FAMILY: vnet::fib::Family;
+
+    fn destination(buffer: &Buffer) -> Option<Self::Address>;
+
+    /// Looks up the first `n` destinations in table `fib`; whether there is such a table.
+    fn lookup(
+        reader: &ForwardingReader,
+        fib: FibIndex,
+        destinations: &[Self::Address; FRAME_SIZE],
+        n: usize,
+        routes: &mut [LoadBalanceIndex; FRAME_SIZE],
+    ) -> bool;
+
+    fn lookup_one(
+        reader: &ForwardingReader,
+        fib: FibIndex,
+        destination: Self::Address,
+    ) -> Option<LoadBalanceIndex>;
+
+    fn flow_hash(buffer: &Buffer) -> u32;
+
+    /// Takes one from the TTL or hop limit of a packet that this engine did not make, and says how long the packet is.
+    fn age(buffer: &mut Buffer) -> Result<usize, Fault>;
+
+    fn lookup_next(decision: Decision) -> Slot<Self::LookupNext>;
+
+    fn rewrite_drop() -> Slot<Self::RewriteNext>;
+
+    fn rewrite_output() -> Slot<Self::RewriteNext>;
+
+    fn error(fault: Fault) -> Self::Error;
+}

@@ -1,0 +1,148 @@
+//! `ip4-input`: is this a packet that may be forwarded (RFC 1812, section 5.2.2)?
+
+use vnet::{
+    buffer::Buffer,
+    frame::Frame,
+    graph::{ArcIndex, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    interface::Runs,
+    wire::{checksum, ip4::Header},
+};
+
+use crate::{
+    ip::ArcStarts,
+    ip4::Error,
+    trace::{Ip4Trace, Snap},
+};
+
+vnet::next_nodes! {
+    /// Where packets go from `ip4-input`.
+    pub(crate) enum Next {
+        Drop => "error-drop",
+        Lookup => "ip4-lookup",
+    }
+}
+
+/// The node; one instance checks header checksums, the other trusts the device.
+pub(crate) struct Input {
+    unicast: ArcIndex,
+    multicast: ArcIndex,
+    verify_checksum: bool,
+}
+
+impl Input {
+    /// Registration of `ip4-input` and `ip4-input-no-checksum`.
+    pub(crate) fn specs() -> [NodeSpec; 2] {
+        let spec = |name, verify_checksum| {
+            NodeSpec::internal(name, move |at| Self {
+                unicast: at.arc("ip4-unicast"),
+                multicast: at.arc("ip4-multicast"),
+                verify_checksum,
+            })
+        };
+        let plain = spec("ip4-input", true);
+        [plain, spec("ip4-input-no-checksum", false).sibling_of("ip4-input")]
+    }
+
+    /// Whether a packet without options is as it should be.
+    #[inline]
+    fn is_plain<const VERIFY: bool>(ip: &Header, length: usize) -> bool {
+        let total = usize::from(ip.total_length.get());
+        ip.version_ihl == Header::VERSION_IHL
+            && ip.ttl > 0
+            && ip.flags_fragment.get() & Header::OFFSET_MASK != 1
+            && total >= size_of::<Header>()
+            && total <= length
+            && (!VERIFY || checksum::is_ip4_header_intact(ip))
+    }
+
+    #[inline]
+    fn map<const VERIFY: bool>(
+        cx: &PacketCx<'_, Next, Error>,
+        starts: ArcStarts,
+        buffer: &mut Buffer,
+    ) -> Slot<Next> {
+        buffer.l3_offset = buffer.current_data();
+        let length = buffer.length_in_chain();
+        let Some(ip) = buffer.view::<Header>() else {
+            cx.error(buffer, Error::TooShort);
+            return Next::Drop.into();
+        };
+        if !Self::is_plain::<VERIFY>(ip, length)
+            && let Err(error) = check(buffer, length, VERIFY)
+        {
+            cx.error(buffer, error);
+            return Next::Drop.into();
+        }
+        starts.enter(cx, buffer, is_multicast, Next::Lookup)
+    }
+
+    fn run<const VERIFY: bool>(
+        &self,
+        cx: &mut NodeCx<'_, Next, Error>,
+        frame: &mut Frame,
+    ) -> Verdict<Next> {
+        let mut received = Runs::default();
+        let mut starts = ArcStarts::NONE;
+        let verdict = cx.each(frame, |cx, buffer| {
+            let rx = buffer.rx;
+            if received.add(rx, 0, |i, n, _| cx.state_ref().interfaces.ip4.add(i.0, n)) {
+                starts = ArcStarts::new(cx, self.unicast, self.multicast, rx);
+            }
+            Self::map::<VERIFY>(cx, starts, buffer)
+        });
+        received.end(|i, n, _| cx.state().interfaces.ip4.add(i.0, n));
+        verdict
+    }
+}
+
+fn is_multicast(buffer: &Buffer) -> bool {
+    buffer.view::<Header>().is_some_and(|ip| ip.destination[0] & 0xf0 == 0xe0)
+}
+
+/// What is wrong with a packet that did not pass the quick test, which packets with options never do.
+#[cold]
+fn check(buffer: &Buffer, length: usize, verify_checksum: bool) -> Result<(), Error> {
+    let Some(ip) = buffer.view::<Header>() else { return Err(Error::TooShort) };
+    if ip.version() != 4 {
+        return Err(Error::Version);
+    }
+    let total = ip.total_length.get() as usize;
+    let header = ip.header_length();
+    if header < size_of::<Header>() || total < header {
+        return Err(Error::TooShort);
+    }
+    if total > length {
+        return Err(Error::BadLength);
+    }
+    let Some(bytes) = buffer.current().get(..header) else {
+        return Err(Error::BadLength);
+    };
+    if verify_checksum && checksum::of(bytes) != 0 {
+        return Err(Error::BadChecksum);
+    }
+    if ip.flags_fragment.get() & Header::OFFSET_MASK == 1 {
+        return Err(Error::FragmentOffsetOne);
+    }
+    if ip.ttl == 0 {
+        return Err(Error::TimeExpired);
+    }
+    Ok(())
+}
+
+impl Node for Input {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Ip4Trace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        if self.verify_checksum {
+            self.run::<true>(cx, frame)
+        } else {
+            self.run::<false>(cx, frame)
+        }
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Ip4Trace {
+        Ip4Trace(Snap::from_offset(buffer, buffer.l3_offset))
+    }
+}

@@ -1,0 +1,173 @@
+//! IPv4: in, looked up, rewritten, received.
+
+mod input;
+mod local;
+
+use vnet::{
+    buffer::{Buffer, BufferFlags},
+    fib::{FibIndex, ForwardingReader, LoadBalanceIndex},
+    frame::FRAME_SIZE,
+    graph::{ArcSpec, FeatureSpec, Slot},
+    plugin::Registrar,
+    wire::{flow_hash, ip4::Header},
+};
+
+use crate::ip::{Decision, Family, Fault, Lookup, Rewrite, end_specs, not_enabled_spec};
+
+vnet::node_errors! {
+    /// Why an IPv4 packet ends. All IPv4 nodes count by these reasons, each under its own name.
+    pub(crate) enum Error {
+        TooShort => ("too-short", "ip4 length < 20 bytes", Error),
+        BadLength => ("bad-length", "ip4 length > l2 length", Error),
+        BadChecksum => ("bad-checksum", "bad ip4 checksum", Error),
+        Version => ("version", "ip4 version != 4", Error),
+        FragmentOffsetOne => ("fragment-offset-one", "ip4 fragment offset == 1", Error),
+        TimeExpired => ("time-expired", "ip4 ttl <= 1", Error),
+        MtuExceeded => ("mtu-exceeded", "ip4 MTU exceeded", Error),
+        TableLoop => ("table-loop", "ip4 routes lead in a circle through tables", Error),
+        NoHeadroom => ("no-headroom", "ip4 no room for the rewrite", Error),
+    }
+}
+
+vnet::next_nodes! {
+    /// Where packets go from `ip4-lookup`.
+    pub(crate) enum LookupNext {
+        Drop => "ip4-drop",
+        Punt => "ip4-punt",
+        Local => "ip4-local",
+        Arp => "ip4-arp",
+        Glean => "ip4-glean",
+        Rewrite => "ip4-rewrite",
+    }
+}
+
+vnet::next_nodes! {
+    /// Where packets go from `ip4-rewrite`.
+    pub(crate) enum RewriteNext {
+        Drop => "error-drop",
+        Output => "interface-output",
+    }
+}
+
+/// IPv4, for the nodes that both versions share.
+pub(crate) struct Ip4;
+
+impl Family for Ip4 {
+    type Address = u32;
+    type Error = Error;
+    type LookupNext = LookupNext;
+    type RewriteNext = RewriteNext;
+
+    const FAMILY: vnet::fib::Family = vnet::fib::Family::Ip4;
+    const LOOKUP: &'static str = "ip4-lookup";
+    const OUTPUT_ARC: &'static str = "ip4-output";
+    const REWRITE: &'static str = "ip4-rewrite";
+
+    #[inline]
+    fn destination(buffer: &Buffer) -> Option<u32> {
+        buffer.view::<Header>().map(|ip| u32::from_be_bytes(ip.destination))
+    }
+
+    #[inline]
+    fn lookup(
+        reader: &ForwardingReader,
+        fib: FibIndex,
+        destinations: &[u32; FRAME_SIZE],
+        n: usize,
+        routes: &mut [LoadBalanceIndex; FRAME_SIZE],
+    ) -> bool {
+        let Some(table) = reader.ip4_table(fib) else { return false };
+        table.lookup(destinations, n, routes);
+        true
+    }
+
+    fn lookup_one(
+        reader: &ForwardingReader,
+        fib: FibIndex,
+        destination: u32,
+    ) -> Option<LoadBalanceIndex> {
+        reader.ip4_table(fib).map(|table| table.lookup_one(destination))
+    }
+
+    fn flow_hash(buffer: &Buffer) -> u32 {
+        let Some(ip) = buffer.view::<Header>() else { return 0 };
+        let behind = buffer.current().get(ip.header_length()..);
+        let ports = match behind.and_then(|b| b.first_chunk()) {
+            Some(ports) if !ip.is_fragment() => u32::from_be_bytes(*ports),
+            _ => 0,
+        };
+        let address = |a| u128::from(u32::from_be_bytes(a));
+        flow_hash::of(address(ip.source), address(ip.destination), ip.protocol, ports)
+    }
+
+    #[inline]
+    fn age(buffer: &mut Buffer) -> Result<usize, Fault> {
+        let ours = buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED);
+        let ip = buffer.view_mut::<Header>().ok_or(Fault::Truncated)?;
+        if !ours {
+            if ip.ttl <= 1 {
+                return Err(Fault::Expired);
+            }
+            ip.ttl -= 1;
+            // The TTL is the high byte of its word: one less there is 0x0100 more in the complement (RFC 1624).
+            let checksum = u32::from(ip.checksum.get()) + 0x0100;
+            ip.checksum.set((checksum + u32::from(checksum >= 0xffff)) as u16);
+        }
+        Ok(usize::from(ip.total_length.get()))
+    }
+
+    #[inline]
+    fn lookup_next(decision: Decision) -> Slot<LookupNext> {
+        match decision {
+            Decision::Drop => LookupNext::Drop,
+            Decision::Punt => LookupNext::Punt,
+            Decision::Local => LookupNext::Local,
+            Decision::Unresolved => LookupNext::Arp,
+            Decision::Glean => LookupNext::Glean,
+            Decision::Rewrite => LookupNext::Rewrite,
+        }
+        .into()
+    }
+
+    fn rewrite_drop() -> Slot<RewriteNext> {
+        RewriteNext::Drop.into()
+    }
+
+    #[inline]
+    fn rewrite_output() -> Slot<RewriteNext> {
+        RewriteNext::Output.into()
+    }
+
+    fn error(fault: Fault) -> Error {
+        match fault {
+            Fault::Truncated => Error::TooShort,
+            Fault::TableLoop => Error::TableLoop,
+            Fault::Expired => Error::TimeExpired,
+            Fault::TooBig => Error::MtuExceeded,
+            Fault::NoHeadroom => Error::NoHeadroom,
+        }
+    }
+}
+
+/// Registers the nodes, arcs and features of IPv4.
+pub(crate) fn register(r: &mut Registrar) {
+    for spec in input::Input::specs() {
+        r.node(spec);
+    }
+    r.node(Lookup::<Ip4>::spec(r.forwarding()));
+    r.node(Rewrite::<Ip4>::spec(r.forwarding()));
+    for spec in end_specs("ip4", "ip4-arp") {
+        r.node(spec);
+    }
+    r.node(not_enabled_spec("ip4"));
+    local::register(r);
+    let inputs = ["ip4-input", "ip4-input-no-checksum"];
+    r.arc(ArcSpec::new("ip4-unicast", &inputs, "ip4-lookup"));
+    r.arc(ArcSpec::new("ip4-multicast", &inputs, "ip4-lookup"));
+    r.arc(ArcSpec::new("ip4-output", &["ip4-rewrite"], "interface-output"));
+    r.arc(ArcSpec::new("ip4-drop", &["ip4-drop", "ip4-not-enabled"], "error-drop"));
+    r.arc(ArcSpec::new("ip4-punt", &["ip4-punt"], "error-punt"));
+    for arc in ["ip4-unicast", "ip4-multicast"] {
+        r.feature(FeatureSpec::new(arc, "ip4-not-enabled").before("ip4-lookup"));
+    }
+}

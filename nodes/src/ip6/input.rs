@@ -1,0 +1,95 @@
+//! `ip6-input`: is this a packet that may be forwarded?
+
+use vnet::{
+    buffer::Buffer,
+    frame::Frame,
+    graph::{ArcIndex, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    interface::Runs,
+    wire::ip6::Header,
+};
+
+use super::Error;
+use crate::{
+    ip::ArcStarts,
+    trace::{Ip6Trace, Snap},
+};
+
+vnet::next_nodes! {
+    /// Where packets go from `ip6-input`.
+    pub(crate) enum Next {
+        Drop => "error-drop",
+        Lookup => "ip6-lookup",
+    }
+}
+
+/// The node.
+pub(crate) struct Input {
+    unicast: ArcIndex,
+    multicast: ArcIndex,
+}
+
+impl Input {
+    pub(crate) fn spec() -> NodeSpec {
+        NodeSpec::internal("ip6-input", |at| Self {
+            unicast: at.arc("ip6-unicast"),
+            multicast: at.arc("ip6-multicast"),
+        })
+    }
+
+    #[inline]
+    fn map(cx: &PacketCx<'_, Next, Error>, starts: ArcStarts, buffer: &mut Buffer) -> Slot<Next> {
+        buffer.l3_offset = buffer.current_data();
+        match check(buffer) {
+            Ok(()) => starts.enter(cx, buffer, is_multicast, Next::Lookup),
+            Err(error) => {
+                cx.error(buffer, error);
+                Next::Drop.into()
+            }
+        }
+    }
+}
+
+fn is_multicast(buffer: &Buffer) -> bool {
+    buffer.view::<Header>().is_some_and(|ip| ip.destination[0] == 0xff)
+}
+
+/// What is wrong with a packet that may not be forwarded.
+#[inline]
+fn check(buffer: &Buffer) -> Result<(), Error> {
+    let ip = buffer.view::<Header>().ok_or(Error::TooShort)?;
+    if ip.version() != 6 {
+        return Err(Error::Version);
+    }
+    let length = size_of::<Header>() + usize::from(ip.payload_length.get());
+    if length > buffer.length_in_chain() {
+        return Err(Error::BadLength);
+    }
+    if ip.hop_limit == 0 {
+        return Err(Error::TimeExpired);
+    }
+    Ok(())
+}
+
+impl Node for Input {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Ip6Trace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        let mut received = Runs::default();
+        let mut starts = ArcStarts::NONE;
+        let verdict = cx.each(frame, |cx, buffer| {
+            let rx = buffer.rx;
+            if received.add(rx, 0, |i, n, _| cx.state_ref().interfaces.ip6.add(i.0, n)) {
+                starts = ArcStarts::new(cx, self.unicast, self.multicast, rx);
+            }
+            Self::map(cx, starts, buffer)
+        });
+        received.end(|i, n, _| cx.state().interfaces.ip6.add(i.0, n));
+        verdict
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Ip6Trace {
+        Ip6Trace(Snap::from_offset(buffer, buffer.l3_offset))
+    }
+}

@@ -1,0 +1,168 @@
+//! IPv6: in, looked up, rewritten, received.
+
+mod input;
+mod local;
+
+use vnet::{
+    buffer::{Buffer, BufferFlags},
+    fib::{FibIndex, ForwardingReader, LoadBalanceIndex},
+    frame::FRAME_SIZE,
+    graph::{ArcSpec, FeatureSpec, Slot},
+    plugin::Registrar,
+    wire::{
+        flow_hash,
+        ip6::{Header, upper_layer},
+    },
+};
+
+use crate::ip::{Decision, Family, Fault, Lookup, Rewrite, end_specs, not_enabled_spec};
+
+vnet::node_errors! {
+    /// Why an IPv6 packet ends. All IPv6 nodes count by these reasons, each under its own name.
+    pub(crate) enum Error {
+        TooShort => ("too-short", "ip6 length < 40 bytes", Error),
+        BadLength => ("bad-length", "ip6 length > l2 length", Error),
+        Version => ("version", "ip6 version != 6", Error),
+        TimeExpired => ("time-expired", "ip6 hop limit <= 1", Error),
+        MtuExceeded => ("mtu-exceeded", "ip6 MTU exceeded", Error),
+        TableLoop => ("table-loop", "ip6 routes lead in a circle through tables", Error),
+        NoHeadroom => ("no-headroom", "ip6 no room for the rewrite", Error),
+    }
+}
+
+vnet::next_nodes! {
+    /// Where packets go from `ip6-lookup`.
+    pub(crate) enum LookupNext {
+        Drop => "ip6-drop",
+        Punt => "ip6-punt",
+        Local => "ip6-local",
+        Discover => "ip6-discover-neighbor",
+        Glean => "ip6-glean",
+        Rewrite => "ip6-rewrite",
+    }
+}
+
+vnet::next_nodes! {
+    /// Where packets go from `ip6-rewrite`.
+    pub(crate) enum RewriteNext {
+        Drop => "error-drop",
+        Output => "interface-output",
+    }
+}
+
+/// IPv6, for the nodes that both versions share.
+pub(crate) struct Ip6;
+
+impl Family for Ip6 {
+    type Address = u128;
+    type Error = Error;
+    type LookupNext = LookupNext;
+    type RewriteNext = RewriteNext;
+
+    const FAMILY: vnet::fib::Family = vnet::fib::Family::Ip6;
+    const LOOKUP: &'static str = "ip6-lookup";
+    const OUTPUT_ARC: &'static str = "ip6-output";
+    const REWRITE: &'static str = "ip6-rewrite";
+
+    #[inline]
+    fn destination(buffer: &Buffer) -> Option<u128> {
+        buffer.view::<Header>().map(|ip| u128::from_be_bytes(ip.destination))
+    }
+
+    #[inline]
+    fn lookup(
+        reader: &ForwardingReader,
+        fib: FibIndex,
+        destinations: &[u128; FRAME_SIZE],
+        n: usize,
+        routes: &mut [LoadBalanceIndex; FRAME_SIZE],
+    ) -> bool {
+        let Some(table) = reader.ip6_table(fib) else { return false };
+        table.lookup(destinations, n, routes);
+        true
+    }
+
+    fn lookup_one(
+        reader: &ForwardingReader,
+        fib: FibIndex,
+        destination: u128,
+    ) -> Option<LoadBalanceIndex> {
+        reader.ip6_table(fib).map(|table| table.lookup_one(destination))
+    }
+
+    fn flow_hash(buffer: &Buffer) -> u32 {
+        let Some(ip) = buffer.view::<Header>() else { return 0 };
+        let payload = &buffer.current()[size_of::<Header>()..];
+        let upper = upper_layer(ip.next_header, payload);
+        let ports = upper.offset.and_then(|at| payload.get(at..)?.first_chunk());
+        let ports = ports.map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        let (source, destination) =
+            (u128::from_be_bytes(ip.source), u128::from_be_bytes(ip.destination));
+        flow_hash::of(source, destination, upper.protocol, ports)
+    }
+
+    #[inline]
+    fn age(buffer: &mut Buffer) -> Result<usize, Fault> {
+        let ours = buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED);
+        let ip = buffer.view_mut::<Header>().ok_or(Fault::Truncated)?;
+        if !ours {
+            if ip.hop_limit <= 1 {
+                return Err(Fault::Expired);
+            }
+            ip.hop_limit -= 1;
+        }
+        Ok(size_of::<Header>() + usize::from(ip.payload_length.get()))
+    }
+
+    #[inline]
+    fn lookup_next(decision: Decision) -> Slot<LookupNext> {
+        match decision {
+            Decision::Drop => LookupNext::Drop,
+            Decision::Punt => LookupNext::Punt,
+            Decision::Local => LookupNext::Local,
+            Decision::Unresolved => LookupNext::Discover,
+            Decision::Glean => LookupNext::Glean,
+            Decision::Rewrite => LookupNext::Rewrite,
+        }
+        .into()
+    }
+
+    fn rewrite_drop() -> Slot<RewriteNext> {
+        RewriteNext::Drop.into()
+    }
+
+    #[inline]
+    fn rewrite_output() -> Slot<RewriteNext> {
+        RewriteNext::Output.into()
+    }
+
+    fn error(fault: Fault) -> Error {
+        match fault {
+            Fault::Truncated => Error::TooShort,
+            Fault::TableLoop => Error::TableLoop,
+            Fault::Expired => Error::TimeExpired,
+            Fault::TooBig => Error::MtuExceeded,
+            Fault::NoHeadroom => Error::NoHeadroom,
+        }
+    }
+}
+
+/// Registers the nodes, arcs and features of IPv6.
+pub(crate) fn register(r: &mut Registrar) {
+    r.node(input::Input::spec());
+    r.node(Lookup::<Ip6>::spec(r.forwarding()));
+    r.node(Rewrite::<Ip6>::spec(r.forwarding()));
+    for spec in end_specs("ip6", "ip6-discover-neighbor") {
+        r.node(spec);
+    }
+    r.node(not_enabled_spec("ip6"));
+    local::register(r);
+    r.arc(ArcSpec::new("ip6-unicast", &["ip6-input"], "ip6-lookup"));
+    r.arc(ArcSpec::new("ip6-multicast", &["ip6-input"], "ip6-lookup"));
+    r.arc(ArcSpec::new("ip6-output", &["ip6-rewrite"], "interface-output"));
+    r.arc(ArcSpec::new("ip6-drop", &["ip6-drop", "ip6-not-enabled"], "error-drop"));
+    r.arc(ArcSpec::new("ip6-punt", &["ip6-punt"], "error-punt"));
+    for arc in ["ip6-unicast", "ip6-multicast"] {
+        r.feature(FeatureSpec::new(arc, "ip6-not-enabled").before("ip6-lookup"));
+    }
+}

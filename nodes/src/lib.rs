@@ -1,0 +1,74 @@
+//! The built-in graph nodes: devices in, Ethernet, IPv4, IPv6, interfaces out.
+//!
+//! [`plugin`] registers all that every engine has. What an engine has on demand (captures, the packet generator) comes in plugins
+//! of its own.
+
+pub mod capture;
+mod ethernet;
+pub mod interface;
+mod ip;
+mod ip4;
+mod ip6;
+pub mod pg;
+mod punt;
+mod segments;
+mod sink;
+mod trace;
+pub mod udp;
+
+use vnet::{
+    graph::{ArcSpec, FeatureSpec},
+    interface::{Event, Family},
+    plugin::{Plugin, Registrar},
+    runtime::Main,
+};
+
+/// The plugin with the nodes that every engine has.
+#[must_use]
+pub fn plugin() -> Plugin {
+    let register = |r: &mut Registrar| {
+        r.node(sink::Sink::spec());
+        r.node(punt::Punt::spec());
+        r.node(ethernet::Input::spec(r.interface_views()));
+        r.arc(ArcSpec::new("device-input", &["pcap-input", "pg-input"], "ethernet-input"));
+        r.feature(FeatureSpec::new("device-input", "sink"));
+        ip4::register(r);
+        ip6::register(r);
+        udp::register(r);
+        interface::register(r);
+        r.on_interface_event(follow_addresses);
+        Ok(())
+    };
+    Plugin::new("nodes", env!("CARGO_PKG_VERSION"), "The built-in nodes", register)
+}
+
+/// An interface without addresses of a family takes no packets of it: a feature on its arcs sees to that.
+fn follow_addresses(main: &mut Main, event: &Event) {
+    let (interface, families): (_, &[Family]) = match event {
+        Event::Added { sw_if_index, .. } => (*sw_if_index, &[Family::Ip4, Family::Ip6]),
+        Event::AddressAdded { sw_if_index, address, .. }
+        | Event::AddressRemoved { sw_if_index, address, .. } => match address.family() {
+            Family::Ip4 => (*sw_if_index, &[Family::Ip4]),
+            Family::Ip6 => (*sw_if_index, &[Family::Ip6]),
+        },
+        _ => return,
+    };
+    for family in families {
+        let addresses = main.interfaces().addresses(interface).unwrap_or_default();
+        let has_any = addresses.iter().any(|a| a.family() == *family);
+        let (arcs, feature) = match family {
+            Family::Ip4 => (["ip4-unicast", "ip4-multicast"], "ip4-not-enabled"),
+            Family::Ip6 => (["ip6-unicast", "ip6-multicast"], "ip6-not-enabled"),
+        };
+        let stands = main.features().is_enabled(arcs[0], feature, interface);
+        for arc in arcs {
+            // Both exist: this crate registers them. Local0 has no arcs to walk, but what holds for all holds for it.
+            let changed = match (has_any, stands) {
+                (true, true) => main.disable_feature(arc, feature, interface),
+                (false, false) => main.enable_feature(arc, feature, interface, 0),
+                _ => Ok(()),
+            };
+            debug_assert!(changed.is_ok(), "{feature} is registered on {arc}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! `create packet-generator interface`, `packet-generator ...` and `show packet-generator`.
+
+use std::path::PathBuf;
+
+use vnet::{
+    command::{
+        ApiError, Args, Error, OperationError, Output, choice, flag, keyword, positional, rest,
+        value::{self, Block},
+    },
+    plugin::{Command, CommandCx},
+    runtime::Main,
+    wire::ethernet::MacAddress,
+};
+
+use super::{Generator, Mode, NewInterface, PgError, SpecError, StreamSpec, show};
+
+vnet::args! {
+    struct Create {
+        number: u32 = positional(interface_number()),
+        mac: Option<[u8; 6]> = keyword("hw-addr", value::mac()).optional(),
+        mode: Mode = keyword("mode", value::words(&MODES)).or(Mode::Ethernet),
+    }
+}
+
+vnet::args! {
+    struct New {
+        definition: Block = positional(value::block()),
+    }
+}
+
+vnet::args! {
+    struct Which {
+        name: Option<String> = positional(value::word("name")).optional(),
+    }
+}
+
+vnet::args! {
+    struct Delete {
+        name: String = positional(value::word("name")),
+    }
+}
+
+vnet::args! {
+    struct Configure {
+        name: String = positional(value::word("name")),
+        changes: String = rest("parameters"),
+    }
+}
+
+vnet::args! {
+    struct Capture {
+        interface: String = positional(value::word("pg<N>")),
+        file: Option<PathBuf> = keyword("pcap", value::file()).optional(),
+        count: Option<u64> = keyword("count", value::positive("n")).optional(),
+        disable: bool = flag("disable"),
+    }
+}
+
+vnet::args! {
+    struct Show {
+        verbose: bool = choice([("verbose", true)]).or(false),
+    }
+}
+
+const MODES: [(&str, Mode); 3] =
+    [("ethernet", Mode::Ethernet), ("ip4", Mode::Ip4), ("ip6", Mode::Ip6)];
+
+/// What `packet-generator new { ... }` has in its braces.
+const DEFINITION: &str = "\
+Parameters, in any order: name <s>, limit <n>, rate <pps>, size <lo>-<hi> (counts up) or <lo>+<hi> (random), \
+node <node>|<interface>, interface <interface>, tx-interface <interface>, source pg<N>, worker <n>, maxframe <n>, \
+buffer-size <n>, buffer-flags <flag>, seed <n>, and pcap <file> or data { ... }.
+Data are headers from the outside in, then the payload:
+  <TYPE>: <mac> -> <mac> [vlan <id> [priority <n>] [cfi <n>]]...
+  <PROTOCOL>: <ip4> -> <ip4> [version|header-length|tos|length|checksum|ttl <n>]... [fragment id <n> offset <bytes>] [mf] [df] [ce]
+  <PROTOCOL>: <ip6> -> <ip6> [version|traffic-class|flow-label|length|hop-limit <n>]...
+  UDP: <port> -> <port> [length|checksum <n>]...
+  TCP: <port> -> <port> [window|seqnum|acknum|checksum <n>]... [fin] [syn] [rst] [psh] [ack] [urg] [ece] [cwr]
+  ICMP <name of a type or code>|type <n> code <n> [checksum <n>]
+  MPLS: label <n> [exp <n>] [s <n>] [ttl <n>]
+  request|reply: <mac>/<ip4> -> <mac>/<ip4>
+  incrementing <bytes>
+  hex 0x<digits>
+Any value may be <lo>-<hi>, which counts up packet by packet, or <lo>+<hi>, which is drawn.
+Without a size packets are as long as their data, of which no more than 64 bytes are used.";
+
+fn interface_number() -> value::Value<u32> {
+    value::Value::simple("pg<N>", "a name like pg0", |text| {
+        // One spelling for each number: what has a sign or leading zeros is none.
+        let number = text.strip_prefix("pg")?.parse().ok()?;
+        (text == format!("pg{number}")).then_some(number)
+    })
+}
+
+/// The commands of `generator`.
+pub(super) fn commands(generator: &Generator) -> Vec<Command> {
+    vec![
+        command("create packet-generator interface", "Make a packet-generator interface.", generator, create)
+            .details("The interface is called pg<N>. It is down, and goes up when a stream of it is enabled."),
+        command("packet-generator new", "Define a stream of packets.", generator, new).details(DEFINITION),
+        command("packet-generator enable-stream", "Start a stream, or all.", generator, enable)
+            .details("Each stream starts from its beginning. Without a name all streams are enabled."),
+        command("packet-generator disable-stream", "Stop a stream, or all.", generator, disable)
+            .details("Without a name all streams are disabled."),
+        command("packet-generator delete", "Delete a stream.", generator, delete),
+        command("packet-generator configure", "Change a stream.", generator, configure)
+            .details("Parameters: limit <n>, rate <pps>, size <lo>-<hi>, size <lo>+<hi>, buffer-size <n>."),
+        command("packet-generator capture", "Write what an interface sends to a file.", generator, capture)
+            .details("The file must not exist. `disable' ends a capture and says how many packets it holds."),
+        command("show packet-generator", "Show the streams.", generator, list),
+    ]
+}
+
+/// The command `path`, which `run` does.
+fn command<A: Args>(
+    path: &str,
+    help: &str,
+    generator: &Generator,
+    run: fn(&Generator, &mut Main, A) -> Result<Output, Error>,
+) -> Command {
+    let generator = generator.clone();
+    let handler = move |cx: CommandCx, args: A| cx.with(|main| run(&generator, main, args));
+    Command::sync(path, help, handler)
+}
+
+fn create(generator: &Generator, main: &mut Main, args: Create) -> Result<Output, Error> {
+    let (number, mode) = (args.number, args.mode);
+    let new = NewInterface { number, mac: args.mac.map(MacAddress), mode };
+    generator.create_interface(main, new)?;
+    Ok(Output::None)
+}
+
+fn new(generator: &Generator, main: &mut Main, args: New) -> Result<Output, Error> {
+    let spec = StreamSpec::parse(&args.definition.text)?;
+    generator.new_stream(main, spec)?;
+    Ok(Output::None)
+}
+
+fn enable(generator: &Generator, main: &mut Main, args: Which) -> Result<Output, Error> {
+    match generator.enable(main, args.name.as_deref())? {
+        0 => Ok(Output::from("enabled already")),
+        _ => Ok(Output::None),
+    }
+}
+
+fn disable(generator: &Generator, main: &mut Main, args: Which) -> Result<Output, Error> {
+    match generator.disable(main, args.name.as_deref())? {
+        0 => Ok(Output::from("disabled already")),
+        _ => Ok(Output::None),
+    }
+}
+
+fn delete(generator: &Generator, main: &mut Main, args: Delete) -> Result<Output, Error> {
+    generator.delete(main, &args.name)?;
+    Ok(Output::None)
+}
+
+fn configure(generator: &Generator, main: &mut Main, args: Configure) -> Result<Output, Error> {
+    if args.changes.trim().is_empty() {
+        return Err(Error::NothingToDo);
+    }
+    generator.configure(main, &args.name, |spec| spec.configure(&args.changes))?;
+    Ok(Output::None)
+}
+
+fn capture(generator: &Generator, _: &mut Main, args: Capture) -> Result<Output, Error> {
+    match (args.disable, args.file) {
+        (true, None) => {
+            let packets = generator.stop_capture(&args.interface)?;
+            Ok(Output::from(format!("{packets} packets captured")))
+        }
+        (true, Some(_)) => Err(Error::Conflict { word: "disable".to_owned() }),
+        (false, Some(file)) => {
+            generator.capture(&args.interface, &file, args.count)?;
+            Ok(Output::None)
+        }
+        (false, None) => Err(Error::Missing { what: "pcap <file>".to_owned() }),
+    }
+}
+
+fn list(generator: &Generator, _: &mut Main, args: Show) -> Result<Output, Error> {
+    let rows = generator.streams();
+    if rows.is_empty() {
+        return Ok(Output::from("no streams currently defined"));
+    }
+    Ok(show(&rows, args.verbose).into())
+}
+
+impl OperationError for SpecError {
+    fn api_error(&self) -> ApiError {
+        ApiError::InvalidValue
+    }
+}
+
+impl OperationError for PgError {
+    fn api_error(&self) -> ApiError {
+        match self {
+            Self::Spec(_) => ApiError::InvalidValue,
+            Self::NoStreams | Self::UnknownStream(_) | Self::NotCaptured(_) => {
+                ApiError::NoSuchEntry
+            }
+            Self::NotAnInterface(_) => ApiError::InvalidSwIfIndex,
+            Self::InterfaceExists(_) | Self::FileExists(_) => ApiError::ValueExist,
+            _ => ApiError::Unspecified,
+        }
+    }
+}

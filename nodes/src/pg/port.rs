@@ -1,0 +1,229 @@
+//! Packet-generator interfaces: what leaves by one is counted, captured if somebody asked for it, and given back.
+
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use vnet::{
+    buffer::{Buffer, BufferFlags},
+    frame::Frame,
+    graph::{NoNext, Node, NodeCx, Verdict},
+    interface::SwIfIndex,
+    runtime::PacketTime,
+    wire::{ethernet::MacAddress, link::LinkType},
+};
+
+use super::{PgError, trace::TxTrace};
+use crate::capture::{self, Precision, Stored, WriteError, Writer, WriterOptions};
+
+/// What the packets of an interface begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// An Ethernet header.
+    Ethernet,
+    /// An IPv4 header.
+    Ip4,
+    /// An IPv6 header.
+    Ip6,
+}
+
+impl Mode {
+    /// The node that takes what is received, where a stream names none.
+    #[must_use]
+    pub fn input_node(self) -> &'static str {
+        match self {
+            Self::Ethernet => "ethernet-input",
+            Self::Ip4 => "ip4-input",
+            Self::Ip6 => "ip6-input",
+        }
+    }
+
+    pub(super) fn link(self) -> LinkType {
+        match self {
+            Self::Ethernet => LinkType::Ethernet,
+            Self::Ip4 | Self::Ip6 => LinkType::Raw,
+        }
+    }
+}
+
+/// What `create packet-generator interface` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewInterface {
+    /// The number behind `pg` in its name.
+    pub number: u32,
+    /// Its MAC address; without one, `02:fe` and then the number in four bytes.
+    pub mac: Option<MacAddress>,
+    /// What its packets begin with.
+    pub mode: Mode,
+}
+
+/// A packet-generator interface.
+pub(super) struct Port {
+    pub(super) name: String,
+    pub(super) mode: Mode,
+    pub(super) sw_if_index: SwIfIndex,
+    pub(super) tx: Arc<TxState>,
+}
+
+/// Packets and bytes that left by an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Packets.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What the tx node and the main thread share.
+#[derive(Default)]
+pub(super) struct TxState {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    /// Whether `capture` has a writer: what the node asks instead of taking the lock.
+    capturing: AtomicBool,
+    capture: Mutex<Capture>,
+}
+
+/// A capture is on while there is a writer.
+#[derive(Default)]
+struct Capture {
+    writer: Option<Writer>,
+    /// What the last capture ended with; none when it was ended by a command.
+    ended: Option<Result<u64, WriteError>>,
+}
+
+impl TxState {
+    pub(super) fn sent(&self) -> Sent {
+        Sent {
+            packets: self.packets.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Capture> {
+        self.capture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a capture with the writer that `open` makes. One that is on already is ended.
+    pub(super) fn start_capture(
+        &self,
+        mode: Mode,
+        count: Option<u64>,
+        open: impl FnOnce(WriterOptions) -> Result<Writer, PgError>,
+    ) -> Result<(), PgError> {
+        let options = WriterOptions {
+            link: mode.link(),
+            precision: Precision::Micros,
+            snaplen: capture::MAX_CAPTURED,
+            max_packets: count,
+        };
+        let writer = open(options)?;
+        let mut capture = self.lock();
+        let before = mem::replace(&mut *capture, Capture { writer: Some(writer), ended: None });
+        self.capturing.store(count != Some(0), Ordering::Relaxed);
+        before.writer.map_or(Ok(0), Writer::finish)?;
+        Ok(())
+    }
+
+    /// Ends the capture; how many packets it holds, or what went wrong with it. `None` when there was none.
+    pub(super) fn stop_capture(&self) -> Option<Result<u64, WriteError>> {
+        let mut capture = self.lock();
+        self.capturing.store(false, Ordering::Relaxed);
+        let Capture { writer, ended } = mem::take(&mut *capture);
+        ended.or_else(|| writer.map(Writer::finish))
+    }
+
+    /// Hands what was captured so far to the system. `None` when nothing is captured.
+    pub(super) fn flush_capture(&self) -> Option<Result<(), WriteError>> {
+        self.lock().writer.as_mut().map(Writer::flush)
+    }
+}
+
+vnet::node_errors! {
+    /// What a tx node counts.
+    pub(super) enum TxError {
+        /// The file could not take it.
+        NotCaptured => ("not-captured", "sent, but the capture file cannot be written", Error),
+    }
+}
+
+/// The node `pg<N>-tx`.
+pub(super) struct Transmit {
+    state: Arc<TxState>,
+    mode: Mode,
+    /// For packets in several buffers.
+    joined: Vec<u8>,
+}
+
+impl Transmit {
+    pub(super) fn new(state: Arc<TxState>, mode: Mode) -> Self {
+        Self { state, mode, joined: Vec::new() }
+    }
+
+    #[cold]
+    fn capture(&mut self, cx: &mut NodeCx<'_, NoNext, TxError>, frame: &mut Frame) {
+        let now = cx.packet_time();
+        let mut capture = self.state.lock();
+        let Some(mut writer) = capture.writer.take() else { return };
+        let packets = frame.len() as u64;
+        for (i, buffer) in cx.buffers(frame).iter_mut().enumerate() {
+            let ended = match write(&mut writer, cx, buffer, now, &mut self.joined) {
+                Ok(Stored::Yes) => continue,
+                Ok(Stored::Full) => writer.finish(),
+                Err(error) => {
+                    cx.count(TxError::NotCaptured, packets - i as u64);
+                    Err(error)
+                }
+            };
+            capture.ended = Some(ended);
+            self.state.capturing.store(false, Ordering::Relaxed);
+            return;
+        }
+        capture.writer = Some(writer);
+    }
+}
+
+fn write(
+    writer: &mut Writer,
+    cx: &NodeCx<'_, NoNext, TxError>,
+    buffer: &Buffer,
+    now: PacketTime,
+    joined: &mut Vec<u8>,
+) -> Result<Stored, WriteError> {
+    let length = buffer.length_in_chain() as u32;
+    if !buffer.flags().contains(BufferFlags::NEXT_PRESENT) {
+        return writer.write(now, length, [buffer.current()]);
+    }
+    joined.clear();
+    cx.for_each_segment(buffer, |bytes| joined.extend_from_slice(bytes));
+    writer.write(now, length, [joined.as_slice()])
+}
+
+impl Node for Transmit {
+    type Error = TxError;
+    type Next = NoNext;
+    type Trace = TxTrace;
+
+    fn process(
+        &mut self,
+        cx: &mut NodeCx<'_, NoNext, TxError>,
+        frame: &mut Frame,
+    ) -> Verdict<NoNext> {
+        let bytes = cx.buffers(frame).iter_mut().map(|b| b.length_in_chain() as u64).sum();
+        // Several workers may send by one interface.
+        self.state.packets.fetch_add(frame.len() as u64, Ordering::Relaxed);
+        self.state.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.state.capturing.load(Ordering::Relaxed) {
+            self.capture(cx, frame);
+        }
+        Verdict::Free
+    }
+
+    fn trace(&self, buffer: &Buffer) -> TxTrace {
+        TxTrace::new(buffer, self.mode.link().number())
+    }
+}

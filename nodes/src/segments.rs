@@ -1,0 +1,40 @@
+//! Checksums over packets of several buffers.
+
+use vnet::{
+    buffer::Buffer,
+    error::ErrorSet,
+    graph::{NextSet, NodeCx},
+    wire::checksum::Sum,
+};
+
+/// Adds to `sum` the `length` bytes that begin `skip` bytes behind the packet's current position. `None` when the packet ends
+/// before.
+pub(crate) fn add_segments<N: NextSet, E: ErrorSet>(
+    cx: &NodeCx<'_, N, E>,
+    buffer: &Buffer,
+    skip: usize,
+    length: usize,
+    sum: Sum,
+) -> Option<Sum> {
+    let (mut skip, mut left, mut sum) = (skip, length, sum);
+    let mut odd: Option<u8> = None;
+    cx.for_each_segment(buffer, |segment| {
+        let mut bytes = segment.get(skip.min(segment.len())..).unwrap_or_default();
+        skip = skip.saturating_sub(segment.len());
+        bytes = &bytes[..bytes.len().min(left)];
+        left -= bytes.len();
+        // A segment of odd length leaves a byte that pairs with the next segment's first.
+        if let (Some(first), Some((second, rest))) = (odd, bytes.split_first()) {
+            sum = sum.bytes(&[first, *second]);
+            odd = None;
+            bytes = rest;
+        }
+        let (pairs, last) = bytes.split_at(bytes.len() & !1);
+        sum = sum.bytes(pairs);
+        odd = odd.or(last.first().copied());
+    });
+    if let Some(last) = odd {
+        sum = sum.bytes(&[last]);
+    }
+    (left == 0).then_some(sum)
+}

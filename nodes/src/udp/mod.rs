@@ -1,0 +1,100 @@
+//! `ip4-udp-lookup`, `ip6-udp-lookup`: from the destination port to the node that receives there.
+
+use vnet::{
+    buffer::Buffer,
+    frame::Frame,
+    graph::{GraphError, NextIndex, Node, NodeCx, NodeSpec, Slot, Verdict},
+    plugin::Registrar,
+    runtime::{Main, Shared},
+    trace::NoTrace,
+    wire::udp::Header,
+};
+use zerocopy::FromBytes;
+
+vnet::next_nodes! {
+    /// Where packets go that nobody receives.
+    pub(crate) enum Next {
+        Drop => "error-drop",
+    }
+}
+
+vnet::node_errors! {
+    /// Why a datagram ends here.
+    pub(crate) enum Error {
+        NoListener => ("no-listener", "no listener for dst port", Error),
+        Truncated => ("truncated", "udp datagram without its header", Error),
+    }
+}
+
+const NODES: [&str; 2] = ["ip4-udp-lookup", "ip6-udp-lookup"];
+
+/// Which node receives at which port. Clones are the same table.
+#[derive(Clone)]
+pub struct UdpPorts(Shared<Vec<(u16, NextIndex)>>);
+
+impl UdpPorts {
+    /// Datagrams to `port` go to `node`, their current position at the UDP header. Replaces whoever received there before.
+    ///
+    /// # Errors
+    /// When the built-in nodes are not in the engine.
+    pub fn register(
+        &self,
+        main: &mut Main,
+        port: u16,
+        node: vnet::graph::NodeIndex,
+    ) -> Result<(), GraphError> {
+        let ip4 = main.graph().require(NODES[0])?;
+        let slot = main.add_next(ip4, node);
+        let ports = self.0.write(main.held_mut());
+        ports.retain(|(p, _)| *p != port);
+        ports.push((port, slot));
+        ports.sort_unstable_by_key(|(p, _)| *p);
+        Ok(())
+    }
+
+    /// Nobody receives at `port` any more.
+    pub fn unregister(&self, main: &mut Main, port: u16) {
+        self.0.write(main.held_mut()).retain(|(p, _)| *p != port);
+    }
+}
+
+struct Lookup(UdpPorts);
+
+/// Registers the nodes; the result is how ports get their receivers.
+pub(crate) fn register(r: &mut Registrar) -> UdpPorts {
+    let ports = UdpPorts(r.shared(Vec::new()));
+    let first = ports.clone();
+    r.node(NodeSpec::internal(NODES[0], move |_| Lookup(first.clone())));
+    let second = ports.clone();
+    r.node(NodeSpec::internal(NODES[1], move |_| Lookup(second.clone())).sibling_of(NODES[0]));
+    ports
+}
+
+impl Node for Lookup {
+    type Error = Error;
+    type Next = Next;
+    type Trace = NoTrace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        let ports = self.0.0.read(cx.token());
+        cx.each(frame, |cx, buffer| {
+            let to_header = buffer.rewind_to(buffer.l4_offset);
+            let Ok((udp, _)) = Header::ref_from_prefix(buffer.current()) else {
+                cx.error(buffer, Error::Truncated);
+                return Next::Drop.into();
+            };
+            let port = udp.destination_port.get();
+            match ports.binary_search_by_key(&port, |(p, _)| *p) {
+                Ok(i) if to_header => Slot::added(ports[i].1),
+                _ => {
+                    cx.error(buffer, Error::NoListener);
+                    Next::Drop.into()
+                }
+            }
+        })
+    }
+
+    fn trace(&self, _: &Buffer) -> NoTrace {
+        NoTrace
+    }
+}
