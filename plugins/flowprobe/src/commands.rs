@@ -1,0 +1,116 @@
+//! `flowprobe params`, `flowprobe feature add-del` and `show flowprobe ...`.
+
+use vnet::{
+    command::{Error, choice, flag, group, keyword, positional, value},
+    flow::RecordSet,
+    interface::SwIfIndex,
+    plugin::{Command, CommandCx, Registrar},
+};
+
+use crate::{Directions, FlowProbe, ParamsRequest, Variant, show};
+
+vnet::args! {
+    struct Layers {
+        l2: bool = flag("l2").help("MAC addresses, Ethernet type, VLAN"),
+        l3: bool = flag("l3").help("IP addresses, protocol"),
+        l4: bool = flag("l4").help("ports, TCP flags, ICMP type and code"),
+    }
+}
+
+vnet::args! {
+    struct Params {
+        record: Option<Layers> = group("record").optional(),
+        active: Option<u32> = keyword("active", value::id("seconds")).optional()
+            .help("between records of a live flow, 15; 0: a record a packet"),
+        passive: Option<u32> = keyword("passive", value::id("seconds")).optional()
+            .help("without packets until a flow ends, 120; 0: it does not"),
+    }
+}
+
+vnet::args! {
+    struct Feature {
+        interface: SwIfIndex = positional(value::interface()),
+        variant: Variant = choice([("ip4", Variant::Ip4), ("ip6", Variant::Ip6), ("l2", Variant::L2)])
+            .or(Variant::Ip4),
+        directions: Directions = choice([
+            ("rx", Directions::Rx),
+            ("tx", Directions::Tx),
+            ("both", Directions::Both),
+        ])
+        .or(Directions::Tx),
+        disable: bool = flag("disable").help("in whichever direction it is enabled"),
+    }
+}
+
+vnet::args! {
+    struct ShowTable {
+        max: u32 = keyword("max", value::id("flows")).or(1000),
+    }
+}
+
+impl From<Layers> for RecordSet {
+    fn from(layers: Layers) -> Self {
+        let mut set = Self::empty();
+        set.set(Self::L2, layers.l2);
+        set.set(Self::L3, layers.l3);
+        set.set(Self::L4, layers.l4);
+        set
+    }
+}
+
+pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
+    let of = probe.clone();
+    let params = move |_: CommandCx, args: Params| {
+        let record = args.record.map_or(RecordSet::empty(), Into::into);
+        of.set_params(ParamsRequest { record, active: args.active, passive: args.passive })
+    };
+    r.command(
+        Command::sync("flowprobe params", "Say what is recorded of flows, and when.", params)
+            .details("Only while no interface is measured. What is left out has its default."),
+    );
+    let of = probe.clone();
+    let feature = move |cx: CommandCx, args: Feature| {
+        cx.with(|main| {
+            if args.disable {
+                of.disable(main, args.interface, args.variant)
+            } else {
+                of.enable(main, args.interface, args.variant, args.directions)
+            }
+        })
+    };
+    let help = "Measure the flows of an interface, or do so no more.";
+    r.command(Command::sync("flowprobe feature add-del", help, feature).details(
+        "ip4 and ip6 measure routed packets, l2 measures frames; all three can be enabled at once. Without further words: \
+         ip4 tx.",
+    ));
+    show(r, probe);
+}
+
+fn show(r: &mut Registrar, probe: &FlowProbe) {
+    let of = probe.clone();
+    r.command(Command::sync(
+        "show flowprobe feature",
+        "List the interfaces whose flows are measured.",
+        move |cx: CommandCx, (): ()| Ok::<_, Error>(cx.with(|main| show::features(&of, main))),
+    ));
+    let of = probe.clone();
+    r.command(Command::sync(
+        "show flowprobe params",
+        "Show what is recorded of flows, and when.",
+        move |_: CommandCx, (): ()| Ok::<_, Error>(show::params(&of.params())),
+    ));
+    let of = probe.clone();
+    r.command(Command::sync(
+        "show flowprobe table",
+        "List the flows that are held.",
+        move |cx: CommandCx, args: ShowTable| {
+            Ok::<_, Error>(cx.with(|main| show::table(&of, main, args.max as usize)))
+        },
+    ));
+    let of = probe.clone();
+    r.command(Command::sync(
+        "show flowprobe statistics",
+        "Show how full the flow tables are and what became of packets and records.",
+        move |cx: CommandCx, (): ()| Ok::<_, Error>(cx.with(|main| show::statistics(&of, main))),
+    ));
+}

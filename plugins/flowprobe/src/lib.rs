@@ -1,0 +1,66 @@
+//! Flow records of what interfaces carry: VPP's flowprobe.
+//!
+//! `flowprobe feature add-del` puts observation points on an interface, of up to three *variants* at once: `ip4` and `ip6` measure
+//! routed packets on the arcs of their family, `l2` measures frames as they come from and go to devices. Each variant has a
+//! meter of its own on each thread ([`vnet::flow::Meter`]) and a report of the engine's exporter ([`vnet::ipfix::engine`]);
+//! records go from one to the other through outboxes.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `params` | what `flowprobe params` says |
+//! | `variant` | variants, directions, and the arcs and nodes that they mean |
+//! | `probe` | [`FlowProbe`]: what is enabled where; the operations |
+//! | `node` | the six observation points in the graph |
+//! | `site` | where the headers of a packet are, at each of them |
+//! | `walker` | `flowprobe-walker`: ends flows when no packet comes |
+//! | `trace` | what a traced packet leaves at an observation point |
+//! | `show` | the four `show flowprobe` commands as data |
+//! | `commands` | the commands |
+//! | [`passive`] | the observation point of captures, apart from all this |
+//!
+//! `docs/FLOWPROBE.md` says how to use it, and where it differs from VPP's.
+
+mod commands;
+mod node;
+mod params;
+pub mod passive;
+mod probe;
+mod show;
+mod site;
+mod trace;
+mod variant;
+mod walker;
+
+use std::{cell::OnceCell, rc::Rc};
+
+use vnet::plugin::{Plugin, Registrar};
+
+pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
+pub use probe::{FlowProbe, ProbeError};
+pub use show::{Flow, Statistics};
+pub use variant::{Directions, Variant};
+
+/// Where an engine that is built puts its flowprobe.
+pub type Handle = Rc<OnceCell<FlowProbe>>;
+
+/// The plugin.
+#[must_use]
+pub fn plugin() -> Plugin {
+    with_handle().0
+}
+
+/// The plugin, and the way to its operations once the engine is built.
+#[must_use]
+pub fn with_handle() -> (Plugin, Handle) {
+    let handle = Handle::default();
+    let place = handle.clone();
+    let register = move |r: &mut Registrar| {
+        // A plugin registers once.
+        let probe = place.get_or_init(|| FlowProbe::register(r));
+        commands::register(r, probe);
+        Ok(())
+    };
+    let about = "Flow per Packet";
+    let plugin = Plugin::new("flowprobe", env!("CARGO_PKG_VERSION"), about, register);
+    (plugin.load_after("nodes"), handle)
+}

@@ -1,0 +1,84 @@
+//! What `flowprobe params` says.
+
+use core::time::Duration;
+
+use vnet::flow::RecordSet;
+
+use crate::ProbeError;
+
+/// Seconds after which a record of a live flow is made.
+pub const DEFAULT_ACTIVE: u32 = 15;
+/// Seconds without packets after which a flow ends.
+pub const DEFAULT_PASSIVE: u32 = 120;
+
+/// The words of one line; what is not given has its default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParamsRequest {
+    /// `record [l2] [l3] [l4]`. With nothing recorded no interface can be measured.
+    pub record: RecordSet,
+    /// `active`, seconds.
+    pub active: Option<u32>,
+    /// `passive`, seconds.
+    pub passive: Option<u32>,
+}
+
+/// What is recorded, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// The layers.
+    pub record: RecordSet,
+    /// Seconds; 0 makes one record a packet.
+    pub active: u32,
+    /// Seconds; 0 is never.
+    pub passive: u32,
+}
+
+impl Params {
+    /// Before anything was said.
+    pub const NONE: Self =
+        Self { record: RecordSet::empty(), active: DEFAULT_ACTIVE, passive: DEFAULT_PASSIVE };
+
+    pub(crate) fn active(&self) -> Duration {
+        Duration::from_secs(self.active.into())
+    }
+
+    pub(crate) fn passive(&self) -> Duration {
+        Duration::from_secs(self.passive.into())
+    }
+}
+
+impl ParamsRequest {
+    /// Fills in the defaults, and then compares.
+    ///
+    /// # Errors
+    /// [`ProbeError::Timers`].
+    pub fn check(self) -> Result<Params, ProbeError> {
+        let active = self.active.unwrap_or(DEFAULT_ACTIVE);
+        let passive = self.passive.unwrap_or(DEFAULT_PASSIVE);
+        if passive > 0 && active > passive {
+            return Err(ProbeError::Timers { active, passive });
+        }
+        Ok(Params { record: self.record, active, passive })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(active: Option<u32>, passive: Option<u32>) -> Option<(u32, u32)> {
+        let request = ParamsRequest { record: RecordSet::L3, active, passive };
+        request.check().ok().map(|p| (p.active, p.passive))
+    }
+
+    #[test]
+    fn timers_are_compared_after_the_defaults_are_filled_in() {
+        assert_eq!(check(None, None), Some((15, 120)));
+        assert_eq!(check(None, Some(30)), Some((15, 30)));
+        assert_eq!(check(None, Some(10)), None);
+        assert_eq!(check(Some(300), None), None);
+        assert_eq!(check(Some(300), Some(0)), Some((300, 0)));
+        assert_eq!(check(Some(0), Some(5)), Some((0, 5)));
+        assert_eq!(check(Some(20), Some(20)), Some((20, 20)));
+    }
+}

@@ -1,0 +1,375 @@
+//! What is enabled where, and the operations that change it.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use vnet::{
+    command::{ApiError, OperationError},
+    flow::{Config, FlowRecord, Meter, MeterError, RecordSet, Scope},
+    graph::FeatureError,
+    interface::{Event, SwIfIndex},
+    ipfix::{
+        engine::{FlowQueues, Ipfix, QueueCounters},
+        export::{AddReportError, DEFAULT_PORT, ReportId, ReportKey, StreamKey},
+        profile::Profile,
+    },
+    plugin::Registrar,
+    runtime::Main,
+};
+
+use crate::{
+    node::{self, LocalPoint, Point},
+    params::{Params, ParamsRequest},
+    variant::{Directions, Variant},
+    walker::{self, Alarm},
+};
+
+/// The stream of all variants: VPP's observation domain and source port.
+const STREAM: StreamKey = StreamKey { domain: 1, source_port: DEFAULT_PORT };
+
+/// Why an operation is refused; nothing of it is applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// `active` is longer than `passive`.
+    #[error("passive must be greater than active, and not {passive} against {active} seconds")]
+    Timers {
+        /// Seconds.
+        active: u32,
+        /// Seconds.
+        passive: u32,
+    },
+    /// Parameters hold for all interfaces and cannot change under them.
+    #[error("cannot change parameters while flowprobe is enabled on an interface")]
+    InUse,
+    /// Nothing is recorded.
+    #[error("nothing to record: set `flowprobe params record' first")]
+    NotConfigured,
+    /// No such interface.
+    #[error("no such interface")]
+    NoSuchInterface,
+    /// Frames of a sub-interface are received by its main interface.
+    #[error("a sub-interface receives no frames of its own: enable l2 rx on its main interface")]
+    SubInterface,
+    /// It is enabled already; its directions cannot change.
+    #[error("flowprobe {} is already enabled on this interface", .0.word())]
+    AlreadyEnabled(Variant),
+    /// It is not enabled.
+    #[error("flowprobe {} is not enabled on this interface", .0.word())]
+    NotEnabled(Variant),
+    /// No memory for a flow cache.
+    #[error(transparent)]
+    Meter(#[from] MeterError),
+    /// The exporter takes no report.
+    #[error(transparent)]
+    Report(#[from] AddReportError),
+    /// The graph has no place for it.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+}
+
+impl OperationError for ProbeError {
+    fn api_error(&self) -> ApiError {
+        match self {
+            Self::Timers { .. } | Self::SubInterface => ApiError::InvalidValue,
+            Self::InUse => ApiError::Unsupported,
+            Self::NotConfigured => ApiError::CannotEnableDisableFeature,
+            Self::NoSuchInterface => ApiError::InvalidSwIfIndex,
+            Self::AlreadyEnabled(_) => ApiError::EntryAlreadyExists,
+            Self::NotEnabled(_) => ApiError::NoSuchEntry,
+            Self::Meter(_) | Self::Report(_) | Self::Feature(_) => ApiError::Unspecified,
+        }
+    }
+}
+
+/// The flowprobe of an engine. Clones are the same one; it belongs to the main thread.
+#[derive(Clone)]
+pub struct FlowProbe(Rc<Inner>);
+
+struct Inner {
+    ipfix: Ipfix,
+    points: [LocalPoint; 3],
+    state: RefCell<State>,
+}
+
+struct State {
+    params: Params,
+    enabled: BTreeMap<(SwIfIndex, Variant), Directions>,
+    reports: [Option<Active>; 3],
+    /// Reports that went, and may still have something to say.
+    retired: [Vec<FlowQueues>; 3],
+    /// What became of the records of those that have said everything.
+    settled: [QueueCounters; 3],
+    /// Tells the reports of a variant apart: one that goes may still have something to say when the next one comes.
+    generation: u64,
+}
+
+impl State {
+    /// Keeps of reports that have said everything only their counts.
+    fn settle(&mut self, variant: Variant) {
+        let settled = &mut self.settled[variant as usize];
+        self.retired[variant as usize].retain(|queues| {
+            let waits = queues.waiting() > 0;
+            if !waits {
+                *settled += queues.counters();
+            }
+            waits
+        });
+    }
+}
+
+/// A variant that is enabled on some interface.
+struct Active {
+    id: ReportId,
+    queues: FlowQueues,
+}
+
+impl FlowProbe {
+    /// Adds nodes, features and processes to an engine.
+    pub(crate) fn register(r: &mut Registrar) -> Self {
+        let points = [(); 3].map(|()| r.local(|_| None::<Point>));
+        let alarm = Alarm::default();
+        for variant in Variant::ALL {
+            node::register(r, variant, points[variant as usize], &alarm);
+        }
+        walker::register(r, points, &alarm);
+        let state = State {
+            params: Params::NONE,
+            enabled: BTreeMap::new(),
+            reports: [const { None }; 3],
+            retired: [const { Vec::new() }; 3],
+            settled: [QueueCounters::default(); 3],
+            generation: 0,
+        };
+        let probe = Self(Rc::new(Inner { ipfix: r.ipfix(), points, state: RefCell::new(state) }));
+        let follower = probe.clone();
+        r.on_interface_event(move |main, event| {
+            if let Event::Deleted { sw_if_index, .. } = event {
+                follower.forget(main, *sw_if_index);
+            }
+        });
+        probe
+    }
+
+    /// The exporter to which the records go.
+    #[must_use]
+    pub fn exporter(&self) -> &Ipfix {
+        &self.0.ipfix
+    }
+
+    /// What is recorded, and when.
+    #[must_use]
+    pub fn params(&self) -> Params {
+        self.0.state.borrow().params
+    }
+
+    /// Changes what is recorded, and when.
+    ///
+    /// # Errors
+    /// [`ProbeError::Timers`], and [`ProbeError::InUse`] while anything is enabled.
+    pub fn set_params(&self, request: ParamsRequest) -> Result<(), ProbeError> {
+        let params = request.check()?;
+        let mut state = self.0.state.borrow_mut();
+        if !state.enabled.is_empty() {
+            return Err(ProbeError::InUse);
+        }
+        state.params = params;
+        Ok(())
+    }
+
+    /// Measures the packets of `interface`. Variants do not exclude each other.
+    ///
+    /// # Errors
+    /// See [`ProbeError`].
+    pub fn enable(
+        &self,
+        main: &mut Main,
+        interface: SwIfIndex,
+        variant: Variant,
+        directions: Directions,
+    ) -> Result<(), ProbeError> {
+        if self.params().record.is_empty() {
+            return Err(ProbeError::NotConfigured);
+        }
+        let known = main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
+        if variant == Variant::L2 && directions != Directions::Tx && known.sub().is_some() {
+            return Err(ProbeError::SubInterface);
+        }
+        if self.0.state.borrow().enabled.contains_key(&(interface, variant)) {
+            return Err(ProbeError::AlreadyEnabled(variant));
+        }
+        let is_first = self.0.state.borrow().reports[variant as usize].is_none();
+        if is_first {
+            self.start(main, variant)?;
+        }
+        if let Err(error) = switch_on(main, interface, variant, directions) {
+            // The first that was not switched on ends this.
+            drop(switch_off(main, interface, variant, directions));
+            if is_first {
+                self.stop(main, variant);
+            }
+            return Err(error.into());
+        }
+        self.0.state.borrow_mut().enabled.insert((interface, variant), directions);
+        Ok(())
+    }
+
+    /// Measures the packets of `interface` no more, in whichever direction they were. Records of its flows are made and
+    /// sent first.
+    ///
+    /// # Errors
+    /// [`ProbeError::NotEnabled`].
+    pub fn disable(
+        &self,
+        main: &mut Main,
+        interface: SwIfIndex,
+        variant: Variant,
+    ) -> Result<(), ProbeError> {
+        let stored = self.0.state.borrow_mut().enabled.remove(&(interface, variant));
+        let directions = stored.ok_or(ProbeError::NotEnabled(variant))?;
+        let switched = switch_off(main, interface, variant, directions);
+        self.end(main, interface, variant);
+        Ok(switched?)
+    }
+
+    /// Makes the records of all flows: metering is over, or what was measured is wanted now. Flows that go on are new ones.
+    pub fn flush(&self, main: &mut Main) {
+        for variant in Variant::ALL {
+            self.flush_variant(main, variant, Scope::All);
+        }
+    }
+
+    /// What is enabled, by interface.
+    #[must_use]
+    pub fn enabled(&self) -> Vec<(SwIfIndex, Variant, Directions)> {
+        let state = self.0.state.borrow();
+        state.enabled.iter().map(|(&(interface, variant), &d)| (interface, variant, d)).collect()
+    }
+
+    /// What became of the records of a variant, and how many wait.
+    #[must_use]
+    pub fn queue_counters(&self, variant: Variant) -> (QueueCounters, usize) {
+        let state = self.0.state.borrow();
+        let now = state.reports[variant as usize].iter().map(|active| &active.queues);
+        let all = now.chain(&state.retired[variant as usize]);
+        let (mut sum, mut waiting) = (state.settled[variant as usize], 0);
+        for queues in all {
+            sum += queues.counters();
+            waiting += queues.waiting();
+        }
+        (sum, waiting)
+    }
+
+    pub(crate) fn point(&self, variant: Variant) -> LocalPoint {
+        self.0.points[variant as usize]
+    }
+
+    /// A meter on every thread, and a report.
+    fn start(&self, main: &mut Main, variant: Variant) -> Result<(), ProbeError> {
+        let mut state = self.0.state.borrow_mut();
+        let Params { record, .. } = state.params;
+        // The VLAN is a matter of the link layer; the templates have it there.
+        let record = if record.contains(RecordSet::L2) { record | RecordSet::VLAN } else { record };
+        let families = variant.families(record);
+        let config = Config {
+            active: state.params.active(),
+            passive: state.params.passive(),
+            ..Config::new(families, record)
+        };
+        let queues = self.0.ipfix.flow_queues(Profile::Rfc.templates(record, families));
+        let with_link = record.contains(RecordSet::L2);
+        let mut made = Ok(());
+        main.for_each_local(self.point(variant), |place| match Meter::new(&config) {
+            Ok(meter) => *place = Some(Point { meter, outbox: queues.outbox(), with_link }),
+            Err(error) => made = Err(error),
+        });
+        let key = ReportKey { name: variant.report(), opaque: state.generation };
+        let added = made
+            .map_err(ProbeError::from)
+            .and_then(|()| Ok(self.0.ipfix.add_report(key, STREAM, Box::new(queues.clone()))?));
+        match added {
+            Ok(id) => {
+                state.generation += 1;
+                state.reports[variant as usize] = Some(Active { id, queues });
+                Ok(())
+            }
+            Err(error) => {
+                main.for_each_local(self.point(variant), |place| *place = None);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes meters and report away; records that wait are sent.
+    fn stop(&self, main: &mut Main, variant: Variant) {
+        main.for_each_local(self.point(variant), |place| *place = None);
+        let mut state = self.0.state.borrow_mut();
+        if let Some(Active { id, queues }) = state.reports[variant as usize].take() {
+            self.0.ipfix.retire_report(id);
+            state.retired[variant as usize].push(queues);
+            state.settle(variant);
+        }
+    }
+
+    /// `interface` is measured no more: its flows end, and so does the variant with its last interface.
+    fn end(&self, main: &mut Main, interface: SwIfIndex, variant: Variant) {
+        let is_last = !self.0.state.borrow().enabled.keys().any(|(_, other)| *other == variant);
+        let scope = if is_last { Scope::All } else { Scope::Interface(interface) };
+        self.flush_variant(main, variant, scope);
+        if is_last {
+            self.stop(main, variant);
+        }
+    }
+
+    /// An interface is gone, and its features with it.
+    fn forget(&self, main: &mut Main, interface: SwIfIndex) {
+        for variant in Variant::ALL {
+            let was_enabled = self.0.state.borrow_mut().enabled.remove(&(interface, variant));
+            if was_enabled.is_some() {
+                self.end(main, interface, variant);
+            } else {
+                // Packets that left or came by it may be in flows of other interfaces. Its number will be another one's.
+                self.flush_variant(main, variant, Scope::Interface(interface));
+            }
+        }
+    }
+
+    fn flush_variant(&self, main: &mut Main, variant: Variant, scope: Scope) {
+        let state = self.0.state.borrow();
+        let Some(active) = &state.reports[variant as usize] else { return };
+        let (now, mut records) = (main.clock().wall(), Vec::new());
+        main.for_each_local(self.point(variant), |place| {
+            if let Some(point) = place {
+                point.meter.advance(now);
+                point.meter.flush(scope, &mut |record: &FlowRecord| records.push(*record));
+            }
+        });
+        active.queues.append(records);
+    }
+}
+
+fn switch_on(
+    main: &mut Main,
+    interface: SwIfIndex,
+    variant: Variant,
+    directions: Directions,
+) -> Result<(), FeatureError> {
+    for &direction in directions.each() {
+        for arc in variant.arcs(direction) {
+            main.enable_feature(arc, variant.node(direction), interface, 0)?;
+        }
+    }
+    Ok(())
+}
+
+fn switch_off(
+    main: &mut Main,
+    interface: SwIfIndex,
+    variant: Variant,
+    directions: Directions,
+) -> Result<(), FeatureError> {
+    for &direction in directions.each() {
+        for arc in variant.arcs(direction) {
+            main.disable_feature(arc, variant.node(direction), interface)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Where the headers of a packet are, at each kind of observation point.
+
+use vnet::{
+    buffer::Buffer,
+    flow::{Direction, Start},
+    interface::{InterfaceViews, SwIfIndex},
+    wire::link::LinkType,
+};
+
+/// A packet as an observation point sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'b> {
+    /// From the first header that counts.
+    pub(crate) bytes: &'b [u8],
+    pub(crate) start: Start,
+    /// Octets of the packet from the first of `bytes` on.
+    pub(crate) length: u32,
+}
+
+/// A kind of observation point.
+pub(crate) trait Site: Send + 'static {
+    /// Whether it sees packets on receipt or on sending.
+    const DIRECTION: Direction;
+
+    /// For a frame.
+    fn new(views: &InterfaceViews) -> Self;
+
+    /// Notes on the packet what [`view`](Self::view) needs and the packet does not say.
+    #[inline(always)]
+    fn note(&mut self, _: &InterfaceViews, _: &mut Buffer) {}
+
+    /// The packet, from its link header on where `with_link` asks for it.
+    fn view(buffer: &Buffer, with_link: bool) -> View<'_>;
+}
+
+/// Behind `ip4-input` and `ip6-input`: the current position is the IP header, and the link header was passed.
+pub(crate) struct IpInput;
+
+impl Site for IpInput {
+    const DIRECTION: Direction = Direction::Ingress;
+
+    fn new(_: &InterfaceViews) -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    fn view(buffer: &Buffer, with_link: bool) -> View<'_> {
+        let header = buffer.current_data().saturating_sub(buffer.l2_offset);
+        match u16::try_from(header) {
+            Ok(header) if with_link && header > 0 => View {
+                bytes: buffer.from_offset(buffer.l2_offset),
+                start: Start::Network(header),
+                length: buffer.length_in_chain() as u32 + u32::from(header),
+            },
+            _ => View {
+                bytes: buffer.current(),
+                start: Start::Network(0),
+                length: buffer.length_in_chain() as u32,
+            },
+        }
+    }
+}
+
+/// Behind `ip4-rewrite` and `ip6-rewrite`: the current position is the new link header, where there is one.
+pub(crate) struct IpOutput;
+
+impl Site for IpOutput {
+    const DIRECTION: Direction = Direction::Egress;
+
+    fn new(_: &InterfaceViews) -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    fn view(buffer: &Buffer, with_link: bool) -> View<'_> {
+        let header = buffer.l3_offset.saturating_sub(buffer.current_data());
+        let header = u16::try_from(header).unwrap_or(0);
+        let length = buffer.length_in_chain() as u32;
+        if with_link {
+            View { bytes: buffer.current(), start: Start::Network(header), length }
+        } else {
+            View {
+                bytes: buffer.current().get(usize::from(header)..).unwrap_or_default(),
+                start: Start::Network(0),
+                length: length.saturating_sub(header.into()),
+            }
+        }
+    }
+}
+
+/// Behind a device: the current position is whatever the device receives.
+pub(crate) struct L2Input;
+
+impl Site for L2Input {
+    const DIRECTION: Direction = Direction::Ingress;
+
+    fn new(_: &InterfaceViews) -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    fn view(buffer: &Buffer, _: bool) -> View<'_> {
+        View {
+            bytes: buffer.current(),
+            start: Start::Link(link_type(buffer)),
+            length: buffer.wire_length,
+        }
+    }
+}
+
+/// Before a device: the current position is what the device sends.
+pub(crate) struct L2Output {
+    tx: SwIfIndex,
+    link: LinkType,
+}
+
+impl Site for L2Output {
+    const DIRECTION: Direction = Direction::Egress;
+
+    fn new(_: &InterfaceViews) -> Self {
+        Self { tx: SwIfIndex::NONE, link: LinkType::Raw }
+    }
+
+    #[inline(always)]
+    fn note(&mut self, views: &InterfaceViews, buffer: &mut Buffer) {
+        if buffer.tx != self.tx {
+            self.tx = buffer.tx;
+            let ethernet = views.get(buffer.tx).is_none_or(|view| view.ethernet);
+            self.link = if ethernet { LinkType::Ethernet } else { LinkType::Raw };
+        }
+        buffer.link_type = self.link.number();
+    }
+
+    #[inline(always)]
+    fn view(buffer: &Buffer, _: bool) -> View<'_> {
+        View {
+            bytes: buffer.current(),
+            start: Start::Link(link_type(buffer)),
+            length: buffer.length_in_chain() as u32,
+        }
+    }
+}
+
+#[inline(always)]
+fn link_type(buffer: &Buffer) -> LinkType {
+    LinkType::from_number(buffer.link_type).unwrap_or(LinkType::Ethernet)
+}

@@ -1,0 +1,126 @@
+//! Variants of observation points, directions, and the arcs and nodes that they mean.
+
+use core::fmt;
+
+use vnet::{
+    flow::{Direction, Families, RecordSet},
+    graph::FeatureSpec,
+};
+
+/// What an observation point measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Variant {
+    /// Routed IPv4 packets.
+    Ip4,
+    /// Routed IPv6 packets.
+    Ip6,
+    /// Frames of all kinds.
+    L2,
+}
+
+/// Whether packets are measured on receipt, on sending, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Directions {
+    /// On receipt.
+    Rx,
+    /// On sending.
+    Tx,
+    /// Both.
+    Both,
+}
+
+impl Directions {
+    /// The single directions.
+    #[must_use]
+    pub fn each(self) -> &'static [Direction] {
+        match self {
+            Self::Rx => &[Direction::Ingress],
+            Self::Tx => &[Direction::Egress],
+            Self::Both => &[Direction::Ingress, Direction::Egress],
+        }
+    }
+}
+
+/// As `show flowprobe feature` prints it.
+impl fmt::Display for Directions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rx => "rx",
+            Self::Tx => "tx",
+            Self::Both => "rx tx",
+        })
+    }
+}
+
+impl Variant {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Ip4, Self::Ip6, Self::L2];
+
+    /// The word of the commands.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ip4 => "ip4",
+            Self::Ip6 => "ip6",
+            Self::L2 => "l2",
+        }
+    }
+
+    /// Name of its report.
+    pub(crate) fn report(self) -> &'static str {
+        match self {
+            Self::Ip4 => "flowprobe-ip4",
+            Self::Ip6 => "flowprobe-ip6",
+            Self::L2 => "flowprobe-l2",
+        }
+    }
+
+    /// What its meter measures. Frames are told apart by their addresses only when there is something to record of them.
+    pub(crate) fn families(self, record: RecordSet) -> Families {
+        match self {
+            Self::Ip4 => Families::IP4,
+            Self::Ip6 => Families::IP6,
+            Self::L2 if record.intersects(RecordSet::L3 | RecordSet::L4) => Families::all(),
+            Self::L2 => Families::OTHER,
+        }
+    }
+
+    /// Name of the node.
+    pub(crate) fn node(self, direction: Direction) -> &'static str {
+        match (self, direction) {
+            (Self::Ip4, Direction::Ingress) => "flowprobe-input-ip4",
+            (Self::Ip4, Direction::Egress) => "flowprobe-output-ip4",
+            (Self::Ip6, Direction::Ingress) => "flowprobe-input-ip6",
+            (Self::Ip6, Direction::Egress) => "flowprobe-output-ip6",
+            (Self::L2, Direction::Ingress) => "flowprobe-input-l2",
+            (Self::L2, Direction::Egress) => "flowprobe-output-l2",
+        }
+    }
+
+    /// The arcs on which the node is a feature.
+    pub(crate) fn arcs(self, direction: Direction) -> &'static [&'static str] {
+        match (self, direction) {
+            (Self::Ip4, Direction::Ingress) => &["ip4-unicast", "ip4-multicast"],
+            (Self::Ip4, Direction::Egress) => &["ip4-output"],
+            (Self::Ip6, Direction::Ingress) => &["ip6-unicast", "ip6-multicast"],
+            (Self::Ip6, Direction::Egress) => &["ip6-output"],
+            (Self::L2, Direction::Ingress) => &["device-input"],
+            (Self::L2, Direction::Egress) => &["interface-output"],
+        }
+    }
+
+    /// The feature on one of those arcs, before whatever must come after it. Not all of that is in every engine.
+    pub(crate) fn feature(self, arc: &str, direction: Direction) -> FeatureSpec {
+        let before: &[&str] = match arc {
+            "ip4-unicast" => &["ip4-inacl", "ip4-lookup"],
+            "ip4-multicast" => &["ip4-mfib-forward-lookup"],
+            "ip6-unicast" => &["ip6-inacl", "ip6-lookup"],
+            "ip6-multicast" => &["ip6-mfib-forward-lookup"],
+            "device-input" => &["sink", "ethernet-input"],
+            "interface-output" => &["interface-output-arc-end"],
+            _ => &["interface-output"],
+        };
+        let spec = FeatureSpec::new(arc, self.node(direction));
+        before.iter().fold(spec, |spec, node| spec.before_optional(node))
+    }
+}

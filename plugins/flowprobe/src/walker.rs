@@ -1,0 +1,125 @@
+//! `flowprobe-walker`: ends flows that are due when no packet comes, on every thread.
+//!
+//! `flowprobe-timer-process` sets the walker's interrupt ten times a second while there are flows, and sleeps while there are
+//! none: an observation point that makes a first flow wakes it. A walk does a bounded piece of work; what is left is done in
+//! the next round of dispatch, after packets have had their turn.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use vnet::{
+    buffer::Buffer,
+    flow::FlowRecord,
+    frame::Frame,
+    graph::{InputMode, NoNext, Node, NodeCx, NodeSpec, Verdict},
+    plugin::Registrar,
+    process::{Bell, Cx},
+    trace::NoTrace,
+};
+
+use crate::node::{Error, LocalPoint, count};
+
+/// Name of the node.
+const WALKER: &str = "flowprobe-walker";
+/// Time between two walks.
+const PERIOD: Duration = Duration::from_millis(100);
+/// Groups of a table whose records one walk makes: with 64 flows each and three tables they always fit into an outbox that
+/// has room.
+const WALK: usize = 5;
+
+/// Wakes the timer process.
+#[derive(Clone, Default)]
+pub(crate) struct Alarm(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    bell: Bell,
+    /// A walker has seen flows since this was cleared.
+    flows: AtomicBool,
+    /// A walker could do more at once.
+    more: AtomicBool,
+}
+
+impl Alarm {
+    /// There are flows where there were none.
+    pub(crate) fn set(&self) {
+        self.0.bell.ring();
+    }
+}
+
+/// Registers node and process.
+pub(crate) fn register(r: &mut Registrar, points: [LocalPoint; 3], alarm: &Alarm) {
+    let of_node = alarm.clone();
+    let spec = NodeSpec::input(WALKER, move |_| Walker { points, alarm: of_node.clone() });
+    r.node(spec.mode(InputMode::Interrupt));
+    let alarm = alarm.clone();
+    r.process("flowprobe-timer-process", |cx| run(cx, alarm));
+}
+
+async fn run(cx: Cx, alarm: Alarm) {
+    let State { bell, flows, more } = &*alarm.0;
+    let walker = cx.with(|main| {
+        let node = main.graph().find(WALKER)?;
+        Some(main.interrupt(node))
+    });
+    // Registered together with this process.
+    let Some(walker) = walker else { return };
+    loop {
+        bell.wait().await;
+        loop {
+            flows.store(false, Ordering::Relaxed);
+            walker.set();
+            cx.next_round().await;
+            if more.swap(false, Ordering::Relaxed) {
+                continue;
+            }
+            if !flows.load(Ordering::Relaxed) {
+                break;
+            }
+            cx.sleep(PERIOD).await;
+        }
+    }
+}
+
+struct Walker {
+    points: [LocalPoint; 3],
+    alarm: Alarm,
+}
+
+impl Node for Walker {
+    type Error = Error;
+    type Next = NoNext;
+    type Trace = NoTrace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, NoNext, Error>, _: &mut Frame) -> Verdict<NoNext> {
+        let now = cx.packet_time();
+        for key in self.points {
+            let Some(mut local) = cx.take_local(key) else { continue };
+            if let Some(point) = &mut *local {
+                let before = *point.meter.counters();
+                point.meter.advance(now);
+                // What is due stays in the cache until the exporter has made room.
+                if point.outbox.has_room() {
+                    let outbox = &point.outbox;
+                    let more = point.meter.sweep(WALK, &mut |r: &FlowRecord| outbox.push(r));
+                    self.alarm.0.more.fetch_or(more, Ordering::Relaxed);
+                }
+                if point.meter.live_flows() > 0 {
+                    self.alarm.0.flows.store(true, Ordering::Relaxed);
+                }
+                count(cx, &before, point.meter.counters());
+            }
+            cx.put_local(key, local);
+        }
+        Verdict::Consumed
+    }
+
+    fn trace(&self, _: &Buffer) -> NoTrace {
+        NoTrace
+    }
+}
