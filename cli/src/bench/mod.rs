@@ -1,0 +1,166 @@
+//! `peloton bench`: what forwarding costs, node by node, with packets from the packet generator.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `workload` | interfaces, routes and packets |
+//! | `measure` | clocks of each node over a time |
+
+pub mod measure;
+pub mod workload;
+
+use core::time::Duration;
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use lexopt::Arg;
+use serde_json::json;
+
+use crate::{
+    Command,
+    args::{Failure, UsageError, number, seconds, text},
+    signal,
+};
+use measure::{Measurement, NodeCost};
+use workload::{MAX_FLOWS, MAX_ROUTES, Workload};
+
+const HELP: &str = "\
+peloton bench - what forwarding costs, node by node
+
+Usage: peloton bench [OPTION...]
+
+The packet generator sends 60-byte UDP packets (64 with their checksum on a wire) into the
+graph, 256 a frame: ethernet-input, ip4-input, ip4-lookup, ip4-rewrite and out. Clocks are
+those of the processor's time-stamp counter.
+
+      --routes N           Routes, and as many prefixes that packets go to at random
+                           (default 1)
+      --flows N            Source addresses, one packet of each in turn (default 1000)
+      --ip6                IPv6; packets go to the first route
+      --nodes LIST         List these nodes only, a list with commas; the sum is over all
+      --seconds S          Measure for S seconds, after a fifth of that to warm up
+                           (default 2)
+      --json               Print one JSON object: workload, packets_per_second,
+                           total_clocks_per_packet, nodes
+  -h, --help               Print this
+
+Exit status: 0 when the packets were forwarded and measured; 1 when not; 2 when the
+command line makes no sense; 130 after an interrupt.
+";
+
+/// The command `bench`.
+pub const COMMAND: Command = Command {
+    name: "bench",
+    about: "Measure what forwarding costs, node by node",
+    help: HELP,
+    run: bench,
+};
+
+struct Options {
+    workload: Workload,
+    nodes: Option<Vec<String>>,
+    time: Duration,
+    json: bool,
+}
+
+impl Options {
+    fn parse(parser: &mut lexopt::Parser) -> Result<Self, Failure> {
+        let workload = Workload { routes: 1, flows: 1000, ip6: false };
+        let mut options = Self { workload, nodes: None, time: Duration::from_secs(2), json: false };
+        while let Some(arg) = parser.next().map_err(UsageError::from)? {
+            match arg {
+                Arg::Long("routes") => {
+                    options.workload.routes = number("--routes", &value(parser)?, 1..=MAX_ROUTES)?;
+                }
+                Arg::Long("flows") => {
+                    options.workload.flows = number("--flows", &value(parser)?, 1..=MAX_FLOWS)?;
+                }
+                Arg::Long("ip6") => options.workload.ip6 = true,
+                Arg::Long("nodes") => {
+                    let list = text("--nodes", &value(parser)?)?;
+                    let names = list.split(',').filter(|name| !name.is_empty());
+                    options.nodes = Some(names.map(str::to_owned).collect());
+                }
+                Arg::Long("seconds") => options.time = seconds("--seconds", &value(parser)?)?,
+                Arg::Long("json") => options.json = true,
+                Arg::Short('h') | Arg::Long("help") => return Err(Failure::Help),
+                Arg::Short('V') | Arg::Long("version") => return Err(Failure::Version),
+                other => return Err(UsageError::from(other.unexpected()).into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn value(parser: &mut lexopt::Parser) -> Result<OsString, UsageError> {
+    Ok(parser.value()?)
+}
+
+fn bench(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
+    let options = Options::parse(parser)?;
+    let prepared = options.workload.prepare().map_err(Failure::failed)?;
+    signal::watch();
+    let goes_on = || signal::caught().is_none();
+    let _: Measurement = measure::measure(&prepared, options.time / 5, goes_on);
+    let measured = measure::measure(&prepared, options.time, goes_on);
+    if let Some(signal) = signal::caught() {
+        return Ok(signal.status());
+    }
+    prepared.check(&measured).map_err(Failure::failed)?;
+    let shown = chosen(&measured, options.nodes.as_deref())?;
+    let text = if options.json {
+        format!("{}\n", as_json(&options.workload, &measured, &shown))
+    } else {
+        as_table(&options.workload, &measured, &shown)
+    };
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let failed = |error| Failure::failed(format_args!("standard output: {error}"));
+    written.map(|()| ExitCode::SUCCESS).map_err(failed)
+}
+
+/// The nodes that are to be listed.
+fn chosen<'m>(
+    measured: &'m Measurement,
+    names: Option<&[String]>,
+) -> Result<Vec<&'m NodeCost>, Failure> {
+    let Some(names) = names else { return Ok(measured.nodes.iter().collect()) };
+    let find = |name: &String| {
+        let node = measured.nodes.iter().find(|node| node.name == *name);
+        node.ok_or_else(|| {
+            let there: Vec<_> = measured.nodes.iter().map(|node| node.name.as_str()).collect();
+            let there = there.join(", ");
+            Failure::failed(format_args!("no packet came to a node `{name}', but to {there}"))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn as_json(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> serde_json::Value {
+    let node = |node: &&NodeCost| {
+        json!({
+            "name": node.name,
+            "clocks_per_packet": node.clocks_per_packet,
+            "vectors_per_call": node.vectors_per_call,
+        })
+    };
+    json!({
+        "workload": workload.to_string(),
+        "packets_per_second": measured.packets_per_second(),
+        "total_clocks_per_packet": measured.clocks_per_packet(),
+        "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
+    })
+}
+
+fn as_table(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> String {
+    let width = nodes.iter().map(|node| node.name.len()).max().unwrap_or(0).max(5);
+    let mut text = format!("{workload}\n\n{:<width$}  Clocks/Packet  Vectors/Call\n", "Node");
+    for node in nodes {
+        let NodeCost { name, clocks_per_packet, vectors_per_call } = node;
+        text += &format!("{name:<width$}  {clocks_per_packet:>13.2}  {vectors_per_call:>12.2}\n");
+    }
+    let (total, rate) = (measured.clocks_per_packet(), measured.packets_per_second() / 1e6);
+    text + &format!("{:<width$}  {total:>13.2}\n\n{rate:.2} million packets/s\n", "total")
+}

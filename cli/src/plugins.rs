@@ -1,0 +1,143 @@
+//! The plugins of the program, and which of them an engine has.
+
+use std::{cell::OnceCell, collections::BTreeMap, rc::Rc};
+
+use nodes::{
+    capture::{self, Captures},
+    pg::{self, Generator},
+};
+use vnet::plugin::{BuildError, Builder, Engine, Plugin};
+
+/// A plugin that this program was built with.
+pub struct Known {
+    /// Its name, as `show plugins` and the startup file have it. VPP's file name for it, `NAME_plugin.so`, will do as well.
+    pub name: &'static str,
+    /// No engine goes without it.
+    required: bool,
+    make: fn(&Handles) -> Plugin,
+}
+
+/// All plugins of this program.
+pub const KNOWN: &[Known] = &[
+    Known { name: "nodes", required: true, make: |_| nodes::plugin() },
+    Known { name: "pg", required: false, make: |handles| pg::plugin(&handles.generator) },
+    Known { name: "capture", required: false, make: |_| capture::plugin(Captures::new()) },
+];
+
+/// What plugins hand out when an engine is built.
+#[derive(Default)]
+struct Handles {
+    generator: Rc<OnceCell<Generator>>,
+}
+
+/// What is wrong with the choice of a plugin.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChoiceError {
+    /// There is none of that name.
+    #[error("no plugin `{name}', there are {}", names())]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// Nothing works without it.
+    #[error("plugin `{0}' cannot be disabled")]
+    Required(&'static str),
+}
+
+/// Which plugins an engine has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Of those that are not named.
+    pub default: bool,
+    named: BTreeMap<&'static str, bool>,
+}
+
+impl Choice {
+    /// All plugins.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { default: true, named: BTreeMap::new() }
+    }
+
+    /// Enables or disables the plugin of that name. `false` when there is none, but its name is one of VPP's file names and
+    /// it was to be disabled: then all is as it should be.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it cannot be disabled.
+    pub fn choose(&mut self, name: &str, enable: bool) -> Result<bool, ChoiceError> {
+        let short = name.strip_suffix("_plugin.so");
+        let Some(known) = KNOWN.iter().find(|known| known.name == short.unwrap_or(name)) else {
+            return match short {
+                Some(_) if !enable => Ok(false),
+                _ => Err(ChoiceError::Unknown { name: name.to_owned() }),
+            };
+        };
+        if known.required && !enable {
+            return Err(ChoiceError::Required(known.name));
+        }
+        self.named.insert(known.name, enable);
+        Ok(true)
+    }
+
+    fn has(&self, known: &Known) -> bool {
+        known.required || self.named.get(known.name).copied().unwrap_or(self.default)
+    }
+}
+
+fn names() -> String {
+    KNOWN.iter().map(|known| known.name).collect::<Vec<_>>().join(", ")
+}
+
+/// An engine, and what the program needs to know of its plugins.
+pub struct Assembled {
+    /// The engine.
+    pub engine: Engine,
+    generator: Rc<OnceCell<Generator>>,
+}
+
+impl Assembled {
+    /// Puts the chosen plugins into an engine.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn build(builder: Builder, choice: &Choice) -> Result<Self, BuildError> {
+        let handles = Handles::default();
+        let chosen = KNOWN.iter().filter(|known| choice.has(known));
+        let builder = chosen.fold(builder, |builder, known| builder.plugin((known.make)(&handles)));
+        Ok(Self { engine: builder.build()?, generator: handles.generator })
+    }
+
+    /// The packet generator, where the engine has one.
+    #[must_use]
+    pub fn generator(&self) -> Option<&Generator> {
+        self.generator.get()
+    }
+
+    /// Whether streams with a limit are still sending.
+    #[must_use]
+    pub fn is_generating(&self) -> bool {
+        let streams = self.generator.get().map(Generator::streams).unwrap_or_default();
+        streams.iter().any(|stream| stream.enabled && stream.limit > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_go_by_their_names_and_by_the_file_names_of_vpp() {
+        let mut choice = Choice::all();
+        assert_eq!(choice.choose("pg_plugin.so", false), Ok(true));
+        assert_eq!(choice.choose("dpdk_plugin.so", false), Ok(false));
+        let unknown = |name: &str| Err(ChoiceError::Unknown { name: name.to_owned() });
+        assert_eq!(choice.choose("dpdk_plugin.so", true), unknown("dpdk_plugin.so"));
+        assert_eq!(choice.choose("gp", false), unknown("gp"));
+        assert_eq!(choice.choose("nodes", false), Err(ChoiceError::Required("nodes")));
+        let has = |choice: &Choice| -> Vec<_> {
+            KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
+        };
+        assert_eq!(has(&choice), ["nodes", "capture"]);
+        assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
+    }
+}

@@ -1,0 +1,156 @@
+//! `peloton replay`: flow records of captured packets.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `options` | the command line |
+//! | `run` | captures into an engine, flow records out of it |
+//! | `outputs` | the table, JSON lines, an IPFIX File, a collector: any of them at once |
+//! | `collector`, `pace` | messages over UDP, and how fast |
+//! | `top` | the top flows and their table |
+//! | `summary`, `progress` | what people see |
+//!
+//! The packets go through a graph of three nodes: `pcap-input`, `flowprobe-passive` on the `device-input` arc, `sink`. One
+//! thread does everything: between two rounds of dispatch it takes the records and puts them out, and nothing is read
+//! meanwhile, so outputs hold the input back and no record is lost.
+
+pub mod collector;
+pub mod options;
+pub mod outputs;
+mod pace;
+mod progress;
+pub mod run;
+mod summary;
+pub mod top;
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    process::ExitCode,
+    time::Instant,
+};
+
+use nodes::capture::{ReadError, Reader};
+
+use crate::{
+    Command,
+    args::Failure,
+    complain,
+    signal::{self, Signal},
+};
+use options::Options;
+use outputs::{OutputError, Outputs, Written};
+use progress::Bar;
+use run::{Replay, Totals};
+use summary::Summary;
+
+/// The command.
+pub const COMMAND: Command = Command {
+    name: "replay",
+    about: "Make flow records of captured packets",
+    help: options::HELP,
+    run: |parser| replay(&Options::parse(parser)?),
+};
+
+/// Runs `peloton replay`.
+fn replay(options: &Options) -> Result<ExitCode, Failure> {
+    let bytes = check_captures(options)?;
+    signal::watch();
+    let mut replay = Replay::new(options.meter.clone(), options.frame_size, options.rate)
+        .map_err(Failure::failed)?;
+    let mut outputs = Outputs::open(options, Bar::new(bytes)).map_err(Failure::failed)?;
+    let start = Instant::now();
+    let is_whole = read_all(options, &mut replay, &mut outputs);
+    replay.finish(&mut outputs);
+    let (written, finished) = outputs.finish();
+    let elapsed = start.elapsed();
+    let signal = outputs.signal();
+    let summary = Summary { options, totals: replay.totals(), written, elapsed, signal };
+    let finished = finished.and_then(|()| report(outputs, &summary));
+    status(is_whole, finished, &summary)
+}
+
+/// Opens and reads the captures one after the other; whether all of them were read to their end.
+fn read_all(options: &Options, replay: &mut Replay, outputs: &mut Outputs) -> bool {
+    let mut is_whole = true;
+    for path in &options.captures {
+        let read = Reader::open(path).and_then(|reader| replay.read(reader, outputs));
+        if let Err(error) = read {
+            is_whole = false;
+            complain(&error);
+        }
+        if outputs.is_stopped() {
+            break;
+        }
+    }
+    is_whole
+}
+
+/// Prints what people want to see, where they look.
+fn report(outputs: Outputs, summary: &Summary<'_>) -> Result<(), OutputError> {
+    let Totals { read, .. } = &summary.totals;
+    if summary.options.prints_report() {
+        let table = outputs.top.table(summary.options.meter.record, run::precision(read));
+        let gap = if table.is_empty() { "" } else { "\n" };
+        let mut out = io::stdout().lock();
+        write!(out, "{table}{gap}{summary}")?;
+        out.flush()?;
+    } else if io::stderr().is_terminal() {
+        // Whoever watches wants to know; who only reads standard output does not.
+        let _: io::Result<()> = write!(io::stderr(), "{summary}");
+    }
+    Ok(())
+}
+
+fn status(
+    is_whole: bool,
+    finished: Result<(), OutputError>,
+    summary: &Summary<'_>,
+) -> Result<ExitCode, Failure> {
+    finished.map_err(Failure::failed)?;
+    if let Written { dropped: Some(dropped @ 1..), .. } = summary.written {
+        return Err(Failure::failed(format_args!(
+            "the collector's socket had no room for {dropped} messages; try a lower --rate"
+        )));
+    }
+    if !summary.totals.is_balanced() {
+        return Err(Failure::failed("the sums do not add up; please report this"));
+    }
+    match summary.signal.map(Signal::status) {
+        Some(status) => Ok(status),
+        None if is_whole => Ok(ExitCode::SUCCESS),
+        None => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Looks at all captures before the first packet is read, so that a wrong name does not spoil a long run. Pipes are left
+/// alone. Returns the size of all captures where all are files.
+fn check_captures(options: &Options) -> Result<Option<u64>, Failure> {
+    let mut bytes = Some(0);
+    for path in &options.captures {
+        let file = (path.as_os_str() != "-").then(|| fs::metadata(path)).transpose();
+        let metadata = file.map_err(|source| {
+            Failure::failed(ReadError::Open { file: path.display().to_string(), source })
+        })?;
+        match metadata {
+            Some(metadata) if metadata.is_file() || metadata.is_dir() => {
+                Reader::open(path).map_err(Failure::failed)?;
+                if is_same(&metadata, options.ipfix_file.as_deref()) {
+                    let path = path.display();
+                    return Err(Failure::failed(format_args!(
+                        "{path}: --ipfix-file would overwrite this capture"
+                    )));
+                }
+                bytes = bytes.map(|sum| sum + metadata.len());
+            }
+            _ => bytes = None,
+        }
+    }
+    Ok(bytes)
+}
+
+fn is_same(capture: &fs::Metadata, output: Option<&Path>) -> bool {
+    let output = output.and_then(|path| fs::metadata(path).ok());
+    output.is_some_and(|output| (output.dev(), output.ino()) == (capture.dev(), capture.ino()))
+}

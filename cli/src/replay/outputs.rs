@@ -1,0 +1,226 @@
+//! Where the records of a run go.
+
+use core::ops::ControlFlow;
+use std::{
+    fs::File,
+    io::{self, Write},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use nodes::capture::Progress;
+use vnet::{
+    flow::{FlowRecord, RecordSet},
+    ipfix::{
+        export::Counters,
+        file::{FileError, FileWriter, FlowFile},
+        json,
+        profile::{FlowTemplates, Profile},
+        time::Precision,
+    },
+};
+
+use super::{
+    collector::{Collector, CollectorError},
+    options::Options,
+    progress::Bar,
+    run::Sink,
+    top::TopFlows,
+};
+use crate::signal::{self, Signal};
+
+/// Octets of JSON that are gathered before the system is called.
+const BLOCK: usize = 64 << 10;
+
+/// Why records did not reach an output.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// Standard output.
+    #[error("standard output: {0}")]
+    Stdout(#[from] io::Error),
+    /// The IPFIX File.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The collector.
+    #[error(transparent)]
+    Collector(#[from] CollectorError),
+}
+
+/// Everything that a run was asked to put out. The first failure ends the run; other outputs get what was made until then.
+pub struct Outputs {
+    json: Option<JsonLines>,
+    file: Option<FlowFile<File>>,
+    collector: Option<Collector>,
+    /// The flows for the table.
+    pub top: TopFlows,
+    bar: Option<Bar>,
+    failure: Option<OutputError>,
+    signal: Option<Signal>,
+}
+
+/// What the outputs have done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// Records in the IPFIX File.
+    pub file: Option<u64>,
+    /// Sent to the collector.
+    pub sent: Option<Counters>,
+    /// Datagrams that the collector's socket had no room for.
+    pub dropped: Option<u64>,
+}
+
+impl Outputs {
+    /// Opens the outputs, and a progress bar when `bar` is given.
+    ///
+    /// # Errors
+    /// When a file cannot be made, or there is no collector.
+    pub fn open(options: &Options, bar: Option<Bar>) -> Result<Self, OutputError> {
+        let set = options.meter.record;
+        let templates = || Profile::Rfc.templates(set, options.meter.families);
+        let file = match &options.ipfix_file {
+            Some(path) => Some(open_file(path, options, templates())?),
+            None => None,
+        };
+        let collector = match &options.collector {
+            Some(target) => {
+                let target = target.clone();
+                Some(Collector::connect(target, options.export, options.rate, templates())?)
+            }
+            None => None,
+        };
+        let top = if options.prints_report() { options.top } else { 0 };
+        Ok(Self {
+            json: options.json.then(|| JsonLines::new(set)),
+            file,
+            collector,
+            top: TopFlows::new(top, &options.meter),
+            bar,
+            failure: None,
+            signal: None,
+        })
+    }
+
+    /// Writes out what is left, closes everything and tells what was written, and the first failure of the run.
+    pub fn finish(&mut self) -> (Written, Result<(), OutputError>) {
+        let mut written = Written::default();
+        if let Some(file) = &mut self.file {
+            match file.finish(now()) {
+                Ok(records) => written.file = Some(records),
+                Err(error) => fail(&mut self.failure, error),
+            }
+        }
+        if let Some(collector) = &mut self.collector {
+            if let Err(error) = collector.finish() {
+                fail(&mut self.failure, error);
+            }
+            written.sent = Some(collector.counters());
+            written.dropped = collector.dropped();
+        }
+        if let Some(json) = &mut self.json
+            && let Err(error) = json.write_out()
+        {
+            fail(&mut self.failure, error);
+        }
+        self.bar = None;
+        (written, self.failure.take().map_or(Ok(()), Err))
+    }
+
+    /// Whether a failure or a signal has ended the run.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.failure.is_some() || self.signal.is_some()
+    }
+
+    /// The signal that ended the run.
+    #[must_use]
+    pub fn signal(&self) -> Option<Signal> {
+        self.signal
+    }
+
+    fn put(&mut self, record: &FlowRecord, precision: Precision) -> Result<(), OutputError> {
+        self.top.record(record);
+        if let Some(json) = &mut self.json {
+            json.record(record, precision)?;
+        }
+        if let Some(file) = &mut self.file {
+            file.write(record, now())?;
+        }
+        if let Some(collector) = &mut self.collector {
+            collector.record(record)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Outputs {
+    fn record(&mut self, record: &FlowRecord, precision: Precision) {
+        if self.failure.is_none()
+            && let Err(error) = self.put(record, precision)
+        {
+            self.failure = Some(error);
+        }
+    }
+
+    fn round(&mut self, progress: &Progress) -> ControlFlow<()> {
+        if let Some(bar) = &mut self.bar {
+            bar.show(progress);
+        }
+        if let Some(collector) = &mut self.collector
+            && let Err(error) = collector.tick()
+        {
+            fail(&mut self.failure, error);
+        }
+        self.signal = signal::caught();
+        if self.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn fail(failure: &mut Option<OutputError>, error: impl Into<OutputError>) {
+    failure.get_or_insert(error.into());
+}
+
+fn open_file(
+    path: &std::path::Path,
+    options: &Options,
+    templates: FlowTemplates,
+) -> Result<FlowFile<File>, FileError> {
+    use std::os::fd::AsFd;
+    let writer = if options.file_is_stdout() {
+        let path = "standard output";
+        let own = io::stdout().as_fd().try_clone_to_owned();
+        let file = own.map_err(|source| FileError::Io { path: path.into(), source })?;
+        FileWriter::new(File::from(file), path)
+    } else {
+        FileWriter::create(path)?
+    };
+    FlowFile::new(writer, templates, options.export.domain, now())
+}
+
+/// Seconds since 1970, for headers; wraps in 2106.
+fn now() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32
+}
+
+/// JSON objects, one a line, on standard output.
+struct JsonLines {
+    set: RecordSet,
+    text: Vec<u8>,
+}
+
+impl JsonLines {
+    fn new(set: RecordSet) -> Self {
+        Self { set, text: Vec::with_capacity(BLOCK + 1024) }
+    }
+
+    fn record(&mut self, record: &FlowRecord, precision: Precision) -> io::Result<()> {
+        json::write_flow(&mut self.text, record, self.set, precision);
+        self.text.push(b'\n');
+        if self.text.len() >= BLOCK { self.write_out() } else { Ok(()) }
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(&self.text).and_then(|()| out.flush());
+        self.text.clear();
+        written
+    }
+}

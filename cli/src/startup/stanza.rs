@@ -1,0 +1,170 @@
+//! How stanzas are read by a table of their words.
+
+use super::{
+    Startup,
+    text::{Block, Problem, StartupError, Text, Word},
+};
+use crate::plugins::ChoiceError;
+
+/// A stanza: `name { ... }`.
+pub(super) struct Stanza {
+    pub(super) name: &'static str,
+    pub(super) takes: Takes,
+}
+
+/// What a stanza takes.
+pub(super) enum Takes {
+    /// These words.
+    Words(&'static [(&'static str, Kind)]),
+    /// Whatever: it is VPP's and means nothing here.
+    Anything,
+}
+
+/// What a word of a stanza takes and does.
+pub(super) enum Kind {
+    /// Stands alone.
+    Flag(fn(&mut Startup)),
+    /// Takes a value; the text says what would be one.
+    Value(&'static str, fn(&mut Startup, &str) -> Result<(), Refusal>),
+    /// Takes a name and a block with words of its own.
+    Named(&'static str, &'static [(&'static str, Setting)]),
+    /// Is VPP's and has no effect; stands alone.
+    VppFlag,
+    /// Is VPP's and has no effect; takes a value.
+    VppValue,
+}
+
+/// What a word in the block of a name takes and does.
+pub(super) enum Setting {
+    /// Stands alone. `false` when there is nothing that it could change.
+    Flag(fn(&mut Startup, &str) -> Result<bool, Refusal>),
+    /// Takes a value.
+    Value(&'static str, fn(&mut Startup, &str, &str) -> Result<(), Refusal>),
+    /// Is VPP's and has no effect; stands alone.
+    VppFlag,
+}
+
+/// Why a value is not taken.
+pub(super) enum Refusal {
+    /// It is none.
+    BadValue,
+    /// This engine cannot do that.
+    Impossible(&'static str),
+    /// A plugin.
+    Plugin(ChoiceError),
+}
+
+/// Reads all of `text` by the table of its stanzas.
+pub(super) fn read(
+    startup: &mut Startup,
+    text: &Text,
+    stanzas: &[Stanza],
+) -> Result<(), StartupError> {
+    let mut file = text.block()?;
+    while let Some(name) = file.word()? {
+        let Some(stanza) = stanzas.iter().find(|stanza| stanza.name == name.text) else {
+            let known = list(stanzas.iter().map(|stanza| stanza.name));
+            return Err(text.error(name.at, Problem::UnknownStanza { word: name.text, known }));
+        };
+        let mut block = file.block(&name)?;
+        match &stanza.takes {
+            Takes::Words(words) => read_words(startup, &name.text, &mut block, words)?,
+            Takes::Anything => note(startup, &block, &name, &name.text),
+        }
+    }
+    Ok(())
+}
+
+fn read_words(
+    startup: &mut Startup,
+    stanza: &str,
+    block: &mut Block<'_>,
+    words: &[(&'static str, Kind)],
+) -> Result<(), StartupError> {
+    while let Some(word) = block.word()? {
+        match find(block, stanza, &word, words)? {
+            Kind::Flag(set) => set(startup),
+            Kind::Value(expected, set) => {
+                let value = block.value(&word, expected)?;
+                let refused = |refusal| refused(block, &word.text, &value, expected, refusal);
+                set(startup, &value.text).map_err(refused)?;
+            }
+            Kind::Named(expected, settings) => {
+                let name = block.value(&word, expected)?;
+                let mut inner = block.block(&name)?;
+                read_settings(startup, &word.text, &name, &mut inner, settings)?;
+            }
+            Kind::VppFlag => note(startup, block, &word, &format!("{stanza} {}", word.text)),
+            Kind::VppValue => {
+                block.value(&word, "a value")?;
+                note(startup, block, &word, &format!("{stanza} {}", word.text));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_settings(
+    startup: &mut Startup,
+    kind: &str,
+    name: &Word,
+    block: &mut Block<'_>,
+    settings: &[(&'static str, Setting)],
+) -> Result<(), StartupError> {
+    let stanza = format!("{kind} {}", name.text);
+    while let Some(word) = block.word()? {
+        match find(block, &stanza, &word, settings)? {
+            Setting::Flag(set) => {
+                let refused = |refusal| refused(block, kind, name, "a name", refusal);
+                if !set(startup, &name.text).map_err(refused)? {
+                    note(startup, block, name, &stanza);
+                }
+            }
+            Setting::Value(expected, set) => {
+                let value = block.value(&word, expected)?;
+                let refused = |refusal| refused(block, &word.text, &value, expected, refusal);
+                set(startup, &name.text, &value.text).map_err(refused)?;
+            }
+            Setting::VppFlag => note(startup, block, &word, &format!("{stanza} {}", word.text)),
+        }
+    }
+    Ok(())
+}
+
+fn find<'w, K>(
+    block: &Block<'_>,
+    stanza: &str,
+    word: &Word,
+    words: &'w [(&'static str, K)],
+) -> Result<&'w K, StartupError> {
+    let found = words.iter().find(|(name, _)| *name == word.text);
+    found.map(|(_, kind)| kind).ok_or_else(|| {
+        let known = list(words.iter().map(|(name, _)| *name));
+        let (stanza, text) = (stanza.to_owned(), word.text.clone());
+        block.text.error(word.at, Problem::UnknownWord { stanza, word: text, known })
+    })
+}
+
+fn refused(
+    block: &Block<'_>,
+    word: &str,
+    value: &Word,
+    expected: &'static str,
+    refusal: Refusal,
+) -> StartupError {
+    let (word, text) = (word.to_owned(), value.text.clone());
+    let problem = match refusal {
+        Refusal::BadValue => Problem::BadValue { word, value: text, expected },
+        Refusal::Impossible(why) => Problem::Impossible { word, value: text, why },
+        Refusal::Plugin(error) => error.into(),
+    };
+    block.text.error(value.at, problem)
+}
+
+fn note(startup: &mut Startup, block: &Block<'_>, word: &Word, what: &str) {
+    startup.notes.push(format!("{}: `{what}' has no effect here", block.text.place(word.at)));
+}
+
+fn list(words: impl Iterator<Item = &'static str>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}

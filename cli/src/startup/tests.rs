@@ -1,0 +1,175 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Startup, String> {
+    let source = Text::of_file("s.conf", text);
+    Startup::parse(&source, text.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn words(words: &[&str]) -> Result<Startup, String> {
+    let words: Vec<_> = words.iter().map(OsString::from).collect();
+    Startup::from_words(&words).map_err(|error| error.to_string())
+}
+
+/// The file that Debian's package of VPP installs, its comments shortened.
+const DEBIAN: &str = "
+unix {
+  nodaemon
+  log /var/log/vpp/vpp.log
+  full-coredump
+  cli-listen /run/vpp/cli.sock
+  gid vpp
+
+  ## run vpp in the interactive mode
+  # interactive
+  # nocolor
+}
+api-trace { on }
+api-segment { gid vpp }
+socksvr { default }
+cpu {
+    # main-core 1
+    # corelist-workers 2-3,18-19
+}
+# plugins { path /ws/vpp/build/lib/vpp_plugins }
+statseg { per-node-counters on }
+";
+
+#[test]
+fn a_startup_file_of_vpp_is_read_and_what_has_no_effect_is_named() {
+    let startup = parse(DEBIAN).unwrap();
+    let unix = &startup.unix;
+    assert!(unix.nodaemon && !unix.interactive && unix.color);
+    assert_eq!(unix.log.as_deref(), Some(Path::new("/var/log/vpp/vpp.log")));
+    assert_eq!(unix.listen.as_deref(), Some(Path::new("/run/vpp/cli.sock")));
+    let expected = [
+        "s.conf:5:3: `unix full-coredump' has no effect here",
+        "s.conf:7:3: `unix gid' has no effect here",
+        "s.conf:13:1: `api-trace' has no effect here",
+        "s.conf:14:1: `api-segment' has no effect here",
+        "s.conf:15:11: `socksvr default' has no effect here",
+        "s.conf:21:11: `statseg per-node-counters' has no effect here",
+    ];
+    assert_eq!(startup.notes, expected);
+}
+
+#[test]
+fn all_that_has_an_effect_arrives() {
+    let startup = parse(
+        "unix { interactive cli-prompt router# exec a.cli pidfile p runtime-dir /r nobanner nocolor
+           cli-history-limit 5 cli-pager-buffer-limit 7 cli-no-pager }
+         cpu { main-core 1 workers 0 } buffers { buffers-per-numa 4096 default data-size 2048 }
+         plugins { plugin default { disable } plugin pg_plugin.so { enable } }
+         logging { size 9 unthrottle-time 4 class ipfix { level debug rate-limit 3 } }
+         unix { startup-config b.cli }",
+    )
+    .unwrap();
+    let unix = Unix {
+        interactive: true,
+        prompt: "router# ".into(),
+        exec: Some("b.cli".into()),
+        pidfile: Some("p".into()),
+        runtime_dir: Some("/r".into()),
+        history_limit: 5,
+        pager_limit: 7,
+        pager: false,
+        color: false,
+        banner: false,
+        ..Startup::plain().unix
+    };
+    assert_eq!(startup.unix, unix);
+    assert_eq!((startup.main_core, startup.buffers), (Some(1), Some(4096)));
+    let mut plugins = Choice::all();
+    plugins.default = false;
+    assert_eq!(plugins.choose("pg", true), Ok(true));
+    assert_eq!(startup.plugins, plugins);
+    let change = |change| ("ipfix".to_owned(), change);
+    let logging = Logging {
+        size: Some(9),
+        unthrottle_time: Some(Duration::from_secs(4)),
+        classes: vec![change(ClassChange::Level(Level::Debug)), change(ClassChange::RateLimit(3))],
+    };
+    assert_eq!(startup.logging, logging);
+    assert_eq!(startup.notes, [""; 0]);
+}
+
+#[test]
+fn errors_name_the_place_the_word_and_what_could_stand_there() {
+    let cases = [
+        ("unix {\n  nodaemon\n", "s.conf:1:6: unclosed `{'"),
+        ("cpu { }\nunix {\n plugins {\n }\n", "s.conf:2:6: unclosed `{'"),
+        ("unix { }\n}", "s.conf:2:1: unexpected `}'"),
+        ("unix { log \"a\n }", "s.conf:1:12: unclosed `\"'"),
+        ("unix", "s.conf:1:1: `unix' needs `{ ... }' behind it"),
+        ("unix nodaemon", "s.conf:1:1: `unix' needs `{ ... }' behind it"),
+        ("{ }", "s.conf:1:1: `{' where a word was expected"),
+        ("unix { { } }", "s.conf:1:8: `{' where a word was expected"),
+        ("unix { log }", "s.conf:1:8: `log' needs a path behind it"),
+        ("unix { log { } }", "s.conf:1:8: `log' needs a path behind it"),
+        (
+            "\n unix {\n\tcli-listen localhost:5002 }",
+            "s.conf:3:13: `cli-listen localhost:5002': only Unix sockets are listened on, give a path",
+        ),
+        (
+            "buffers { buffers-per-numa 1k }",
+            "s.conf:1:28: `buffers-per-numa 1k': expected a number from 256 to 1800000",
+        ),
+        (
+            "buffers { default data-size 4096 }",
+            "s.conf:1:29: `data-size 4096': buffers hold 2048 bytes, longer packets take several",
+        ),
+        (
+            "cpu { workers 2 }",
+            "s.conf:1:15: `workers 2': this engine runs on its main thread alone, leave it out or give 0 workers",
+        ),
+        (
+            "cpu { cores 2 }",
+            "s.conf:1:7: unknown word `cores' in `cpu', there are main-core, workers, corelist-workers, relative, \
+             scheduler-policy, scheduler-priority, skip-cores, translate",
+        ),
+        (
+            "plugins { plugin pg { on } }",
+            "s.conf:1:23: unknown word `on' in `plugin pg', there are enable, disable, skip-version-check",
+        ),
+        (
+            "plugins { plugin flowprob { enable } }",
+            "s.conf:1:18: no plugin `flowprob', there are nodes, pg, capture",
+        ),
+        (
+            "logging { class x { level loud } }",
+            "s.conf:1:27: `level loud': expected emerg, alert, crit, err, warn, notice, info, debug or disabled",
+        ),
+    ];
+    for (text, error) in cases {
+        assert_eq!(parse(text).unwrap_err(), error, "{text}");
+    }
+    let error = parse("unix { }\nuinx { }").unwrap_err();
+    assert!(
+        error.starts_with("s.conf:2:1: unknown stanza `uinx', there are unix, cpu, "),
+        "{error}"
+    );
+    assert!(Startup::parse(&Text::of_file("s", "a\u{fffd}"), b"a\xff").is_err());
+}
+
+#[test]
+fn the_command_line_may_be_cut_into_arguments_anywhere() {
+    let expected = parse("unix { nodaemon cli-prompt a# }").unwrap();
+    assert_eq!(words(&["unix", "{", "nodaemon", "cli-prompt", "a#", "}"]), Ok(expected.clone()));
+    assert_eq!(words(&["unix {", "nodaemon cli-prompt", "a# }"]), Ok(expected.clone()));
+    assert_eq!(words(&["unix{nodaemon cli-prompt a# }"]), Ok(expected));
+    let error = words(&["unix", "{", "log", "/dev/null", "}", "cpu", "{", "core", "1", "}"]);
+    assert!(error.unwrap_err().starts_with("command line, word 8: unknown word `core' in `cpu'"));
+    assert_eq!(words(&["unix", "{"]).unwrap_err(), "command line, word 2: unclosed `{'");
+    assert!(
+        Startup::is_stanza("unix") && Startup::is_stanza("cpu{") && !Startup::is_stanza("cpus")
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "(unix|cpu|plugins|plugin|log|[a-z \n{}\"#\\\\]){0,40}") {
+        let _: Result<Startup, String> = parse(&text);
+        let _: Result<Startup, String> = words(&[&text]);
+    }
+}

@@ -1,0 +1,7 @@
+//! The program as its user meets it: commands, sockets and a terminal.
+
+mod common;
+mod control;
+mod exec;
+mod reference;
+mod terminal;
