@@ -1,0 +1,40 @@
+//! Fuzz bodies: one a parser, each a function of any bytes that panics when a promise is broken.
+//!
+//! The targets of `fuzz/` call them, and `tests/fuzz_corpus.rs` runs them over the stored corpus with the stable toolchain.
+//! A body asserts what its parser promises (sums, bounds, the same answer whatever the division of the input), not only
+//! that it returns. What it builds once (an engine) it keeps for its thread.
+
+mod capture;
+mod commands;
+mod flow;
+mod generator;
+mod graph;
+mod headers;
+mod input;
+mod ipfix;
+mod ipfix_file;
+mod stream;
+
+pub use capture::capture;
+pub use commands::commands;
+pub use flow::flow;
+pub use generator::generator;
+pub use graph::graph;
+pub use headers::headers;
+pub use ipfix::ipfix;
+pub use ipfix_file::ipfix_file;
+
+/// A fuzz body.
+pub type Body = fn(&[u8]);
+
+/// All bodies by the names of their targets, which are the names of their folders under `fuzz-corpus` as well.
+pub const BODIES: &[(&str, Body)] = &[
+    ("capture", capture),
+    ("commands", commands),
+    ("flow", flow),
+    ("generator", generator),
+    ("graph", graph),
+    ("headers", headers),
+    ("ipfix", ipfix),
+    ("ipfix_file", ipfix_file),
+];

@@ -1,0 +1,116 @@
+//! Helpers of the end-to-end tests.
+
+pub mod fuzz;
+pub mod program;
+pub mod replay;
+
+use std::{cell::OnceCell, path::Path, process::Command, rc::Rc, time::Duration};
+
+use nodes::pg;
+use vnet::{
+    command::Terminal,
+    plugin::{CommandCx, Engine, Plugin},
+    runtime::{Clock, PacketTime},
+};
+
+/// An engine under a virtual clock, and a session in it.
+pub struct Lab {
+    /// The engine.
+    pub engine: Engine,
+    session: CommandCx,
+}
+
+/// 2026-01-01T00:00:00Z, when every lab starts.
+pub const START: PacketTime = PacketTime(1_767_225_600_000_000_000);
+
+impl Lab {
+    /// An engine with the built-in nodes, the packet generator and `plugins`.
+    ///
+    /// # Panics
+    /// When the plugins contradict each other.
+    #[must_use]
+    pub fn new(plugins: Vec<Plugin>) -> Self {
+        let generator = Rc::new(OnceCell::new());
+        let mut builder = Engine::builder()
+            .clock(Clock::virtual_at(START))
+            .plugin(nodes::plugin())
+            .plugin(pg::plugin(&generator));
+        for plugin in plugins {
+            builder = builder.plugin(plugin);
+        }
+        let engine = builder.build().unwrap_or_else(|error| panic!("no engine: {error}"));
+        let terminal = Terminal { pager: false, ansi: false, history: true };
+        let session = engine.session(terminal);
+        Self { engine, session }
+    }
+
+    /// Runs one command, which must succeed; returns what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run(&self, line: &str) -> String {
+        let reply = self.engine.execute(&self.session, line.as_bytes());
+        assert!(reply.ok, "{line}: {}", reply.text);
+        reply.text
+    }
+
+    /// Runs one command, which must fail; returns the error.
+    ///
+    /// # Panics
+    /// When it succeeds.
+    pub fn refused(&self, line: &str) -> String {
+        let reply = self.engine.execute(&self.session, line.as_bytes());
+        assert!(!reply.ok, "{line} succeeded: {}", reply.text);
+        reply.text
+    }
+
+    /// Runs the commands of `script`, one a line.
+    pub fn script(&self, script: &str) {
+        script.lines().filter(|l| !l.trim().is_empty()).for_each(|line| {
+            self.run(line);
+        });
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, seconds: u64) {
+        self.engine.advance(Duration::from_secs(seconds));
+    }
+
+    /// How often `node` counted `reason`.
+    #[must_use]
+    pub fn error(&self, node: &str, reason: &str) -> u64 {
+        self.engine.with(|main| {
+            let mut rows = main.errors().rows();
+            rows.find(|r| r.node == node && r.reason.name == reason).map_or(0, |r| r.count)
+        })
+    }
+}
+
+/// Where an oracle could not be asked, the tests say so here; `tests/run` prints it.
+pub fn not_run(scenario: &str, reason: &str) {
+    use std::io::Write;
+    eprintln!("NOT RUN: {scenario}: {reason}");
+    let Some(file) = std::env::var_os("PELOTON_NOT_RUN") else { return };
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    if let Ok(mut file) = opened {
+        // The summary is the only reader; a test does not fail because it cannot be written.
+        let _: std::io::Result<()> = writeln!(file, "{scenario}: {reason}");
+    }
+}
+
+/// What tshark says of `fields` for each packet of `capture`, one row a packet; `None` where there is no tshark.
+///
+/// # Panics
+/// When tshark cannot read the capture.
+#[must_use]
+pub fn tshark(capture: &Path, options: &[&str], fields: &[&str]) -> Option<Vec<Vec<String>>> {
+    let mut command = Command::new("tshark");
+    command.args(["-n", "-r"]).arg(capture).args(options).args(["-T", "fields"]);
+    for field in fields {
+        command.args(["-e", field]);
+    }
+    let output = command.output().ok()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Some(text.lines().map(|l| l.split('\t').map(str::to_owned).collect()).collect())
+}

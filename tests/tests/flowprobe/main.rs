@@ -1,0 +1,9 @@
+//! flowprobe in a whole engine: packets go in, records come out at a collector.
+
+mod export;
+mod kernel;
+mod ledger;
+mod limits;
+mod operations;
+mod scene;
+mod timers;
