@@ -21,7 +21,7 @@ pub use self::grammar::{
     Args, Field, Grammar, Members, Scope, Slot, choice, flag, group, keyword, one_of, positional,
     rest,
 };
-pub use self::output::{Align, Cell, Column, Format, Output, Record, Row, Table};
+pub use self::output::{Align, Answer, Cell, Column, Format, Output, Record, Row, Table};
 pub use self::resolve::{NameKind, NoNames, Resolver};
 pub use self::script::{Statement, Statements, is_unfinished, statements};
 pub use self::session::{

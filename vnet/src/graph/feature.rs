@@ -8,7 +8,11 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use super::NodeIndex;
-use crate::{buffer::Buffer, interface::SwIfIndex};
+use crate::{
+    buffer::Buffer,
+    command::{ApiError, OperationError},
+    interface::SwIfIndex,
+};
 
 /// Names an arc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,6 +170,12 @@ pub enum FeatureError {
         /// The feature.
         feature: String,
     },
+}
+
+impl OperationError for FeatureError {
+    fn api_error(&self) -> ApiError {
+        ApiError::InvalidValue
+    }
 }
 
 struct Feature {
