@@ -1,6 +1,6 @@
 //! Counters of many elements, one vector a thread: the readers' side.
 
-use super::{CombinedWriter, CounterError, SimpleWriter, ThreadIndex, lanes::Lanes};
+use super::{CombinedWriter, CounterError, SimpleWriter, ThreadIndex, lanes::Lanes, shared::Kind};
 use core::marker::PhantomData;
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ impl Combined {
 }
 
 /// What a counter vector is made of: `u64` or [`Count`].
-pub trait Element: Copy + sealed::Sealed {
+pub trait Element: Copy + Kind {
     #[doc(hidden)]
     const WORDS: usize;
     #[doc(hidden)]
@@ -125,12 +125,6 @@ impl Element for Count {
     fn from_words([packets, bytes]: [u64; 2]) -> Self {
         Self { packets, bytes }
     }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u64 {}
-    impl Sealed for super::Count {}
 }
 
 #[cfg(test)]

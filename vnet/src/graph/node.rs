@@ -8,7 +8,7 @@ use core::{
 use super::{ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Slot};
 use crate::{
     buffer::{Buffer, BufferFlags, Template},
-    counter::ErrorIndex,
+    counter::{Counter, Element, ErrorIndex},
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
     interface::SwIfIndex,
@@ -118,6 +118,13 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
     #[inline]
     pub fn count(&mut self, counter: Error, n: u64) {
         self.state.errors.add(self.error_base.plus(counter.code()), n);
+    }
+
+    /// Adds `amount` to element `index` of a plugin's counter. An index beyond its elements is counted as lost, see
+    /// [`Segment::lost`](crate::counter::Segment::lost).
+    #[inline]
+    pub fn add<E: Element>(&self, counter: &Counter<E>, index: u32, amount: E) {
+        self.state.counters.add(counter, index, amount);
     }
 
     /// Starts `arc` for a packet of interface `sw_if_index`: the first enabled feature, or `default` where there is none.

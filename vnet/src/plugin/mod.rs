@@ -7,8 +7,10 @@ mod commands;
 mod context;
 mod end;
 mod engine;
+mod provided;
 mod registrar;
 
 pub use context::{Command, CommandCx};
-pub use engine::{BuildError, Builder, Engine};
+pub use engine::{BuildError, Builder, CommandFailed, Engine};
+pub(crate) use provided::Provided;
 pub use registrar::{Plugin, PluginInfo, Registrar};

@@ -16,7 +16,7 @@ use crate::{
     },
     interface::{Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
     log::Log,
-    plugin::PluginInfo,
+    plugin::{PluginInfo, Provided},
     trace::TraceFilter,
 };
 
@@ -41,6 +41,7 @@ pub struct Main {
     pub(crate) log: Log,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
     pub(crate) plugins: Vec<PluginInfo>,
+    pub(crate) provided: Provided,
     pub(crate) cleared_at: EngineTime,
     pub(crate) cleared_loops: u64,
 }
@@ -202,6 +203,12 @@ impl Main {
     #[must_use]
     pub fn plugins(&self) -> &[PluginInfo] {
         &self.plugins
+    }
+
+    /// What a plugin has [provided](crate::plugin::Registrar::provide), by its type.
+    #[must_use]
+    pub fn provided<T: 'static>(&self) -> Option<&T> {
+        self.provided.get()
     }
 
     /// Routes, neighbours and adjacencies.
