@@ -44,6 +44,13 @@ impl<E: Element> CounterVector<E> {
         E::from_words(self.lanes.sum(index))
     }
 
+    /// The elements that readers see and that are not 0, with their sums.
+    pub fn nonzero(&self) -> impl Iterator<Item = (u32, E)> {
+        let all = (0..self.len() as u32).map(|index| (index, self.lanes.sum(index)));
+        all.filter(|(_, words)| *words != [0; 2])
+            .map(|(index, words)| (index, E::from_words(words)))
+    }
+
     /// One thread's part of [`Self::sum`]; 0 for a thread that does not exist.
     #[must_use]
     pub fn per_thread(&self, thread: ThreadIndex, index: u32) -> E {

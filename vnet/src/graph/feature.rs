@@ -162,6 +162,14 @@ pub enum FeatureError {
         /// The feature.
         feature: String,
     },
+    /// Switching on what is on.
+    #[error("feature `{feature}' is already enabled on the arc `{arc}' of that interface")]
+    AlreadyEnabled {
+        /// The arc.
+        arc: String,
+        /// The feature.
+        feature: String,
+    },
     /// Disabling what is not enabled.
     #[error("feature `{feature}' is not enabled on the arc `{arc}' of that interface")]
     NotEnabled {

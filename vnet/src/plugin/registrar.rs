@@ -7,7 +7,10 @@ use crate::{
     fib::ForwardingReader,
     graph::{ArcSpec, FeatureSpec, NodeSpec},
     interface::{Event, InterfaceViews},
-    ipfix::engine::Ipfix,
+    ipfix::{
+        engine::Ipfix,
+        export::{AddReportError, Report, ReportId, ReportKey, StreamKey},
+    },
     process::Cx,
     runtime::{EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
 };
@@ -187,6 +190,19 @@ impl Registrar {
     #[must_use]
     pub fn ipfix(&self) -> Ipfix {
         self.ipfix.clone()
+    }
+
+    /// Adds a report to the engine's exporter, on the stream that reports share. `name` tells it from those of others.
+    ///
+    /// # Errors
+    /// When there is a report of that name, or no template is left for one.
+    pub fn report(
+        &mut self,
+        name: &'static str,
+        report: impl Report + 'static,
+    ) -> Result<ReportId, AddReportError> {
+        let key = ReportKey { name, opaque: 0 };
+        self.ipfix.add_report(key, StreamKey::DEFAULT, Box::new(report))
     }
 
     /// Gives `value` to the program that builds the engine, which finds it by its type with

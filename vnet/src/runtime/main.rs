@@ -168,6 +168,27 @@ impl Main {
         Ok(())
     }
 
+    /// Switches `feature` on `arc` of `interface` on or off, as a plugin's own command does: once.
+    ///
+    /// # Errors
+    /// When there is no such feature, or it is on or off already.
+    pub fn switch_feature(
+        &mut self,
+        arc: &str,
+        feature: &str,
+        interface: SwIfIndex,
+        on: bool,
+    ) -> Result<(), FeatureError> {
+        match on {
+            true if self.features.is_enabled(arc, feature, interface) => {
+                let (arc, feature) = (arc.to_owned(), feature.to_owned());
+                Err(FeatureError::AlreadyEnabled { arc, feature })
+            }
+            true => self.enable_feature(arc, feature, interface, 0),
+            false => self.disable_feature(arc, feature, interface),
+        }
+    }
+
     /// Disables every feature of an interface that goes.
     pub fn forget_features(&mut self, interface: SwIfIndex) {
         self.features.forget(interface);

@@ -211,7 +211,7 @@ impl Report for FlowQueues {
             match output.flow(&self.0.templates, &record) {
                 // A record too long for any message is counted by the stream, as not sent.
                 Ok(()) | Err(OutputError::Pack(_) | OutputError::Length { .. }) => {
-                    self.0.tallies.handed_over.add(&record)
+                    self.0.tallies.handed_over.add(&record);
                 }
                 Err(OutputError::NoTemplate) => self.0.tallies.dropped.add(&record),
             }

@@ -9,6 +9,7 @@ use crate::{
     ipfix::{
         message::{Draft, PackError},
         profile::FlowTemplates,
+        record::DataRecord,
         template::{FieldSpecifier, Template},
     },
 };
@@ -45,6 +46,12 @@ pub struct TemplateFields {
 }
 
 impl TemplateFields {
+    /// The fields of a record that is a struct.
+    #[must_use]
+    pub fn of<R: DataRecord>() -> Self {
+        Self::data(R::FIELDS)
+    }
+
     /// Fields of data records: none of them is a scope field.
     #[must_use]
     pub fn data(fields: &[FieldSpecifier]) -> Self {
@@ -101,6 +108,15 @@ impl Output<'_> {
             return Err(OutputError::Length { len, expected: template.min_record_len() });
         }
         Ok(self.stream.record(template.id(), len, &mut self.outlet, write)?)
+    }
+
+    /// Adds a record of the report's `index`-th template, which is [`TemplateFields::of`] the same type. What cannot be sent
+    /// is counted as not sent: a record too long for any message, or one that the template does not describe.
+    pub fn push<R: DataRecord>(&mut self, index: usize, record: &R) {
+        let added = self.record(index, R::len(), |octets| record.write(octets));
+        if added == Err(OutputError::NoTemplate) {
+            self.stream.refuse();
+        }
     }
 
     /// Adds a flow record; the report's templates are those of `templates`, in their order.
