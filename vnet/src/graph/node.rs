@@ -57,8 +57,8 @@ pub trait Map: Send + Sized + 'static {
     /// What is recorded of a traced packet.
     type Trace: TraceRecord;
 
-    /// How many packets ahead the metadata and the first header are prefetched; 0 for not at all.
-    const PREFETCH: usize = 0;
+    /// Whether metadata and first header are prefetched a few packets ahead; the first node to look at a packet gains by it.
+    const PREFETCH: bool = false;
 
     /// Looks at one packet and says where it goes.
     fn map(
@@ -84,10 +84,10 @@ impl<M: Map> Node for MapAdapter<M> {
         cx: &mut NodeCx<'_, M::Next, M::Error>,
         frame: &mut Frame,
     ) -> Verdict<M::Next> {
-        if M::PREFETCH == 0 {
-            cx.each(frame, |cx, buffer| self.0.map(cx, buffer))
-        } else {
+        if M::PREFETCH {
             cx.each_prefetched::<4>(frame, |cx, buffer| self.0.map(cx, buffer))
+        } else {
+            cx.each(frame, |cx, buffer| self.0.map(cx, buffer))
         }
     }
 
