@@ -1,5 +1,6 @@
 //! Helpers of the end-to-end tests.
 
+pub mod allocations;
 pub mod fuzz;
 pub mod program;
 pub mod replay;
