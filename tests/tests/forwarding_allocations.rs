@@ -6,7 +6,7 @@ use peloton_tests::{Lab, allocations};
 static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 /// Frames of 256 packets to send: before anything is counted, and counted.
-const WARM: u32 = 50;
+const WARM: u32 = 1_000;
 const COUNTED: u32 = 2_000;
 
 #[test]
