@@ -23,7 +23,6 @@ use crate::{
     args::{Failure, UsageError},
     plugins::{Assembled, Choice},
     race::{Winner, race},
-    shutdown,
     signal::{Signal, Signals},
 };
 
@@ -79,7 +78,7 @@ fn exec(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     let signals = Signals::watch().map_err(Failure::failed)?;
     let mut script = Script { assembled, signals };
     let ended = script.run(&name, text);
-    let flushed = shutdown::flush(&script.assembled);
+    let flushed = script.assembled.end();
     // The first thing that went wrong is told, and it is what ended the script.
     ended.and_then(|status| flushed.map(|()| status))
 }

@@ -16,7 +16,6 @@ pub mod plugins;
 mod race;
 pub mod replay;
 pub mod shell;
-mod shutdown;
 pub mod signal;
 mod start;
 pub mod startup;

@@ -8,6 +8,8 @@ use nodes::{
 };
 use vnet::plugin::{BuildError, Builder, Engine, Plugin};
 
+use crate::args::Failure;
+
 /// A plugin that this program was built with.
 pub struct Known {
     /// Its name, as `show plugins` and the startup file have it. VPP's file name for it, `NAME_plugin.so`, will do as well.
@@ -22,6 +24,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "nodes", required: true, make: |_| nodes::plugin() },
     Known { name: "pg", required: false, make: |handles| pg::plugin(&handles.generator) },
     Known { name: "capture", required: false, make: |_| capture::plugin(Captures::new()) },
+    Known { name: "flowprobe", required: false, make: |_| flowprobe::plugin() },
 ];
 
 /// What plugins hand out when an engine is built.
@@ -113,6 +116,15 @@ impl Assembled {
         self.generator.get()
     }
 
+    /// Has the records of all flows made and sent, and files written.
+    ///
+    /// # Errors
+    /// What could not be sent or written.
+    pub(crate) fn end(&self) -> Result<(), Failure> {
+        let errors: Vec<_> = self.engine.stop().iter().map(ToString::to_string).collect();
+        if errors.is_empty() { Ok(()) } else { Err(Failure::Failed(errors.join("; "))) }
+    }
+
     /// Whether streams with a limit are still sending.
     #[must_use]
     pub fn is_generating(&self) -> bool {
@@ -137,7 +149,7 @@ mod tests {
         let has = |choice: &Choice| -> Vec<_> {
             KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
         };
-        assert_eq!(has(&choice), ["nodes", "capture"]);
+        assert_eq!(has(&choice), ["nodes", "capture", "flowprobe"]);
         assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
     }
 }

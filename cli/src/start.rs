@@ -32,7 +32,6 @@ use crate::{
     plugins::Assembled,
     race::{Winner, race},
     shell::{self, End, Look, ShellError},
-    shutdown,
     signal::Signals,
     startup::{ClassChange, Logging, Startup},
     sys, terminal,
@@ -78,7 +77,7 @@ fn run(startup: &Startup) -> Result<ExitCode, Failure> {
     if let Some(file) = &unix.exec
         && !run_first(&assembled, &signals, file)
     {
-        return shutdown::flush(&assembled).map(|()| ExitCode::SUCCESS);
+        return assembled.end().map(|()| ExitCode::SUCCESS);
     }
 
     let settings = Terminal { pager: false, ansi: false, history: true };
@@ -95,7 +94,7 @@ fn run(startup: &Startup) -> Result<ExitCode, Failure> {
     };
     let until = async move { race(end(&cx, console, &sessions, &signals), listening).await };
     let ended = assembled.engine.run_until(until);
-    let flushed = shutdown::flush(&assembled);
+    let flushed = assembled.end();
     let status = match ended {
         Some(Winner::First(ended)) => ended?,
         _ => ExitCode::SUCCESS,

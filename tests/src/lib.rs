@@ -1,5 +1,6 @@
 //! Helpers of the end-to-end tests.
 
+pub mod allocations;
 pub mod fuzz;
 pub mod program;
 pub mod replay;
@@ -8,7 +9,7 @@ use std::{cell::OnceCell, path::Path, process::Command, rc::Rc, time::Duration};
 
 use nodes::pg;
 use vnet::{
-    command::Terminal,
+    command::{Reply, Terminal},
     plugin::{CommandCx, Engine, Plugin},
     runtime::{Clock, PacketTime},
 };
@@ -44,12 +45,16 @@ impl Lab {
         Self { engine, session }
     }
 
+    fn reply(&self, line: &str) -> Reply {
+        self.engine.execute(&self.session, line.as_bytes())
+    }
+
     /// Runs one command, which must succeed; returns what it printed.
     ///
     /// # Panics
     /// When it fails.
     pub fn run(&self, line: &str) -> String {
-        let reply = self.engine.execute(&self.session, line.as_bytes());
+        let reply = self.reply(line);
         assert!(reply.ok, "{line}: {}", reply.text);
         reply.text
     }
@@ -59,7 +64,7 @@ impl Lab {
     /// # Panics
     /// When it succeeds.
     pub fn refused(&self, line: &str) -> String {
-        let reply = self.engine.execute(&self.session, line.as_bytes());
+        let reply = self.reply(line);
         assert!(!reply.ok, "{line} succeeded: {}", reply.text);
         reply.text
     }
@@ -83,18 +88,6 @@ impl Lab {
             let mut rows = main.errors().rows();
             rows.find(|r| r.node == node && r.reason.name == reason).map_or(0, |r| r.count)
         })
-    }
-}
-
-/// Where an oracle could not be asked, the tests say so here; `tests/run` prints it.
-pub fn not_run(scenario: &str, reason: &str) {
-    use std::io::Write;
-    eprintln!("NOT RUN: {scenario}: {reason}");
-    let Some(file) = std::env::var_os("PELOTON_NOT_RUN") else { return };
-    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
-    if let Ok(mut file) = opened {
-        // The summary is the only reader; a test does not fail because it cannot be written.
-        let _: std::io::Result<()> = writeln!(file, "{scenario}: {reason}");
     }
 }
 

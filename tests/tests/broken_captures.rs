@@ -1,13 +1,14 @@
 //! Captures that are cut, damaged or odd go through the reader and the meter without a crash or a hang, and the sums hold.
 
 use std::{
-    env, fs,
-    io::{Cursor, Write},
-    path::{Path, PathBuf},
+    fs,
+    io::Cursor,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use nodes::capture::{Batch, Reader};
+use peloton_tests::replay::captures;
 use vnet::{
     flow::{Config, Families, FlowRecord, Meter, Observed, RecordSet, Scope, Start},
     interface::SwIfIndex,
@@ -89,37 +90,15 @@ fn measure<'a>(packets: impl Iterator<Item = &'a Packet> + Clone, frame: usize) 
     lines
 }
 
-/// The captures to break: those of the folder that PELOTON_CAPTURES names, otherwise the repository's own. Where there are
-/// none, says so for the summary of `tests/run`.
-fn captures(test: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    let folder = env::var_os("PELOTON_CAPTURES").map_or_else(own, PathBuf::from);
-    let is_capture = |path: &PathBuf| {
-        path.extension().is_some_and(|extension| extension == "pcap" || extension == "pcapng")
-    };
-    let entries = fs::read_dir(&folder).into_iter().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).filter(is_capture).collect();
-    paths.sort();
-    if paths.is_empty() {
-        not_run(test, &format!("no captures in {}", folder.display()));
-    }
-    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
-}
-
-fn not_run(test: &str, reason: &str) {
-    eprintln!("NOT RUN: {test}: {reason}");
-    if let Some(path) = env::var_os("PELOTON_NOT_RUN") {
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-        // One write, so that lines of tests that run at the same time stay whole.
-        file.write_all(format!("{test}: {reason}\n").as_bytes()).unwrap();
-    }
+/// The captures to break, with what is in them.
+fn contents() -> Vec<(PathBuf, Vec<u8>)> {
+    captures().into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
 #[test]
 fn a_capture_truncated_anywhere_gives_the_packets_before_the_cut_and_the_sums_hold() {
     let start = Instant::now();
-    let test = "a_capture_truncated_anywhere_gives_the_packets_before_the_cut_and_the_sums_hold";
-    for (path, mut file) in captures(test) {
+    for (path, mut file) in contents() {
         // Behind the last cut nothing matters but that there is something.
         file.truncate(TRUNCATED + DAMAGED);
         let (whole, _) = read(&file, 1);
@@ -145,8 +124,7 @@ fn a_capture_truncated_anywhere_gives_the_packets_before_the_cut_and_the_sums_ho
 fn a_damaged_capture_gives_the_same_records_in_any_frames_and_the_sums_hold() {
     let start = Instant::now();
     let mut random = Random(0x5eed);
-    let test = "a_damaged_capture_gives_the_same_records_in_any_frames_and_the_sums_hold";
-    for (path, file) in captures(test) {
+    for (path, file) in contents() {
         let sound = &file[..file.len().min(DAMAGED)];
         let mut delivered = 0;
         for _ in 0..DAMAGES {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use peloton_tests::{Lab, not_run, tshark};
+use peloton_tests::{Lab, program::not_run, tshark};
 
 /// A file of this test run that does not exist yet.
 fn fresh(name: &str) -> PathBuf {

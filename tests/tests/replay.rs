@@ -1,17 +1,12 @@
 //! What flow records of captures promise: nothing is lost, nothing counted twice, and the same result every time.
 
-use std::{
-    fs,
-    io::Cursor,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs, io::Cursor, time::Duration};
 
 use nodes::capture::Reader;
 use peloton::replay::run::Replay;
 use peloton_tests::{
     program::{Scratch, has, peloton, run, workspace},
-    replay::{Kept, captures, replay},
+    replay::{Kept, assert_equals_tshark, captures, replay},
 };
 use vnet::flow::{Config, Families, RecordSet};
 
@@ -99,14 +94,7 @@ fn sums_of_every_flow_equal_those_of_tshark() {
             assert_eq!(output.stderr, b"", "{}", path.display());
             let records = scratch.path("records.jsonl");
             fs::write(&records, output.stdout).unwrap();
-            let compared = Command::new("python3")
-                .arg(workspace().join("tests/oracle/compare.py"))
-                .args([&path, &records])
-                .stdin(Stdio::null())
-                .output()
-                .unwrap();
-            let text = String::from_utf8_lossy(&compared.stdout);
-            assert!(compared.status.success(), "{text}");
+            assert_equals_tshark(&path, &records);
         }
     }
 }

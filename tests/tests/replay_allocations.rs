@@ -1,22 +1,14 @@
 //! Replaying allocates nothing a packet: counted by the allocator.
-#![allow(unsafe_code, reason = "a global allocator that counts")]
 
-use core::{
-    ops::ControlFlow,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    io,
-};
+use core::{ops::ControlFlow, time::Duration};
+use std::io;
 
 use nodes::capture::{Progress, Reader};
 use peloton::replay::{
     run::{Replay, Sink},
     top::TopFlows,
 };
-use peloton_tests::replay::Endless;
+use peloton_tests::{allocations, replay::Endless};
 use vnet::{
     flow::{Config, Families, FlowRecord, RecordSet},
     ipfix::{
@@ -27,32 +19,8 @@ use vnet::{
     },
 };
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: everything is the system allocator's; counting beside it changes nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps to the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps to the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) };
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps to the contract of `realloc`.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 /// What a run's outputs do with records, and the allocations from packet to packet.
 struct Measured {
@@ -76,7 +44,7 @@ impl Sink for Measured {
     }
 
     fn round(&mut self, progress: &Progress) -> ControlFlow<()> {
-        self.last = (progress.packets, ALLOCATIONS.load(Ordering::Relaxed));
+        self.last = (progress.packets, allocations::made());
         if progress.packets >= 100_000 && self.warm.is_none() {
             self.warm = Some(self.last);
         }

@@ -146,6 +146,8 @@ impl FlowProbe {
                 follower.forget(main, *sw_if_index);
             }
         });
+        let drained = probe.clone();
+        r.on_drain(move |main| drained.flush(main));
         probe
     }
 

@@ -3,7 +3,12 @@
 mod packets;
 
 use core::ops::ControlFlow;
-use std::{env, fs, io::Cursor, path::PathBuf};
+use std::{
+    env, fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use nodes::capture::{Progress, Reader};
 use peloton::replay::run::{Replay, Sink, Totals};
@@ -35,6 +40,21 @@ pub fn captures() -> Vec<PathBuf> {
     assert!(!found.is_empty());
     found.sort();
     found
+}
+
+/// Holds records, one JSON object a line, against what tshark says of the capture that they are from: packets and octets of each
+/// five-tuple.
+///
+/// # Panics
+/// When there is any difference.
+pub fn assert_equals_tshark(capture: &Path, records: &Path) {
+    let compared = Command::new("python3")
+        .arg(workspace().join("tests/oracle/compare.py"))
+        .args([capture, records])
+        .stdin(Stdio::null())
+        .output()
+        .expect("python3 runs");
+    assert!(compared.status.success(), "{}", String::from_utf8_lossy(&compared.stdout));
 }
 
 /// Keeps records, and ends a run that goes round without getting on.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use peloton_tests::not_run;
+use peloton_tests::program::not_run;
 
 use crate::scene::{IP4, IP6, Scene, UDP, UDP6, is};
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use peloton_tests::not_run;
+use peloton_tests::program::not_run;
 
 use vnet::ipfix::{
     decode::{Decoder, SessionKind},

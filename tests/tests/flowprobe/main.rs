@@ -1,5 +1,6 @@
 //! flowprobe in a whole engine: packets go in, records come out at a collector.
 
+mod captures;
 mod export;
 mod kernel;
 mod ledger;

@@ -129,15 +129,16 @@ impl Flow {
 
     /// What is due at `clock`. Where both timers are, the one that was due first counts.
     pub(super) fn verdict(&self, clock: u64, rules: &Rules) -> Verdict {
-        let active = self.start.saturating_add(rules.active);
+        // Ages, and not times to come: those have no room at the end of time, where damaged captures can be.
+        let (age, gap) = (clock.saturating_sub(self.start), clock.saturating_sub(self.end));
         if self.ending {
-            let is_over = clock >= active || clock > self.end.saturating_add(rules.linger);
+            let is_over = age >= rules.active || gap > rules.linger;
             return if is_over { Verdict::Ended(EndReason::EndOfFlow) } else { Verdict::Lives };
         }
-        let idle = self.end.saturating_add(rules.passive);
-        if !self.reported && clock >= active && active <= idle {
+        let idle_age = (self.end - self.start).saturating_add(rules.passive);
+        if !self.reported && age >= rules.active && rules.active <= idle_age {
             Verdict::Report
-        } else if clock > idle {
+        } else if gap > rules.passive {
             Verdict::Ended(EndReason::IdleTimeout)
         } else {
             Verdict::Lives
@@ -283,6 +284,16 @@ mod tests {
         assert_eq!(flow.verdict(2 * linger, &rules), Verdict::Lives);
         assert_eq!(flow.verdict(2 * linger + 1, &rules), Verdict::Ended(EndReason::EndOfFlow));
         assert!(flow.is_reopened_by(&Sample { tcp_flags: 0x02, ..sample(linger, linger) }));
+    }
+
+    #[test]
+    fn nothing_is_due_for_a_flow_that_begins_at_the_end_of_time() {
+        let rules = rules(60 * SECOND, 30 * SECOND);
+        let last = sample(u64::MAX, u64::MAX);
+        let mut flow = Flow::first(&last, &rules);
+        assert_eq!(flow.verdict(flow.clock_at(&last), &rules), Verdict::Lives);
+        flow.count(&Sample { tcp_flags: 0x11, ..last }, &rules);
+        assert_eq!(flow.verdict(flow.clock_at(&last), &rules), Verdict::Lives);
     }
 
     proptest! {

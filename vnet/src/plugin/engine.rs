@@ -12,7 +12,9 @@ use std::{
 use thiserror::Error;
 
 use super::{
-    CommandCx, Plugin, PluginInfo, Registrar, commands::framework_commands, registrar::StopHook,
+    CommandCx, Plugin, PluginInfo, Registrar,
+    commands::framework_commands,
+    registrar::{DrainHook, StopHook},
 };
 use crate::{
     buffer::{ArenaError, BufferPool, Magazine},
@@ -22,6 +24,7 @@ use crate::{
     fib::{FibError, Forwarding, MAX_ROUTES},
     graph::{FeatureError, Features, Graph, GraphError, NodeFlags, NodeSpec},
     interface::{InterfaceCounters, InterfaceTable, InterfaceViews},
+    ipfix::engine::Ipfix,
     log::{Log, Stamp},
     process::{Cx, Executor},
     runtime::{
@@ -141,7 +144,9 @@ impl Builder {
             features,
             processes,
             hooks,
+            drain_hooks,
             stop_hooks,
+            ipfix,
             interface_hooks,
             locals,
             commands,
@@ -210,7 +215,9 @@ impl Builder {
             executor,
             tree: Rc::new(tree),
             rounds: Cell::new(0),
+            drain_hooks: RefCell::new(drain_hooks),
             stop_hooks: RefCell::new(stop_hooks),
+            ipfix,
         };
         for (name, start) in processes {
             engine.executor.spawn_named(&name, start(engine.cx()));
@@ -245,7 +252,9 @@ pub struct Engine {
     tree: Rc<Tree<CommandCx>>,
     /// Rounds since descriptors were looked at.
     rounds: Cell<u32>,
-    stop_hooks: RefCell<Vec<StopHook>>,
+    pub(super) drain_hooks: RefCell<Vec<DrainHook>>,
+    pub(super) stop_hooks: RefCell<Vec<StopHook>>,
+    pub(super) ipfix: Ipfix,
 }
 
 impl Engine {
@@ -352,14 +361,6 @@ impl Engine {
                 self.sleep();
             }
         }
-    }
-
-    /// Has plugins write what they still hold, and gives back what went wrong with that. To be called once, when the engine
-    /// is to run no more.
-    #[must_use]
-    pub fn stop(&self) -> Vec<Box<dyn Error>> {
-        let hooks = self.stop_hooks.take();
-        hooks.into_iter().filter_map(|hook| self.with(hook).err()).collect()
     }
 
     /// Sleeps until something can happen. Not at all while an input polls; `false` when nothing ever will.

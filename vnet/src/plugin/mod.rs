@@ -5,6 +5,7 @@
 
 mod commands;
 mod context;
+mod end;
 mod engine;
 mod registrar;
 

@@ -52,6 +52,7 @@ impl Plugin {
 
 type ProcessStart = Box<dyn FnOnce(Cx) -> Pin<Box<dyn Future<Output = ()>>>>;
 type StartHook = Box<dyn FnOnce(&mut Main) -> Result<(), Box<dyn Error>>>;
+pub(super) type DrainHook = Box<dyn FnOnce(&mut Main)>;
 pub(crate) type StopHook = Box<dyn FnOnce(&mut Main) -> Result<(), Box<dyn Error>>>;
 
 /// What `show plugins` prints of a plugin.
@@ -73,13 +74,14 @@ pub struct Registrar {
     pub(crate) features: Vec<FeatureSpec>,
     pub(crate) processes: Vec<(String, ProcessStart)>,
     pub(crate) hooks: Vec<StartHook>,
+    pub(super) drain_hooks: Vec<DrainHook>,
     pub(crate) stop_hooks: Vec<StopHook>,
     pub(crate) commands: Vec<Command>,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
     pub(crate) locals: Vec<MakeLocal>,
     views: Shared<InterfaceViews>,
     forwarding: ForwardingReader,
-    ipfix: Ipfix,
+    pub(super) ipfix: Ipfix,
 }
 
 impl Registrar {
@@ -95,6 +97,7 @@ impl Registrar {
             features: Vec::new(),
             processes: Vec::new(),
             hooks: Vec::new(),
+            drain_hooks: Vec::new(),
             stop_hooks: Vec::new(),
             commands: Vec::new(),
             interface_hooks: Vec::new(),
@@ -178,7 +181,13 @@ impl Registrar {
         self.hooks.push(Box::new(hook));
     }
 
-    /// Calls `hook` when the engine is asked to [stop](super::Engine::stop): what a plugin still holds for files and the like
+    /// Calls `hook` before the exporter sends for the last time, when the engine is asked to [stop](super::Engine::stop): what a
+    /// plugin has measured is to become records then.
+    pub fn on_drain(&mut self, hook: impl FnOnce(&mut Main) + 'static) {
+        self.drain_hooks.push(Box::new(hook));
+    }
+
+    /// Calls `hook` at the end, when the engine is asked to [stop](super::Engine::stop): what a plugin still holds for files and the like
     /// is to be written then.
     pub fn on_stop(
         &mut self,

@@ -45,6 +45,8 @@ pub(crate) struct Reactor {
     woken: UnixStream,
     wakeup: Wakeup,
     waiting: RefCell<Vec<Waiting>>,
+    /// What `poll(2)` is given; kept because a busy engine looks often.
+    polled: RefCell<Vec<libc::pollfd>>,
 }
 
 impl Reactor {
@@ -53,7 +55,7 @@ impl Reactor {
         sender.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
         let wakeup = Wakeup(Arc::new(sender));
-        Ok(Self { woken, wakeup, waiting: RefCell::new(Vec::new()) })
+        Ok(Self { woken, wakeup, waiting: RefCell::default(), polled: RefCell::default() })
     }
 
     pub(crate) fn wakeup(&self) -> Wakeup {
@@ -76,7 +78,8 @@ impl Reactor {
 
     /// Sleeps at most `timeout`, and wakes whoever waits for a descriptor that is ready.
     pub(crate) fn wait(&self, timeout: Duration) {
-        let mut fds: Vec<libc::pollfd> = Vec::new();
+        let mut fds = self.polled.borrow_mut();
+        fds.clear();
         let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };
         fds.push(entry(self.woken.as_raw_fd(), libc::POLLIN));
         for w in self.waiting.borrow().iter() {
