@@ -2,7 +2,7 @@
 
 use std::{fs, net::UdpSocket};
 
-use peloton_tests::{Lab, not_run, tshark};
+use peloton_tests::{Lab, program::not_run, tshark};
 
 #[test]
 fn tshark_reads_the_report_of_the_example_plugin() {
