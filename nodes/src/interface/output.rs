@@ -50,6 +50,7 @@ pub(crate) fn register(r: &mut Registrar) {
         r.node(if starts { spec } else { spec.sibling_of(OUTPUT) });
     }
     r.arc(ArcSpec::new(OUTPUT, &[OUTPUT], END));
+    super::follow_state(r, super::loopback::CLASS);
     super::commands::commands().into_iter().for_each(|command| r.command(command));
 }
 
@@ -81,7 +82,11 @@ impl Output {
         bytes: u64,
     ) {
         if self.counts && matches!(way, Way::Device(_)) {
-            cx.state_ref().interfaces.tx.add(tx.0, packets, bytes);
+            let counter = &cx.state_ref().interfaces.tx;
+            counter.add(tx.0, packets, bytes);
+            if let Some(above) = self.views.read(cx.token()).above(tx) {
+                counter.add(above.0, packets, bytes);
+            }
         }
     }
 }

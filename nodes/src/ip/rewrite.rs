@@ -10,7 +10,7 @@ use vnet::{
     graph::{ArcIndex, ArcStart, Node, NodeCx, NodeSpec, PacketCx, Verdict},
     interface::SwIfIndex,
     trace::{TraceCx, TraceRecord},
-    wire::ethernet::Header,
+    wire::ethernet::{Header, VlanTag},
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -35,6 +35,49 @@ impl<F: Family> Rewrite<F> {
 }
 
 const ETHERNET: usize = size_of::<Header>();
+const TAG: usize = size_of::<VlanTag>();
+
+/// The whole rewrite by its length, so that putting it in front is a store or two.
+enum Front {
+    Ethernet([u8; ETHERNET]),
+    Tagged([u8; ETHERNET + TAG]),
+    DoubleTagged([u8; ETHERNET + 2 * TAG]),
+    /// Of any length, to be read from the adjacency.
+    Other,
+}
+
+impl Front {
+    fn of(adjacency: &AdjacencyBody) -> Self {
+        if adjacency.rewrite_len() == ETHERNET {
+            let tail = adjacency.rewrite_tail();
+            return tail.last_chunk().map_or(Self::Other, |header| Self::Ethernet(*header));
+        }
+        Self::tagged(adjacency)
+    }
+
+    #[cold]
+    fn tagged(adjacency: &AdjacencyBody) -> Self {
+        let mut room = [0; ETHERNET + 2 * TAG];
+        match adjacency.copy_rewrite(&mut room) {
+            length if length == room.len() => Self::DoubleTagged(room),
+            length if length == ETHERNET + TAG => {
+                room.last_chunk().map_or(Self::Other, |header| Self::Tagged(*header))
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// Puts the rewrite in front of the packet; whether there was room.
+    #[inline]
+    fn put(&self, adjacency: &AdjacencyBody, buffer: &mut Buffer) -> bool {
+        match self {
+            Self::Ethernet(header) => buffer.prepend(header),
+            Self::Tagged(header) => buffer.prepend(header),
+            Self::DoubleTagged(header) => buffer.prepend(header),
+            Self::Other => prepend(buffer, adjacency),
+        }
+    }
+}
 
 /// What an adjacency asks for, read once for all packets of a frame that follow each other to it.
 struct Way<'a> {
@@ -43,8 +86,7 @@ struct Way<'a> {
     max_length: usize,
     tx: SwIfIndex,
     start: ArcStart,
-    /// The whole rewrite, when it is an Ethernet header without tags.
-    ethernet: Option<[u8; ETHERNET]>,
+    front: Front,
 }
 
 impl<'a> Way<'a> {
@@ -54,14 +96,13 @@ impl<'a> Way<'a> {
         start: impl FnOnce(SwIfIndex) -> ArcStart,
     ) -> Self {
         let tx = adjacency.sw_if_index();
-        let is_ethernet = adjacency.rewrite_len() == ETHERNET;
         Self {
             index,
             adjacency,
             max_length: usize::from(adjacency.max_l3_bytes()),
             tx,
             start: start(tx),
-            ethernet: adjacency.rewrite_tail().last_chunk().copied().filter(|_| is_ethernet),
+            front: Front::of(adjacency),
         }
     }
 
@@ -74,11 +115,7 @@ impl<'a> Way<'a> {
         }
         // Output features find the packet behind the new link header.
         buffer.l3_offset = buffer.current_data();
-        let done = match &self.ethernet {
-            Some(header) => buffer.prepend(header),
-            None => prepend(buffer, self.adjacency),
-        };
-        if !done {
+        if !self.front.put(self.adjacency, buffer) {
             return Err(Fault::NoHeadroom);
         }
         buffer.tx = self.tx;
