@@ -191,7 +191,7 @@ fn shuffled<T>(mut items: Vec<T>, random: &mut Random) -> Vec<T> {
 /// A forwarding state with an interface and a neighbour, which all routes go through.
 fn forwarding(family: Family) -> Result<(Forwarding, Path), Box<dyn Error>> {
     let mut forwarding = Forwarding::new()?;
-    let kind = LinkKind::Ethernet { mac: [2, 0, 0, 0, 0, 1] };
+    let kind = LinkKind::ethernet([2, 0, 0, 0, 0, 1]);
     forwarding.set_interface(PG0, Link { kind, max_l3_bytes: 9000, next: 1, up: true })?;
     let peer = match family {
         Family::Ip4 => "10.0.0.2".parse()?,

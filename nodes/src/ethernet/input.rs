@@ -37,6 +37,7 @@ vnet::node_errors! {
         UnknownVlan => ("unknown-vlan", "unknown vlan", Error),
         MacMismatch => ("mac-mismatch", "l3 mac mismatch", Error),
         Down => ("down", "interface is down", Error),
+        Punted => ("punted", "interface is down and punts", Info),
         UnknownInterface => ("unknown-interface", "received on an interface that is gone", Error),
     }
 }
@@ -110,9 +111,9 @@ fn is_multicast(header: &Header) -> bool {
 /// Everything else, step by step.
 #[cold]
 #[inline(never)]
-fn any(cx: Cx<'_, '_>, port: Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
+fn any(cx: Cx<'_, '_>, views: &InterfaceViews, port: Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
     buffer.l2_offset = buffer.current_data();
-    match classify(cx, &port, buffer) {
+    match classify(cx, views, &port, buffer) {
         Ok(next) => next.into(),
         Err((error, next)) => {
             cx.error(buffer, error);
@@ -121,7 +122,12 @@ fn any(cx: Cx<'_, '_>, port: Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
     }
 }
 
-fn classify(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Result<Next, (Error, Next)> {
+fn classify(
+    cx: Cx<'_, '_>,
+    views: &InterfaceViews,
+    port: &Port<'_>,
+    buffer: &mut Buffer,
+) -> Result<Next, (Error, Next)> {
     let drop = |error| (error, Next::Drop);
     let view = port.view.ok_or(drop(Error::UnknownInterface))?;
     let table = view.tags.as_ref().ok_or(drop(Error::UnknownInterface))?;
@@ -130,6 +136,10 @@ fn classify(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Result<Next
         read_tags(buffer, header.ethertype.get()).ok_or(drop(Error::Truncated))?;
     let interface = match table.lookup(tags) {
         TagTarget::Up(interface) if view.up => interface,
+        TagTarget::Down(interface) if views.get(interface).is_some_and(|down| down.punt) => {
+            receive(cx, port, buffer, interface);
+            return Err((Error::Punted, Next::Punt));
+        }
         TagTarget::Up(_) | TagTarget::Down(_) => return Err(drop(Error::Down)),
         TagTarget::Unknown => return Err(drop(Error::UnknownVlan)),
     };
@@ -145,19 +155,23 @@ fn classify(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Result<Next
         1 => buffer.set_flags(BufferFlags::VLAN_1_DEEP),
         _ => buffer.set_flags(BufferFlags::VLAN_2_DEEP),
     }
+    receive(cx, port, buffer, interface);
     if !buffer.advance(length) {
         return Err(drop(Error::Truncated));
-    }
-    if interface != port.rx {
-        // Frames of the main interface were counted by its device.
-        let counters = &cx.state().interfaces;
-        counters.rx.add(interface.0, 1, packet as u64);
-        buffer.rx = interface;
     }
     match ethertype {
         EtherType::IP4 => Ok(Next::Ip4),
         EtherType::IP6 => Ok(Next::Ip6),
         _ => Err((Error::UnknownType, Next::Punt)),
+    }
+}
+
+/// Makes a sub-interface the one that received the frame. Frames of the main interface were counted by its device.
+fn receive(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer, interface: SwIfIndex) {
+    if interface != port.rx {
+        let bytes = buffer.length_in_chain() as u64;
+        cx.state().interfaces.rx.add(interface.0, 1, bytes);
+        buffer.rx = interface;
     }
 }
 
@@ -170,8 +184,9 @@ fn read_tags(buffer: &Buffer, first_type: u16) -> Option<(Tags, EtherType, usize
         let bytes = buffer.current().get(at..)?;
         let (tag, _) = VlanTag::ref_from_prefix(bytes).ok()?;
         if tags.count == 0 {
+            // The types of older double tagging count as 802.1Q, as in VPP.
             tags.outer_type =
-                if ethertype == EtherType::VLAN { TagType::Dot1q } else { TagType::Dot1ad };
+                if ethertype == EtherType::QINQ { TagType::Dot1ad } else { TagType::Dot1q };
             tags.outer = tag.id();
         } else {
             tags.inner = tag.id();
@@ -200,7 +215,7 @@ impl Node for Input {
             |_, rx| Port::of(views, rx),
             |cx, port, buffer| match plain(port, buffer) {
                 Some(next) => next,
-                None => any(cx, *port, buffer),
+                None => any(cx, views, *port, buffer),
             },
             |_, _, _, _| {},
         )

@@ -50,6 +50,7 @@ pub(crate) fn register(r: &mut Registrar) {
         r.node(if starts { spec } else { spec.sibling_of(OUTPUT) });
     }
     r.arc(ArcSpec::new(OUTPUT, &[OUTPUT], END));
+    super::follow_state(r, super::loopback::CLASS);
     super::commands::commands().into_iter().for_each(|command| r.command(command));
 }
 
@@ -121,7 +122,10 @@ impl Node for Output {
             },
             |cx, tx, (way, bytes), packets| {
                 if self.counts && !matches!(way, Way::Down | Way::Deleted) {
-                    cx.state().interfaces.tx.add(tx.0, packets as u64, bytes);
+                    // What a sub-interface sends its main interface sends, too.
+                    for interface in [Some(tx), views.above(tx)].into_iter().flatten() {
+                        cx.state().interfaces.tx.add(interface.0, packets as u64, bytes);
+                    }
                 }
             },
         )

@@ -8,8 +8,9 @@ use super::ErrorIndex;
 use crate::{
     buffer::Buffer,
     frame::Frame,
-    graph::{NoNext, Node, NodeCx, Verdict},
-    interface::Runs,
+    graph::{NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
+    interface::{InterfaceViews, InterfaceWriters, Runs, SwIfIndex},
+    runtime::Shared,
     trace::{TraceCx, TraceRecord},
 };
 
@@ -24,7 +25,16 @@ crate::node_errors! {
 }
 
 /// The node.
-pub(crate) struct Drop;
+pub(crate) struct Drop {
+    views: Shared<InterfaceViews>,
+}
+
+impl Drop {
+    pub(crate) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
+        NodeSpec::internal("error-drop", move |_| Self { views: views.clone() })
+            .flags(NodeFlags::DROP)
+    }
+}
 
 /// Why a traced packet was dropped.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -53,7 +63,14 @@ impl Node for Drop {
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
         // Packets of a frame mostly share their reason and their interface: runs are counted at once.
-        let (mut error, mut run) = (ErrorIndex(0), 0);
+        let views = self.views.read(cx.token());
+        let count = |counters: &InterfaceWriters, interface: SwIfIndex, packets| {
+            counters.drops.add(interface.0, packets);
+            if let Some(above) = views.above(interface) {
+                counters.drops.add(above.0, packets);
+            }
+        };
+        let (mut error, mut run) = (ErrorIndex::NONE, 0);
         let mut interfaces = Runs::default();
         for buffer in cx.buffers(frame).iter_mut() {
             let state = cx.state();
@@ -62,11 +79,11 @@ impl Node for Drop {
                 (error, run) = (buffer.error, 0);
             }
             run += 1;
-            interfaces.add(buffer.rx, 0, |i, n, _| state.interfaces.drops.add(i.0, n));
+            interfaces.add(buffer.rx, 0, |i, n, _| count(&state.interfaces, i, n));
         }
         let state = cx.state();
         state.errors.add(error, run);
-        interfaces.end(|i, n, _| state.interfaces.drops.add(i.0, n));
+        interfaces.end(|i, n, _| count(&state.interfaces, i, n));
         Verdict::Free
     }
 

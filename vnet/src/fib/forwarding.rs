@@ -15,6 +15,7 @@ use super::{
     TableUse,
 };
 use crate::adjacency::AdjacencyTable;
+use crate::counter::{Combined, CounterError};
 use crate::interface::SwIfIndex;
 use crate::neighbor::NeighborTable;
 
@@ -26,6 +27,8 @@ use crate::neighbor::NeighborTable;
 /// What an edit gives up is kept as it was for readers that are still looking at it. The owner ends that: it calls
 /// [`Forwarding::seal`], lets every worker pass a quiescent point, and calls [`Forwarding::reclaim`]. Without that,
 /// numbers and memory are never used again.
+///
+/// [`MAX_ROUTES`]: super::MAX_ROUTES
 ///
 /// ```
 /// use vnet::adjacency::{Link, LinkKind};
@@ -39,7 +42,7 @@ use crate::neighbor::NeighborTable;
 /// let reader = forwarding.reader();
 ///
 /// let pg0 = SwIfIndex(1);
-/// let kind = LinkKind::Ethernet { mac: [2, 0, 0, 0, 0, 1] };
+/// let kind = LinkKind::ethernet([2, 0, 0, 0, 0, 1]);
 /// forwarding.set_interface(pg0, Link { kind, max_l3_bytes: 9000, next: 3, up: true })?;
 /// let peer = "10.0.0.2".parse()?;
 /// forwarding.set_neighbor(pg0, peer, [2, 0, 0, 0, 0, 2], NeighborFlags::STATIC, EngineTime(0))?;
@@ -64,6 +67,8 @@ pub struct Forwarding {
     pub(super) adjacencies: AdjacencyTable,
     pub(super) neighbors: NeighborTable,
     pub(super) interfaces: BTreeMap<SwIfIndex, Interface>,
+    /// Packets and bytes by route number, where lookup nodes count.
+    pub(super) counters: Option<Combined>,
 }
 
 /// How much of it there is.
@@ -93,12 +98,24 @@ impl Forwarding {
             adjacencies,
             neighbors: NeighborTable::new(),
             interfaces: BTreeMap::new(),
+            counters: None,
         };
         for family in [Family::Ip4, Family::Ip6] {
             let fib = forwarding.add_table(family, TableId(0))?;
             debug_assert_eq!(fib, FibIndex::DEFAULT);
         }
         Ok(forwarding)
+    }
+
+    /// Keeps the counters of routes in step with the routes: a number that is given out is visible and starts at 0.
+    /// There must be an element for each number, [`MAX_ROUTES`] of them.
+    ///
+    /// # Errors
+    /// When there are fewer elements than routes.
+    pub fn count_by(&mut self, counters: Combined) -> Result<(), CounterError> {
+        counters.validate(self.routes.numbers())?;
+        self.counters = Some(counters);
+        Ok(())
     }
 
     /// A handle for a worker.

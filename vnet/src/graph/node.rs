@@ -114,6 +114,14 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         buffer.error = self.error_base.plus(error.code());
     }
 
+    /// As [`Self::error`], where no node before has noted a reason.
+    #[inline]
+    pub fn error_if_none(&self, buffer: &mut Buffer, error: Error) {
+        if buffer.error == ErrorIndex::NONE {
+            self.error(buffer, error);
+        }
+    }
+
     /// Counts `n` times `counter` for this node, whatever becomes of the packet.
     #[inline]
     pub fn count(&mut self, counter: Error, n: u64) {

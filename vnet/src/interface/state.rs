@@ -33,9 +33,13 @@ impl InterfaceTable {
         Ok(())
     }
 
-    /// Punts all that an interface receives, or ends that.
+    /// Punts all that an interface receives while it is down, or ends that.
     pub fn set_punt(&mut self, interface: SwIfIndex, punt: bool) -> Result<(), InterfaceError> {
-        self.changeable(interface)?.punt = punt;
+        let changed = self.changeable(interface)?;
+        if changed.punt != punt {
+            changed.punt = punt;
+            self.events.push(Event::Punt { sw_if_index: interface, on: punt });
+        }
         Ok(())
     }
 

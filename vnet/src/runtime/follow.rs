@@ -2,35 +2,42 @@
 
 use crate::{
     adjacency::{Link, LinkKind},
-    fib::{self, FibError, FibIndex},
-    interface::{
-        Event, Family, InterfaceAddress, InterfaceTable, InterfaceViews, MtuKind, SwIfIndex,
-    },
+    fib::{FibError, FibIndex},
+    interface::{Event, InterfaceTable, InterfaceViews, MtuKind, SwIfIndex},
     log::Level,
 };
 
 use super::Main;
 
 impl Main {
-    /// Changes the interface table; counters, features, forwarding, workers and plugins follow before this returns.
+    /// Changes the interface table; counters, features, forwarding and workers follow before this returns, and so do
+    /// plugins. Where a plugin's hook changes interfaces itself, hooks hear of that when they have heard of all that came
+    /// before.
     pub fn change_interfaces<T>(&mut self, change: impl FnOnce(&mut InterfaceTable) -> T) -> T {
         let result = change(&mut self.interfaces);
-        loop {
-            let events = self.interfaces.take_events();
-            if events.is_empty() {
-                return result;
-            }
+        let events = self.interfaces.take_events();
+        if !events.is_empty() {
             for event in &events {
                 self.follow(event);
             }
             *self.views.write(&mut self.held) = InterfaceViews::of(&mut self.interfaces);
-            let mut hooks = core::mem::take(&mut self.interface_hooks);
-            for event in &events {
-                hooks.iter_mut().for_each(|hook| hook(self, event));
-            }
-            // What the hooks changed themselves comes round as further events.
-            self.interface_hooks = hooks;
+            self.unheard.extend(events);
+            self.tell();
         }
+        result
+    }
+
+    /// Lets the hooks hear of what they have not heard of.
+    fn tell(&mut self) {
+        if core::mem::replace(&mut self.telling, true) {
+            return;
+        }
+        let mut hooks = core::mem::take(&mut self.interface_hooks);
+        while let Some(event) = self.unheard.pop_front() {
+            hooks.iter_mut().for_each(|hook| hook(self, &event));
+        }
+        self.interface_hooks = hooks;
+        self.telling = false;
     }
 
     fn follow(&mut self, event: &Event) {
@@ -53,13 +60,15 @@ impl Main {
                 self.forget_features(*sw_if_index);
                 self.forwarding.delete_interface(*sw_if_index)
             }
-            Event::AddressAdded { sw_if_index, address, .. } => fib_address(address)
-                .and_then(|address| self.forwarding.add_address(*sw_if_index, address)),
-            Event::AddressRemoved { sw_if_index, address, .. } => fib_address(address)
-                .and_then(|address| self.forwarding.delete_address(*sw_if_index, address)),
+            Event::AddressAdded { sw_if_index, address, .. } => {
+                self.forwarding.add_address(*sw_if_index, *address)
+            }
+            Event::AddressRemoved { sw_if_index, address, .. } => {
+                self.forwarding.delete_address(*sw_if_index, *address)
+            }
             Event::Table { sw_if_index, family, table } => {
                 let fib = FibIndex(table.fib_index);
-                self.forwarding.bind_table(*sw_if_index, fib_family(*family), fib)
+                self.forwarding.bind_table(*sw_if_index, *family, fib)
             }
             _ => Ok(()),
         };
@@ -70,9 +79,10 @@ impl Main {
     fn follow_link(&mut self, interface: SwIfIndex) -> Result<(), FibError> {
         let Some(sw) = self.interfaces.interface(interface) else { return Ok(()) };
         let Some(hw) = self.interfaces.hardware_interface(sw.hw_if_index) else { return Ok(()) };
-        let kind = match hw.mac {
-            Some(mac) => LinkKind::Ethernet { mac },
-            None => LinkKind::PointToPoint,
+        let kind = match (hw.mac, self.interfaces.output_tags(interface)) {
+            (Some(mac), Ok(tags)) => LinkKind::Ethernet { mac, tags },
+            (Some(_), Err(_)) => LinkKind::ReceiveOnly,
+            (None, _) => LinkKind::PointToPoint,
         };
         let mtu = self.interfaces.effective_mtu(interface, MtuKind::L3).unwrap_or(0);
         let up = sw.admin_up && hw.link.up;
@@ -84,16 +94,5 @@ impl Main {
         if let Err(error) = result {
             self.log.write(self.log.class("interface", subclass), Level::Err, error);
         }
-    }
-}
-
-fn fib_address(address: &InterfaceAddress) -> Result<fib::InterfaceAddress, FibError> {
-    fib::InterfaceAddress::new(address.address(), address.length())
-}
-
-fn fib_family(family: Family) -> fib::Family {
-    match family {
-        Family::Ip4 => fib::Family::Ip4,
-        Family::Ip6 => fib::Family::Ip6,
     }
 }

@@ -1,6 +1,6 @@
 //! The engine's state on the main thread.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, Shared, Worker,
@@ -40,6 +40,10 @@ pub struct Main {
     pub(crate) route_counters: Combined,
     pub(crate) log: Log,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
+    /// Changes that the framework has followed and the hooks are still to hear of.
+    pub(crate) unheard: VecDeque<Event>,
+    /// Whether a hook is at work.
+    pub(crate) telling: bool,
     pub(crate) plugins: Vec<PluginInfo>,
     pub(crate) provided: Provided,
     pub(crate) cleared_at: EngineTime,

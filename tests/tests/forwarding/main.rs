@@ -1,5 +1,10 @@
 //! Packets in, packets out: what a router does to them, judged by tshark.
 
+mod packets;
+mod routes;
+mod scene;
+mod vlan;
+
 use std::path::PathBuf;
 
 use peloton_tests::{Lab, program::not_run, tshark};
