@@ -2,7 +2,7 @@
 //!
 //! usage: `flowprobe [SECONDS [LAYERS]]`, as in `flowprobe 2 "l3 l4"`
 
-use std::{cell::OnceCell, env, error::Error, rc::Rc, time::Instant};
+use std::{env, error::Error, time::Instant};
 
 use flowprobe::{Directions, FlowProbe, ParamsRequest, Variant};
 use nodes::pg::{self, Mode, NewInterface, StreamSpec, UdpFlows};
@@ -60,14 +60,13 @@ struct Bench(Engine);
 impl Bench {
     /// A router; with what is to be recorded of what comes in, if anything.
     fn new(flows: u32, record: Option<RecordSet>) -> Result<Self, Box<dyn Error>> {
-        let (generator, (plugin, probe)) = (Rc::new(OnceCell::new()), flowprobe::with_handle());
         let engine = Engine::builder()
             .plugin(nodes::plugin())
-            .plugin(pg::plugin(&generator))
-            .plugin(plugin)
+            .plugin(pg::plugin())
+            .plugin(flowprobe::plugin())
             .build()?;
-        let generator: pg::Generator = generator.get().ok_or("no packet generator")?.clone();
-        let probe = probe.get().ok_or("no flowprobe")?.clone();
+        let generator: pg::Generator = engine.provided().ok_or("no packet generator")?;
+        let probe = engine.provided().ok_or("no flowprobe")?;
         engine.with(|main| {
             let pg0 = configure(main, &generator, flows)?;
             record.map_or(Ok(()), |record| enable(main, &probe, pg0, record))

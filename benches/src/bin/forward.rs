@@ -6,10 +6,7 @@
 //! median of the windows is printed. Instructions: the same under `valgrind --tool=callgrind`, whose sums are to be divided by
 //! the packets printed.
 
-use std::{
-    cell::OnceCell, collections::BTreeMap, env, error::Error, net::Ipv4Addr, net::Ipv6Addr, rc::Rc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, env, error::Error, net::Ipv4Addr, net::Ipv6Addr, time::Instant};
 
 use nodes::pg::{self, Mode, NewInterface, StreamSpec, UdpFlows};
 use vnet::{
@@ -43,10 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         seconds: number(2)?,
         ip6: number(4)? == 6,
     };
-    let generator = Rc::new(OnceCell::new());
-    let engine =
-        Engine::builder().plugin(nodes::plugin()).plugin(pg::plugin(&generator)).build()?;
-    let generator = generator.get().ok_or("no packet generator")?.clone();
+    let engine = Engine::builder().plugin(nodes::plugin()).plugin(pg::plugin()).build()?;
+    let generator = engine.provided().ok_or("no packet generator")?;
     engine.with(|main| configure(main, &generator, &workload))?;
     let mut samples = Samples::new();
     let mut totals = Vec::new();

@@ -8,7 +8,11 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use super::NodeIndex;
-use crate::{buffer::Buffer, interface::SwIfIndex};
+use crate::{
+    buffer::Buffer,
+    command::{ApiError, OperationError},
+    interface::SwIfIndex,
+};
 
 /// Names an arc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -158,6 +162,14 @@ pub enum FeatureError {
         /// The feature.
         feature: String,
     },
+    /// Switching on what is on.
+    #[error("feature `{feature}' is already enabled on the arc `{arc}' of that interface")]
+    AlreadyEnabled {
+        /// The arc.
+        arc: String,
+        /// The feature.
+        feature: String,
+    },
     /// Disabling what is not enabled.
     #[error("feature `{feature}' is not enabled on the arc `{arc}' of that interface")]
     NotEnabled {
@@ -166,6 +178,12 @@ pub enum FeatureError {
         /// The feature.
         feature: String,
     },
+}
+
+impl OperationError for FeatureError {
+    fn api_error(&self) -> ApiError {
+        ApiError::InvalidValue
+    }
 }
 
 struct Feature {

@@ -8,7 +8,7 @@ use core::{
 use super::{ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Slot};
 use crate::{
     buffer::{Buffer, BufferFlags, Template},
-    counter::ErrorIndex,
+    counter::{Counter, Element, ErrorIndex},
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
     interface::SwIfIndex,
@@ -57,8 +57,8 @@ pub trait Map: Send + Sized + 'static {
     /// What is recorded of a traced packet.
     type Trace: TraceRecord;
 
-    /// How many packets ahead the metadata and the first header are prefetched; 0 for not at all.
-    const PREFETCH: usize = 0;
+    /// Whether metadata and first header are prefetched a few packets ahead; the first node to look at a packet gains by it.
+    const PREFETCH: bool = false;
 
     /// Looks at one packet and says where it goes.
     fn map(
@@ -84,10 +84,10 @@ impl<M: Map> Node for MapAdapter<M> {
         cx: &mut NodeCx<'_, M::Next, M::Error>,
         frame: &mut Frame,
     ) -> Verdict<M::Next> {
-        if M::PREFETCH == 0 {
-            cx.each(frame, |cx, buffer| self.0.map(cx, buffer))
-        } else {
+        if M::PREFETCH {
             cx.each_prefetched::<4>(frame, |cx, buffer| self.0.map(cx, buffer))
+        } else {
+            cx.each(frame, |cx, buffer| self.0.map(cx, buffer))
         }
     }
 
@@ -118,6 +118,13 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
     #[inline]
     pub fn count(&mut self, counter: Error, n: u64) {
         self.state.errors.add(self.error_base.plus(counter.code()), n);
+    }
+
+    /// Adds `amount` to element `index` of a plugin's counter. An index beyond its elements is counted as lost, see
+    /// [`Segment::lost`](crate::counter::Segment::lost).
+    #[inline]
+    pub fn add<E: Element>(&self, counter: &Counter<E>, index: u32, amount: E) {
+        self.state.counters.add(counter, index, amount);
     }
 
     /// Starts `arc` for a packet of interface `sw_if_index`: the first enabled feature, or `default` where there is none.
@@ -277,17 +284,35 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
         Verdict::PerPacket
     }
 
-    /// As [`Self::each`]; `f` also gets the element of `with` at the packet's position.
-    #[inline]
-    pub fn each_with<T>(
+    /// As [`Self::each`], for packets that mostly agree with those before them on some `key`, such as their interface. What
+    /// follows from the key is found by `begin`, once for all packets in a row that have it; `f` runs on each of them, and `end`
+    /// gets what `begin` gave, as `f` left it, and the number of packets. `key` also gets the packet's position.
+    ///
+    /// In the loop over a run, what `begin` gave stays in registers, as far as `f` lends it to nobody who is not inlined: give
+    /// such a function a copy.
+    #[inline(always)]
+    pub fn each_run<K: Copy + Eq, R>(
         &mut self,
         frame: &mut Frame,
-        with: &[T; FRAME_SIZE],
-        mut f: impl FnMut(&mut PacketCx<'d, Next, Error>, &mut Buffer, &T) -> Slot<Next>,
+        key: impl Fn(usize, &Buffer) -> K,
+        mut begin: impl FnMut(&mut PacketCx<'d, Next, Error>, K) -> R,
+        mut f: impl FnMut(&mut PacketCx<'d, Next, Error>, &mut R, &mut Buffer) -> Slot<Next>,
+        mut end: impl FnMut(&mut PacketCx<'d, Next, Error>, K, R, usize),
     ) -> Verdict<Next> {
-        let mut buffers = frame.buffers(self.packet.state.base());
-        for ((buffer, with), next) in buffers.iter_mut().zip(with).zip(self.nexts.iter_mut()) {
-            *next = f(&mut self.packet, buffer, with).raw();
+        let cx = &mut self.packet;
+        let nexts = &mut self.nexts[..frame.len()];
+        let mut buffers = frame.buffers(cx.state.base());
+        let mut i = 0;
+        while let Some(first) = buffers.get(i) {
+            let (start, of) = (i, key(i, first));
+            let mut run = begin(cx, of);
+            while let Some(buffer) = buffers.get(i)
+                && key(i, buffer) == of
+            {
+                nexts[i] = f(cx, &mut run, buffer).raw();
+                i += 1;
+            }
+            end(cx, of, run, i - start);
         }
         Verdict::PerPacket
     }

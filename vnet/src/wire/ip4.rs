@@ -37,6 +37,8 @@ impl Header {
     pub const DONT_FRAGMENT: u16 = 0x4000;
     /// More-fragments bit.
     pub const MORE_FRAGMENTS: u16 = 0x2000;
+    /// The [`ecn`](Self::ecn) of a packet that met congestion (RFC 3168).
+    pub const CONGESTION_EXPERIENCED: u8 = 3;
     /// The reserved bit, VPP's CONGESTION.
     pub const RESERVED: u16 = 0x8000;
     /// Bits of the fragment offset.
@@ -61,6 +63,15 @@ impl Header {
     #[must_use]
     pub const fn fragment_offset(&self) -> usize {
         (self.flags_fragment.get() & Self::OFFSET_MASK) as usize * 8
+    }
+
+    /// Whether the fragment offset is 8 bytes: into the transport header of what came before (RFC 1858). Asked of the field as
+    /// it stands in the packet, so that no bytes are swapped.
+    #[inline]
+    #[must_use]
+    pub fn has_offset_one(&self) -> bool {
+        const MASK: u16 = Header::OFFSET_MASK.to_be();
+        u16::from_ne_bytes(self.flags_fragment.to_bytes()) & MASK == 1_u16.to_be()
     }
 
     /// Whether this is a fragment, first or later.
