@@ -5,8 +5,8 @@ use vnet::interface::SwIfIndex;
 use crate::scene::{IP4, IP6, Scene, UDP, UDP6, is};
 
 #[test]
-fn a11_families_on_different_interfaces_keep_their_own_templates() {
-    let scene = Scene::new("a11", "");
+fn families_on_different_interfaces_keep_their_own_templates() {
+    let scene = Scene::new("families", "");
     scene.params("record l3");
     scene.feature("pg0 ip4 rx");
     scene.feature("pg0 ip6 rx");
@@ -23,9 +23,9 @@ fn a11_families_on_different_interfaces_keep_their_own_templates() {
 }
 
 #[test]
-fn a14_frames_without_ip_have_a_template_whatever_is_recorded() {
+fn frames_without_ip_have_a_template_whatever_is_recorded() {
     for (number, record) in ["l2", "l3", "l4", "l2 l3", "l3 l4", "l2 l3 l4"].iter().enumerate() {
-        let scene = Scene::new(&format!("a14-{number}"), "");
+        let scene = Scene::new(&format!("no-ip-{number}"), "");
         scene.params(&format!("record {record}"));
         scene.feature("pg0 l2 rx");
         scene.send(9, "0x88b5: 02:00:00:00:00:01 -> 02:fe:00:00:00:00 incrementing 46");
@@ -38,8 +38,8 @@ fn a14_frames_without_ip_have_a_template_whatever_is_recorded() {
 }
 
 #[test]
-fn a15_the_mode_can_change_between_one_record_a_packet_and_timers() {
-    let scene = Scene::new("a15", "");
+fn the_mode_can_change_between_one_record_a_packet_and_timers() {
+    let scene = Scene::new("modes", "");
     for (params, records) in
         [("active 0", 5), ("active 10", 1), ("active 0 passive 0", 5), ("active 1 passive 1", 1)]
     {
@@ -54,8 +54,8 @@ fn a15_the_mode_can_change_between_one_record_a_packet_and_timers() {
 }
 
 #[test]
-fn a16_a_record_of_one_packet_starts_when_the_packet_came() {
-    let scene = Scene::new("a16", "");
+fn a_record_of_one_packet_starts_when_the_packet_came() {
+    let scene = Scene::new("one-packet", "");
     scene.params("record l3 active 0");
     scene.feature("pg0 ip4 rx");
     scene.lab.advance(3);
@@ -67,10 +67,10 @@ fn a16_a_record_of_one_packet_starts_when_the_packet_came() {
 }
 
 #[test]
-fn a17_disabling_needs_no_direction_and_leaves_no_node_behind() {
+fn disabling_needs_no_direction_and_leaves_no_node_behind() {
     for enabled in ["rx", "tx", "both"] {
         for disabled in ["", "rx", "tx", "both"] {
-            let scene = Scene::without_collector(&format!("a17-{enabled}-{disabled}"));
+            let scene = Scene::without_collector(&format!("disable-{enabled}-{disabled}"));
             scene.params("record l3");
             scene.feature(&format!("pg0 ip4 {enabled}"));
             scene.feature(&format!("pg0 ip4 {disabled} disable"));
@@ -84,8 +84,8 @@ fn a17_disabling_needs_no_direction_and_leaves_no_node_behind() {
 }
 
 #[test]
-fn a19_nothing_is_lost_when_an_interface_is_disabled() {
-    let scene = Scene::new("a19", "");
+fn nothing_is_lost_when_an_interface_is_disabled() {
+    let scene = Scene::new("disabled", "");
     scene.params("record l3 l4");
     scene.feature("pg0 ip4 rx");
     scene.feature("pg1 ip4 tx");
@@ -103,8 +103,8 @@ fn a19_nothing_is_lost_when_an_interface_is_disabled() {
 }
 
 #[test]
-fn a19_flows_that_end_all_at_once_are_sent_a_little_at_a_time() {
-    let scene = Scene::new("a19-many", "path-mtu 1450");
+fn flows_that_end_all_at_once_are_sent_a_little_at_a_time() {
+    let scene = Scene::new("all-at-once", "path-mtu 1450");
     scene.params("record l3");
     scene.feature("pg0 ip4 rx");
     let flows = 100_000;
@@ -116,8 +116,8 @@ fn a19_flows_that_end_all_at_once_are_sent_a_little_at_a_time() {
 }
 
 #[test]
-fn a19_records_without_a_collector_are_counted() {
-    let scene = Scene::without_collector("a19-none");
+fn records_without_a_collector_are_counted() {
+    let scene = Scene::without_collector("no-collector");
     scene.params("record l3 active 0");
     scene.feature("pg0 ip4 rx");
     scene.send(30, &format!("{IP4} {UDP}"));
@@ -131,8 +131,8 @@ fn a19_records_without_a_collector_are_counted() {
 }
 
 #[test]
-fn a19_a_full_frame_of_records_fits_and_rings_for_the_exporter() {
-    let scene = Scene::new("a19-frames", "path-mtu 1450");
+fn a_full_frame_of_records_fits_and_rings_for_the_exporter() {
+    let scene = Scene::new("full-frame", "path-mtu 1450");
     scene.params("record l3 active 0");
     scene.feature("pg0 ip4 rx");
     scene.send(200_000, &format!("{IP4} {UDP}"));
@@ -144,8 +144,8 @@ fn a19_a_full_frame_of_records_fits_and_rings_for_the_exporter() {
 }
 
 #[test]
-fn a20_the_walker_rests_while_there_are_no_flows() {
-    let scene = Scene::new("a20", "");
+fn the_walker_rests_while_there_are_no_flows() {
+    let scene = Scene::new("rest", "");
     scene.params("record l3 l4");
     scene.feature("pg0 ip4 rx");
     let walks = || {
@@ -168,8 +168,8 @@ fn a20_the_walker_rests_while_there_are_no_flows() {
 }
 
 #[test]
-fn a21_a_walk_is_bounded_and_leaves_nothing_behind() {
-    let scene = Scene::new("a21", "path-mtu 1450");
+fn a_walk_is_bounded_and_leaves_nothing_behind() {
+    let scene = Scene::new("walk", "path-mtu 1450");
     scene.params("record l3 active 5 passive 5");
     scene.feature("pg0 ip4 rx");
     scene.send(50_000, &format!("{IP4} UDP: 192.168.0.2 -> 10.0.0.0-10.0.195.79 UDP: 1 -> 2"));
@@ -181,8 +181,8 @@ fn a21_a_walk_is_bounded_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a22_ports_tell_flows_apart_only_when_they_are_recorded() {
-    let scene = Scene::new("a22", "");
+fn ports_tell_flows_apart_only_when_they_are_recorded() {
+    let scene = Scene::new("l3-alone", "");
     scene.params("record l3");
     scene.feature("pg0 ip6 rx");
     scene.send(9, &format!("{IP6} UDP: 2001:db8::2 -> 2001:db8:10::1 UDP: 1-9 -> 2"));
@@ -191,8 +191,8 @@ fn a22_ports_tell_flows_apart_only_when_they_are_recorded() {
 }
 
 #[test]
-fn a24_a_deleted_interface_takes_its_flows_to_the_collector() {
-    let scene = Scene::new("a24", "");
+fn a_deleted_interface_takes_its_flows_to_the_collector() {
+    let scene = Scene::new("deleted", "");
     scene.params("record l2 l3");
     for words in ["pg0 ip4 rx", "pg0 l2 rx", "pg1 ip4 tx"] {
         scene.feature(words);
@@ -214,8 +214,8 @@ fn a24_a_deleted_interface_takes_its_flows_to_the_collector() {
 }
 
 #[test]
-fn a27_options_tags_and_fragments_are_read_as_what_they_are() {
-    let scene = Scene::new("a27", "");
+fn options_tags_and_fragments_are_read_as_what_they_are() {
+    let scene = Scene::new("odd-headers", "");
     scene.params("record l2 l3 l4");
     scene.feature("pg0 l2 rx");
     let mut options = frame(&[0x08, 0x00], 24);
@@ -266,8 +266,8 @@ fn own_exports_are_not_measured() {
 }
 
 #[test]
-fn a29_each_node_counts_what_happened_at_it() {
-    let scene = Scene::new("a29", "");
+fn each_node_counts_what_happened_at_it() {
+    let scene = Scene::new("counts", "");
     scene.params("record l3 active 0");
     scene.feature("pg0 ip4 rx");
     scene.feature("pg1 ip4 tx");

@@ -155,7 +155,7 @@ fn messages_are_packets_of_the_exporters_own() {
 }
 
 #[test]
-fn a18_the_first_template_does_not_wait_for_the_clock() {
+fn the_first_template_does_not_wait_for_the_clock() {
     let bench = Bench::new(64, true);
     bench.configure(request());
     assert!(bench.sent().is_empty());
@@ -165,7 +165,7 @@ fn a18_the_first_template_does_not_wait_for_the_clock() {
 }
 
 #[test]
-fn a7_an_interval_of_zero_is_refused_and_a_jump_of_the_clock_is_one_template() {
+fn an_interval_of_zero_is_refused_and_a_jump_of_the_clock_is_one_template() {
     let bench = Bench::new(64, true);
     let zero = ExporterRequest { template_interval: 0, ..request() };
     assert!(bench.engine.with(|main| bench.ipfix.configure(main, zero)).is_err());
