@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 
-use super::NodeIndex;
+use super::{NodeIndex, Slot};
 use crate::{buffer::Buffer, interface::SwIfIndex};
 
 /// Names an arc.
@@ -26,6 +26,23 @@ pub struct ArcStart(pub(crate) u32);
 impl ArcStart {
     /// Nothing is enabled there.
     pub const NO_FEATURE: Self = Self(0);
+}
+
+/// The first feature of an arc for the packets of one interface, or where they go when there is none. Good for one frame, as its
+/// [`ArcStart`].
+#[derive(Clone, Copy, Debug)]
+pub struct ArcDoor<Next> {
+    pub(super) position: u32,
+    pub(super) slot: Slot<Next>,
+}
+
+impl<Next> ArcDoor<Next> {
+    /// Sends a packet there.
+    #[inline(always)]
+    pub fn enter(self, buffer: &mut Buffer) -> Slot<Next> {
+        buffer.feature = self.position;
+        self.slot
+    }
 }
 
 /// An arc as it is registered.
@@ -438,6 +455,12 @@ impl FeatureTables {
     #[inline]
     pub(crate) fn at(&self, position: u32, buffer: &mut Buffer) -> NodeIndex {
         buffer.feature = position;
+        self.node_at(position)
+    }
+
+    /// The node at `position`.
+    #[inline]
+    pub(crate) fn node_at(&self, position: u32) -> NodeIndex {
         // A position of a chain that is gone leads to the first entry, which drops.
         self.positions.get(position as usize).unwrap_or(&self.positions[0]).node
     }
