@@ -1,6 +1,6 @@
 //! The plugins of the program, and which of them an engine has.
 
-use std::{cell::OnceCell, collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
 use nodes::{
     capture::{self, Captures},
@@ -16,22 +16,16 @@ pub struct Known {
     pub name: &'static str,
     /// No engine goes without it.
     required: bool,
-    make: fn(&Handles) -> Plugin,
+    make: fn() -> Plugin,
 }
 
 /// All plugins of this program.
 pub const KNOWN: &[Known] = &[
-    Known { name: "nodes", required: true, make: |_| nodes::plugin() },
-    Known { name: "pg", required: false, make: |handles| pg::plugin(&handles.generator) },
-    Known { name: "capture", required: false, make: |_| capture::plugin(Captures::new()) },
-    Known { name: "flowprobe", required: false, make: |_| flowprobe::plugin() },
+    Known { name: "nodes", required: true, make: nodes::plugin },
+    Known { name: "pg", required: false, make: pg::plugin },
+    Known { name: "capture", required: false, make: || capture::plugin(Captures::new()) },
+    Known { name: "flowprobe", required: false, make: flowprobe::plugin },
 ];
-
-/// What plugins hand out when an engine is built.
-#[derive(Default)]
-struct Handles {
-    generator: Rc<OnceCell<Generator>>,
-}
 
 /// What is wrong with the choice of a plugin.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +89,7 @@ fn names() -> String {
 pub struct Assembled {
     /// The engine.
     pub engine: Engine,
-    generator: Rc<OnceCell<Generator>>,
+    generator: Option<Generator>,
 }
 
 impl Assembled {
@@ -104,16 +98,16 @@ impl Assembled {
     /// # Errors
     /// When it cannot be built.
     pub fn build(builder: Builder, choice: &Choice) -> Result<Self, BuildError> {
-        let handles = Handles::default();
         let chosen = KNOWN.iter().filter(|known| choice.has(known));
-        let builder = chosen.fold(builder, |builder, known| builder.plugin((known.make)(&handles)));
-        Ok(Self { engine: builder.build()?, generator: handles.generator })
+        let builder = chosen.fold(builder, |builder, known| builder.plugin((known.make)()));
+        let engine = builder.build()?;
+        Ok(Self { generator: engine.provided(), engine })
     }
 
     /// The packet generator, where the engine has one.
     #[must_use]
     pub fn generator(&self) -> Option<&Generator> {
-        self.generator.get()
+        self.generator.as_ref()
     }
 
     /// Has the records of all flows made and sent, and files written.
@@ -128,7 +122,7 @@ impl Assembled {
     /// Whether streams with a limit are still sending.
     #[must_use]
     pub fn is_generating(&self) -> bool {
-        let streams = self.generator.get().map(Generator::streams).unwrap_or_default();
+        let streams = self.generator().map(Generator::streams).unwrap_or_default();
         streams.iter().any(|stream| stream.enabled && stream.limit > 0)
     }
 }

@@ -183,7 +183,7 @@ fn listen(startup: &Startup, engine: &Engine) -> Result<Option<Listener>, Failur
 /// file, not the engine.
 fn run_first(assembled: &Assembled, signals: &Signals, file: &Path) -> bool {
     let engine = &assembled.engine;
-    let session = engine.session(Terminal { pager: false, ansi: false, history: false });
+    let session = engine.session(Terminal::PLAIN);
     let (cx, signals, path) = (engine.cx(), signals.clone(), file.to_owned());
     let run = async move {
         let run = async {

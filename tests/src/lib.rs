@@ -5,7 +5,7 @@ pub mod fuzz;
 pub mod program;
 pub mod replay;
 
-use std::{cell::OnceCell, path::Path, process::Command, rc::Rc, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 use nodes::pg;
 use vnet::{
@@ -31,11 +31,10 @@ impl Lab {
     /// When the plugins contradict each other.
     #[must_use]
     pub fn new(plugins: Vec<Plugin>) -> Self {
-        let generator = Rc::new(OnceCell::new());
         let mut builder = Engine::builder()
             .clock(Clock::virtual_at(START))
             .plugin(nodes::plugin())
-            .plugin(pg::plugin(&generator));
+            .plugin(pg::plugin());
         for plugin in plugins {
             builder = builder.plugin(plugin);
         }

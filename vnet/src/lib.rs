@@ -14,7 +14,11 @@ pub mod ipfix;
 pub mod log;
 pub mod neighbor;
 pub mod plugin;
+pub mod prelude;
 pub mod process;
 pub mod runtime;
 pub mod trace;
 pub mod wire;
+
+/// The crate whose traits headers and trace records implement, in the version that is used here.
+pub use zerocopy;

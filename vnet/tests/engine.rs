@@ -4,13 +4,14 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use vnet::{
     buffer::Buffer,
+    command::Error,
     frame::Frame,
     graph::{
         ArcIndex, ArcSpec, FeatureSpec, InputMode, Map, NoNext, Node, NodeCx, NodeFlags, NodeKind,
         NodeSpec, PacketCx, Slot, Verdict,
     },
     interface::SwIfIndex,
-    plugin::{Engine, Plugin, Registrar},
+    plugin::{Command, Engine, Plugin, Registrar},
     process::{events, reply},
     runtime::{Clock, EngineTime, PacketTime, Shared},
     trace::{NoTrace, TraceCx},
@@ -361,6 +362,33 @@ fn a_future_that_waits_for_nothing_does_not_hang_a_virtual_engine() {
     let cx = engine.cx();
     assert_eq!(engine.run_until(async move { cx.sleep(Duration::from_secs(1)).await }), None);
     assert_eq!(engine.now(), EngineTime(0));
+}
+
+#[test]
+fn what_a_plugin_provides_is_found_by_its_type() {
+    let plugin = Plugin::new("test", "1", "", |r| {
+        r.provide(Rc::new(7_u8));
+        Ok(())
+    });
+    let engine = Engine::builder().plugin(plugin).build().unwrap();
+    assert_eq!(engine.provided::<Rc<u8>>(), Some(Rc::new(7)));
+    assert_eq!(engine.provided::<u8>(), None);
+}
+
+#[test]
+fn a_program_runs_commands_and_reads_what_a_user_would() {
+    let plugin = Plugin::new("test", "1", "", |r| {
+        r.command(Command::sync("say", "Say something.", |_, (): ()| "something"));
+        r.command(Command::sync("fail", "Fail.", |_, (): ()| {
+            Err::<(), _>(Error::unspecified("no luck"))
+        }));
+        Ok(())
+    });
+    let engine = Engine::builder().plugin(plugin).build().unwrap();
+    assert_eq!(engine.command("say").unwrap(), "something\n");
+    assert_eq!(engine.command("fail").unwrap_err().to_string(), "fail: no luck");
+    let unknown = engine.command("sing").unwrap_err().to_string();
+    assert_eq!(unknown, "unknown input `sing'");
 }
 
 #[test]

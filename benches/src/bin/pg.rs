@@ -3,7 +3,7 @@
 //! `cargo run --release -p peloton-benches --bin pg [ROUNDS [LABEL]]`, each round a frame of 256 packets; only those
 //! workloads whose label contains LABEL.
 
-use std::{cell::OnceCell, error::Error, rc::Rc};
+use std::error::Error;
 
 use nodes::pg::{self, StreamSpec, UdpFlows};
 use vnet::{plugin::Engine, runtime::Main, wire::ethernet::MacAddress};
@@ -17,10 +17,8 @@ fn measure(label: &str, spec: StreamSpec, sink: &str, rounds: u32) -> Result<(),
     if !std::env::args().nth(2).is_none_or(|only| label.contains(&only)) {
         return Ok(());
     }
-    let generator = Rc::new(OnceCell::new());
-    let engine =
-        Engine::builder().plugin(nodes::plugin()).plugin(pg::plugin(&generator)).build()?;
-    let generator = generator.get().ok_or("no packet generator")?;
+    let engine = Engine::builder().plugin(nodes::plugin()).plugin(pg::plugin()).build()?;
+    let generator: pg::Generator = engine.provided().ok_or("no packet generator")?;
     engine.with(|main| -> Result<(), pg::PgError> {
         let new = pg::NewInterface { number: 0, mac: None, mode: pg::Mode::Ethernet };
         generator.create_interface(main, new)?;

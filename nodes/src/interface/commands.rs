@@ -1,7 +1,7 @@
 //! The commands of loopback interfaces.
 
 use vnet::{
-    command::{ApiError, Error, OperationError, keyword, value},
+    command::{ApiError, OperationError, keyword, value},
     interface::SwIfIndex,
     plugin::{Command, CommandCx},
 };
@@ -37,8 +37,8 @@ pub(super) fn commands() -> Vec<Command> {
             "create loopback interface",
             "Make a loopback interface.",
             |cx: CommandCx, args: Create| {
-                let made = cx.with(|main| create(main, args.mac, args.instance))?;
-                Ok::<_, Error>(format!("{}\n", cx.interface_name(made)))
+                let made = cx.with(|main| create(main, args.mac, args.instance));
+                made.map(|made| format!("{}\n", cx.interface_name(made)))
             },
         ),
         Command::sync(

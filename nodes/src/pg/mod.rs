@@ -33,8 +33,6 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::OnceCell, rc::Rc};
-
 use vnet::plugin::{Plugin, Registrar};
 
 pub use error::{PgError, SpecError};
@@ -47,14 +45,13 @@ pub use show::{StreamRow, show};
 pub use spec::{DEFAULT_SIZE, Data, MAX_SIZE, Rate, Size, StreamSpec};
 pub use value::Value;
 
-/// The plugin of the packet generator. When the engine is built, `generator` has it.
+/// The plugin of the packet generator. It provides the engine's [`Generator`].
 #[must_use]
-pub fn plugin(generator: &Rc<OnceCell<Generator>>) -> Plugin {
-    let place = generator.clone();
-    let register = move |r: &mut Registrar| {
-        // A plugin registers once, so the place is empty.
-        let generator = place.get_or_init(|| Generator::register(r));
-        commands::commands(generator).into_iter().for_each(|command| r.command(command));
+pub fn plugin() -> Plugin {
+    let register = |r: &mut Registrar| {
+        let generator = Generator::register(r);
+        commands::commands(&generator).into_iter().for_each(|command| r.command(command));
+        r.provide(generator);
         Ok(())
     };
     Plugin::new("pg", env!("CARGO_PKG_VERSION"), "Packet generator", register).load_after("nodes")

@@ -1,7 +1,7 @@
 //! `flowprobe params`, `flowprobe feature add-del` and `show flowprobe ...`.
 
 use vnet::{
-    command::{Error, choice, flag, group, keyword, positional, value},
+    command::{choice, flag, group, keyword, positional, value},
     flow::RecordSet,
     interface::SwIfIndex,
     plugin::{Command, CommandCx, Registrar},
@@ -91,26 +91,26 @@ fn show(r: &mut Registrar, probe: &FlowProbe) {
     r.command(Command::sync(
         "show flowprobe feature",
         "List the interfaces whose flows are measured.",
-        move |cx: CommandCx, (): ()| Ok::<_, Error>(cx.with(|main| show::features(&of, main))),
+        move |cx: CommandCx, (): ()| cx.with(|main| show::features(&of, main)),
     ));
     let of = probe.clone();
     r.command(Command::sync(
         "show flowprobe params",
         "Show what is recorded of flows, and when.",
-        move |_: CommandCx, (): ()| Ok::<_, Error>(show::params(&of.params())),
+        move |_: CommandCx, (): ()| show::params(&of.params()),
     ));
     let of = probe.clone();
     r.command(Command::sync(
         "show flowprobe table",
         "List the flows that are held.",
         move |cx: CommandCx, args: ShowTable| {
-            Ok::<_, Error>(cx.with(|main| show::table(&of, main, args.max as usize)))
+            cx.with(|main| show::table(&of, main, args.max as usize))
         },
     ));
     let of = probe.clone();
     r.command(Command::sync(
         "show flowprobe statistics",
         "Show how full the flow tables are and what became of packets and records.",
-        move |cx: CommandCx, (): ()| Ok::<_, Error>(cx.with(|main| show::statistics(&of, main))),
+        move |cx: CommandCx, (): ()| cx.with(|main| show::statistics(&of, main)),
     ));
 }

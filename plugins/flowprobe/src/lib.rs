@@ -31,8 +31,6 @@ mod trace;
 mod variant;
 mod walker;
 
-use std::{cell::OnceCell, rc::Rc};
-
 use vnet::plugin::{Plugin, Registrar};
 
 pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
@@ -40,27 +38,15 @@ pub use probe::{FlowProbe, ProbeError};
 pub use show::{Flow, Statistics};
 pub use variant::{Directions, Variant};
 
-/// Where an engine that is built puts its flowprobe.
-pub type Handle = Rc<OnceCell<FlowProbe>>;
-
-/// The plugin.
+/// The plugin. It provides the engine's [`FlowProbe`].
 #[must_use]
 pub fn plugin() -> Plugin {
-    with_handle().0
-}
-
-/// The plugin, and the way to its operations once the engine is built.
-#[must_use]
-pub fn with_handle() -> (Plugin, Handle) {
-    let handle = Handle::default();
-    let place = handle.clone();
-    let register = move |r: &mut Registrar| {
-        // A plugin registers once.
-        let probe = place.get_or_init(|| FlowProbe::register(r));
-        commands::register(r, probe);
+    let register = |r: &mut Registrar| {
+        let probe = FlowProbe::register(r);
+        commands::register(r, &probe);
+        r.provide(probe);
         Ok(())
     };
     let about = "Flow per Packet";
-    let plugin = Plugin::new("flowprobe", env!("CARGO_PKG_VERSION"), about, register);
-    (plugin.load_after("nodes"), handle)
+    Plugin::new("flowprobe", env!("CARGO_PKG_VERSION"), about, register).load_after("nodes")
 }

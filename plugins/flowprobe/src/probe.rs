@@ -9,7 +9,7 @@ use vnet::{
     interface::{Event, SwIfIndex},
     ipfix::{
         engine::{FlowQueues, Ipfix, QueueCounters},
-        export::{AddReportError, DEFAULT_PORT, ReportId, ReportKey, StreamKey},
+        export::{AddReportError, ReportId, ReportKey, StreamKey},
         profile::Profile,
     },
     plugin::Registrar,
@@ -22,9 +22,6 @@ use crate::{
     variant::{Directions, Variant},
     walker::{self, Alarm},
 };
-
-/// The stream of all variants: VPP's observation domain and source port.
-const STREAM: StreamKey = StreamKey { domain: 1, source_port: DEFAULT_PORT };
 
 /// Why an operation is refused; nothing of it is applied.
 #[derive(Debug, thiserror::Error)]
@@ -284,9 +281,9 @@ impl FlowProbe {
             Err(error) => made = Err(error),
         });
         let key = ReportKey { name: variant.report(), opaque: state.generation };
-        let added = made
-            .map_err(ProbeError::from)
-            .and_then(|()| Ok(self.0.ipfix.add_report(key, STREAM, Box::new(queues.clone()))?));
+        let added = made.map_err(ProbeError::from).and_then(|()| {
+            Ok(self.0.ipfix.add_report(key, StreamKey::DEFAULT, Box::new(queues.clone()))?)
+        });
         match added {
             Ok(id) => {
                 state.generation += 1;

@@ -1,10 +1,6 @@
 //! The packet generator's grammar, and the packets that come of it.
 
-use core::cell::OnceCell;
-use std::{
-    rc::Rc,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nodes::pg::{self, Data, Generator, Layer, MAX_SIZE, PacketSpec, Rate, StreamSpec, Value};
 use vnet::{
@@ -98,11 +94,10 @@ impl Lab {
             r.node(NodeSpec::internal(COLLECT, move |_| Collect(theirs.clone())));
             Ok(())
         });
-        let place = Rc::new(OnceCell::new());
         let builder = Engine::builder().clock(Clock::virtual_at(PacketTime(0))).buffers(512);
-        let builder = builder.plugin(nodes::plugin()).plugin(pg::plugin(&place)).plugin(plugin);
+        let builder = builder.plugin(nodes::plugin()).plugin(pg::plugin()).plugin(plugin);
         let engine = builder.build().expect("the plugins fit together");
-        let generator = place.get().expect("its plugin was registered").clone();
+        let generator = engine.provided().expect("its plugin was registered");
         Self { engine, generator, collected }
     }
 

@@ -1,7 +1,6 @@
 //! The whole graph: the packets of a capture through the built-in nodes.
 
-use core::cell::OnceCell;
-use std::{error, io::Cursor, rc::Rc, sync::Arc};
+use std::{error, io::Cursor, sync::Arc};
 
 use nodes::{
     capture::{self, Captures, Reader},
@@ -58,15 +57,15 @@ struct Counts {
 
 impl Lab {
     fn new() -> Self {
-        let (captures, place) = (Captures::new(), Rc::new(OnceCell::new()));
+        let captures = Captures::new();
         let builder = Engine::builder().clock(Clock::virtual_at(PacketTime(0))).buffers(BUFFERS);
         let builder = builder
             .plugin(nodes::plugin())
-            .plugin(pg::plugin(&place))
+            .plugin(pg::plugin())
             .plugin(capture::plugin(captures.clone()))
             .plugin(entry());
         let engine = builder.build().expect("the plugins fit together");
-        let generator = place.get().expect("its plugin was registered").clone();
+        let generator = engine.provided().expect("its plugin was registered");
         let rx = engine.with(|main| configure(main, &generator)).expect("the set-up is sound");
         Self { engine, generator, captures, rx }
     }

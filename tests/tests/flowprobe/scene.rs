@@ -29,8 +29,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Without exporter.
     pub(crate) fn without_collector(name: &str) -> Self {
-        let (plugin, handle) = flowprobe::with_handle();
-        let lab = Lab::new(vec![plugin]);
+        let lab = Lab::new(vec![flowprobe::plugin()]);
         lab.script(
             "create packet-generator interface pg0
              create packet-generator interface pg1
@@ -51,7 +50,7 @@ impl Scene {
              ip route add 10.0.0.0/8 via 192.168.1.2 pg1
              ip route add 2001:db8:10::/48 via 2001:db8:1::2 pg1",
         );
-        let probe = handle.get().unwrap().clone();
+        let probe = lab.engine.provided().unwrap();
         let file = std::env::temp_dir().join(format!("peloton-{}-{name}.pcap", std::process::id()));
         let _: std::io::Result<()> = fs::remove_file(&file);
         lab.run(&format!("packet-generator capture pg2 pcap {}", file.display()));

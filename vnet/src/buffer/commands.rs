@@ -1,7 +1,7 @@
 //! `show buffers`.
 
 use crate::{
-    command::{Align, Column, Error, Table},
+    command::{Align, Column, Table},
     plugin::Command,
     runtime::Main,
 };
@@ -9,7 +9,7 @@ use crate::{
 pub(crate) fn commands() -> Vec<Command> {
     vec![
         Command::sync("show buffers", "Show how many buffers are where.", |cx, (): ()| {
-            Ok::<_, Error>(cx.with(show))
+            cx.with(show)
         })
         .details("Used = Total - Avail - Cached. Pages says in what memory the buffers lie, Exhausted how often a thread asked for more of them than were free."),
     ]

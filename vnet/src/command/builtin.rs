@@ -58,27 +58,22 @@ fn general<C: Context>() -> Vec<Command<C>> {
             let words = args.words.unwrap_or_default();
             cx.tree().help(&words).map_err(|failure| failure.error)
         }),
-        Command::sync("show cli", "List all commands.", |cx: C, (): ()| {
-            Ok::<_, Error>(cx.tree().list())
-        }),
+        Command::sync("show cli", "List all commands.", |cx: C, (): ()| cx.tree().list()),
         Command::sync("echo", "Print a text.", |_: C, args: Text| {
-            Ok::<_, Error>(format!("{}\n", args.text.unwrap_or_default()))
+            format!("{}\n", args.text.unwrap_or_default())
         }),
         Command::sync(
             "comment",
             "Do nothing; the text, or the lines in braces, are ignored.",
-            |_: C, _: Text| Ok::<_, Error>(()),
+            |_: C, _: Text| (),
         ),
         Command::new("uncomment", "Run the commands in braces.", uncomment),
         Command::new("exec", "Run the commands of a file, up to the first that fails.", exec)
             .details("The error reads FILE:LINE: message. Files may run other files, 8 deep."),
         Command::new("wait", "Wait for a time in seconds.", |cx: C, args: Seconds| async move {
             cx.sleep(args.time).await;
-            Ok::<_, Error>(())
         }),
-        Command::sync("history", "List the last commands.", |cx: C, (): ()| {
-            Ok::<_, Error>(history(&cx.session()))
-        }),
+        Command::sync("history", "List the last commands.", |cx: C, (): ()| history(&cx.session())),
     ]
 }
 
@@ -89,7 +84,6 @@ fn terminal<C: Context>() -> Vec<Command<C>> {
             "Stop after each screenful, or do not.",
             |cx: C, args: Switch| {
                 cx.session().change_terminal(|terminal| terminal.pager = args.on);
-                Ok::<_, Error>(())
             },
         ),
         Command::sync(
@@ -97,7 +91,6 @@ fn terminal<C: Context>() -> Vec<Command<C>> {
             "Use colours and cursor movements, or do not.",
             |cx: C, args: Switch| {
                 cx.session().change_terminal(|terminal| terminal.ansi = args.on);
-                Ok::<_, Error>(())
             },
         ),
         Command::sync(
@@ -105,11 +98,10 @@ fn terminal<C: Context>() -> Vec<Command<C>> {
             "Remember commands, or do not.",
             |cx: C, args: Switch| {
                 cx.session().change_terminal(|terminal| terminal.history = args.on);
-                Ok::<_, Error>(())
             },
         ),
         Command::sync("show terminal", "Show the settings of this terminal.", |cx: C, (): ()| {
-            Ok::<_, Error>(settings(&cx.session()))
+            settings(&cx.session())
         }),
     ]
 }
@@ -120,7 +112,6 @@ fn leaving<C: Context>() -> Vec<Command<C>> {
         .map(|word| {
             Command::sync(word, "Leave.", |cx: C, (): ()| {
                 cx.session().quit();
-                Ok::<_, Error>(())
             })
         })
         .collect()

@@ -41,6 +41,11 @@ pub struct Terminal {
     pub history: bool,
 }
 
+impl Terminal {
+    /// No terminal at all, but a program: nothing is paged, coloured or remembered.
+    pub const PLAIN: Self = Self { pager: false, ansi: false, history: false };
+}
+
 /// The answer to a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {

@@ -10,7 +10,7 @@ use super::error::{Error, Failure};
 use super::grammar::{Args, Scope, Shapes};
 use super::lex::{Fault, Token, TokenKind, tokens};
 use super::matcher::match_text;
-use super::output::{Format, Output};
+use super::output::{Answer, Format, Output};
 use super::resolve::Resolver;
 
 /// A future that stays on the thread that runs commands.
@@ -32,13 +32,12 @@ pub struct Command<C> {
 
 impl<C: 'static> Command<C> {
     /// A command whose handler may wait. The handler's second parameter decides the grammar; `()` is none.
-    pub fn new<A, O, E, H, F>(path: &str, help: &str, handler: H) -> Self
+    pub fn new<A, R, H, F>(path: &str, help: &str, handler: H) -> Self
     where
         A: Args,
-        O: Into<Output>,
-        E: Into<Error>,
+        R: Answer,
         H: Fn(C, A) -> F + Clone + 'static,
-        F: Future<Output = Result<O, E>> + 'static,
+        F: Future<Output = R> + 'static,
     {
         let grammar = A::grammar();
         let shapes = Arc::clone(&grammar.shapes);
@@ -47,19 +46,18 @@ impl<C: 'static> Command<C> {
             let handler = handler.clone();
             Ok(Box::new(move |cx| {
                 let running = handler(cx, args);
-                Box::pin(async move { running.await.map(Into::into).map_err(Into::into) })
+                Box::pin(async move { running.await.answer() })
             }))
         });
         Self { path: normalized(path), help: help.to_owned(), details: String::new(), shapes, bind }
     }
 
     /// A command whose handler answers at once.
-    pub fn sync<A, O, E, H>(path: &str, help: &str, handler: H) -> Self
+    pub fn sync<A, R, H>(path: &str, help: &str, handler: H) -> Self
     where
         A: Args,
-        O: Into<Output> + 'static,
-        E: Into<Error> + 'static,
-        H: Fn(C, A) -> Result<O, E> + Clone + 'static,
+        R: Answer + 'static,
+        H: Fn(C, A) -> R + Clone + 'static,
     {
         Self::new(path, help, move |cx, args| std::future::ready(handler(cx, args)))
     }

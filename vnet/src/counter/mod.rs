@@ -33,6 +33,7 @@ mod mapping;
 mod names;
 mod scalar;
 mod segment;
+mod shared;
 mod vector;
 mod writer;
 
@@ -41,6 +42,8 @@ pub use errors::{ErrorCounters, ErrorIndex, ErrorReason, ErrorRow, ErrorWriter, 
 pub use names::NameVector;
 pub use scalar::Scalar;
 pub use segment::Segment;
+pub use shared::Counter;
+pub(crate) use shared::{Counters, Writers};
 pub use vector::{Combined, Count, CounterVector, Element, Simple};
 pub use writer::{CombinedWriter, SimpleWriter};
 

@@ -1,6 +1,6 @@
 //! Counters of many elements, one vector a thread: the readers' side.
 
-use super::{CombinedWriter, CounterError, SimpleWriter, ThreadIndex, lanes::Lanes};
+use super::{CombinedWriter, CounterError, SimpleWriter, ThreadIndex, lanes::Lanes, shared::Kind};
 use core::marker::PhantomData;
 use std::sync::Arc;
 
@@ -42,6 +42,13 @@ impl<E: Element> CounterVector<E> {
     #[must_use]
     pub fn sum(&self, index: u32) -> E {
         E::from_words(self.lanes.sum(index))
+    }
+
+    /// The elements that readers see and that are not 0, with their sums.
+    pub fn nonzero(&self) -> impl Iterator<Item = (u32, E)> {
+        let all = (0..self.len() as u32).map(|index| (index, self.lanes.sum(index)));
+        all.filter(|(_, words)| *words != [0; 2])
+            .map(|(index, words)| (index, E::from_words(words)))
     }
 
     /// One thread's part of [`Self::sum`]; 0 for a thread that does not exist.
@@ -106,7 +113,7 @@ impl Combined {
 }
 
 /// What a counter vector is made of: `u64` or [`Count`].
-pub trait Element: Copy + sealed::Sealed {
+pub trait Element: Copy + Kind {
     #[doc(hidden)]
     const WORDS: usize;
     #[doc(hidden)]
@@ -125,12 +132,6 @@ impl Element for Count {
     fn from_words([packets, bytes]: [u64; 2]) -> Self {
         Self { packets, bytes }
     }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u64 {}
-    impl Sealed for super::Count {}
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::ErrorCounters;
 use crate::{
-    command::{Align, Column, Error, Table, flag},
+    command::{Align, Column, Table, flag},
     plugin::Command,
 };
 
@@ -16,7 +16,7 @@ pub(crate) fn commands() -> Vec<Command> {
     let text = "Show what nodes have counted, above all why they dropped packets.";
     let show_errors = |path| {
         Command::sync(path, text, |cx, args: Show| {
-            Ok::<_, Error>(cx.with(|main| show(main.errors(), args.verbose)))
+            cx.with(|main| show(main.errors(), args.verbose))
         })
     };
     vec![
@@ -24,7 +24,6 @@ pub(crate) fn commands() -> Vec<Command> {
         show_errors("show node counters"),
         Command::sync("clear errors", "Start counting errors from zero.", |cx, (): ()| {
             cx.with(|main| main.errors().clear());
-            Ok::<_, Error>(())
         }),
     ]
 }

@@ -2,11 +2,10 @@
 
 use core::fmt::Write;
 
-use super::{Graph, NodeIndex, NodeKind};
+use super::{FeatureError, Graph, NodeIndex, NodeKind};
 use crate::{
     command::{
-        Align, ApiError, Cell, Column, Error, NameKind, Output, Record, Table, flag, keyword,
-        positional, value,
+        Align, Cell, Column, NameKind, Output, Record, Table, flag, keyword, positional, value,
     },
     interface::SwIfIndex,
     plugin::{Command, CommandCx},
@@ -45,23 +44,21 @@ pub(crate) fn commands() -> Vec<Command> {
             "show node",
             "Show a node and its neighbours.",
             |cx: CommandCx, args: ShowNode| {
-                Ok::<_, Error>(cx.with(|main| show_node(main, args.node, args.verbose)))
+                cx.with(|main| show_node(main, args.node, args.verbose))
             },
         ),
         Command::sync(
             "show vlib graph",
             "Show the graph, or one node of it.",
-            |cx: CommandCx, args: ShowGraph| {
-                Ok::<_, Error>(cx.with(|main| show_graph(main.graph(), args.node)))
-            },
+            |cx: CommandCx, args: ShowGraph| cx.with(|main| show_graph(main.graph(), args.node)),
         ),
         Command::sync("show vlib graphviz", "Print the graph in DOT.", |cx: CommandCx, (): ()| {
-            Ok::<_, Error>(cx.with(|main| dot(main.graph())))
+            cx.with(|main| dot(main.graph()))
         }),
         Command::sync(
             "show features",
             "List the feature arcs and their features, in order.",
-            |cx: CommandCx, (): ()| Ok::<_, Error>(cx.with(|main| show_features(main))),
+            |cx: CommandCx, (): ()| cx.with(|main| show_features(main)),
         ),
         Command::sync(
             "set interface feature",
@@ -181,11 +178,10 @@ fn show_features(main: &Main) -> Output {
     Output::List(arcs.collect())
 }
 
-fn set_feature(cx: CommandCx, args: Feature) -> Result<(), Error> {
+fn set_feature(cx: CommandCx, args: Feature) -> Result<(), FeatureError> {
     let Feature { interface, feature, arc, disable } = args;
-    let done = cx.with(|main| match disable {
+    cx.with(|main| match disable {
         false => main.enable_feature(&arc, &feature, interface, 0),
         true => main.disable_feature(&arc, &feature, interface),
-    });
-    done.map_err(|error| Error::failed(ApiError::InvalidValue, error))
+    })
 }

@@ -8,7 +8,7 @@ use core::{
 use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Slot};
 use crate::{
     buffer::{Buffer, BufferFlags, Template},
-    counter::ErrorIndex,
+    counter::{Counter, Element, ErrorIndex},
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
     interface::SwIfIndex,
@@ -57,8 +57,8 @@ pub trait Map: Send + Sized + 'static {
     /// What is recorded of a traced packet.
     type Trace: TraceRecord;
 
-    /// How many packets ahead the metadata and the first header are prefetched; 0 for not at all.
-    const PREFETCH: usize = 0;
+    /// Whether metadata and first header are prefetched a few packets ahead; the first node to look at a packet gains by it.
+    const PREFETCH: bool = false;
 
     /// Looks at one packet and says where it goes.
     fn map(
@@ -84,10 +84,10 @@ impl<M: Map> Node for MapAdapter<M> {
         cx: &mut NodeCx<'_, M::Next, M::Error>,
         frame: &mut Frame,
     ) -> Verdict<M::Next> {
-        if M::PREFETCH == 0 {
-            cx.each(frame, |cx, buffer| self.0.map(cx, buffer))
-        } else {
+        if M::PREFETCH {
             cx.each_prefetched::<4>(frame, |cx, buffer| self.0.map(cx, buffer))
+        } else {
+            cx.each(frame, |cx, buffer| self.0.map(cx, buffer))
         }
     }
 
@@ -118,6 +118,13 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
     #[inline]
     pub fn count(&mut self, counter: Error, n: u64) {
         self.state.errors.add(self.error_base.plus(counter.code()), n);
+    }
+
+    /// Adds `amount` to element `index` of a plugin's counter. An index beyond its elements is counted as lost, see
+    /// [`Segment::lost`](crate::counter::Segment::lost).
+    #[inline]
+    pub fn add<E: Element>(&self, counter: &Counter<E>, index: u32, amount: E) {
+        self.state.counters.add(counter, index, amount);
     }
 
     /// Starts `arc` for a packet of interface `sw_if_index`: the first enabled feature, or `default` where there is none.

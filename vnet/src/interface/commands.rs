@@ -147,7 +147,7 @@ fn shows() -> Vec<Command> {
             path,
             "Show the addresses of interfaces.",
             move |cx: CommandCx, args: Chosen| {
-                Ok::<_, Error>(shown(cx.with(|m| show_addresses(m.interfaces(), &args.interfaces))))
+                shown(cx.with(|m| show_addresses(m.interfaces(), &args.interfaces)))
             },
         )
     };
@@ -156,9 +156,9 @@ fn shows() -> Vec<Command> {
             "show interface",
             "Show interfaces and their counters.",
             move |cx: CommandCx, args: Chosen| {
-                Ok::<_, Error>(shown(cx.with(|m| {
+                shown(cx.with(|m| {
                     show_interfaces(m.interfaces(), m.interface_counters(), &args.interfaces)
-                })))
+                }))
             },
         ),
         addresses("show interface addr"),
@@ -167,13 +167,13 @@ fn shows() -> Vec<Command> {
             "show interface tag",
             "Show the tags of interfaces.",
             move |cx: CommandCx, args: Chosen| {
-                Ok::<_, Error>(shown(cx.with(|m| show_tags(m.interfaces(), &args.interfaces))))
+                shown(cx.with(|m| show_tags(m.interfaces(), &args.interfaces)))
             },
         ),
         Command::sync(
             "show interface features",
             "Show the features enabled on an interface.",
-            |cx: CommandCx, args: One| Ok::<_, Error>(cx.with(|m| features(m, args.interface))),
+            |cx: CommandCx, args: One| cx.with(|m| features(m, args.interface)),
         ),
         Command::sync(
             "show hardware-interfaces",
@@ -181,9 +181,9 @@ fn shows() -> Vec<Command> {
             move |cx: CommandCx, args: Hardware| {
                 let verbosity = args.verbosity.unwrap_or(Verbosity::Verbose);
                 let none = |_: &_, _| Vec::new();
-                Ok::<_, Error>(shown(
+                shown(
                     cx.with(|m| show_hardware(m.interfaces(), &args.interfaces, verbosity, &none)),
-                ))
+                )
             },
         ),
         Command::sync(
@@ -191,7 +191,6 @@ fn shows() -> Vec<Command> {
             "Count interfaces from zero.",
             |cx: CommandCx, (): ()| {
                 cx.with(|m| m.interface_counters().clear());
-                Ok::<_, Error>(())
             },
         ),
     ]

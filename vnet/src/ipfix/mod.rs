@@ -5,6 +5,7 @@
 //! | [`elements`] | the IANA registry of information elements, and elements of enterprises |
 //! | [`template`] | field specifiers, template identifiers, templates |
 //! | [`profile`] | flow records on the wire: their templates, compiled into encoders |
+//! | [`record`] | data records as structs, for reports of plugins |
 //! | [`message`] | packing of records into sets and messages, up to a limit |
 //! | [`export`] | exporters, streams, reports; the headers of exported packets |
 //! | [`engine`] | the exporter of an engine: its process, its transports, the way of records from the nodes |
@@ -53,6 +54,7 @@ pub mod file;
 pub mod json;
 pub mod message;
 pub mod profile;
+pub mod record;
 pub mod template;
 #[cfg(test)]
 mod tests;

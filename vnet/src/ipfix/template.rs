@@ -116,6 +116,8 @@ pub struct Template {
     id: TemplateId,
     scopes: u16,
     fields: Box<[FieldSpecifier]>,
+    min_record_len: usize,
+    is_variable: bool,
 }
 
 /// Why fields do not make a template.
@@ -164,8 +166,10 @@ impl Template {
         if let Some(field) = fields.iter().find(|f| f.element.id > ElementId::MAX) {
             return Err(TemplateError::ElementId(field.element.id));
         }
-        let template = Self { id, scopes, fields };
-        let octets = template.min_record_len();
+        let min_record_len = fields.iter().map(|f| f.min_len()).sum();
+        let is_variable = fields.iter().any(|f| f.is_variable());
+        let template = Self { id, scopes, fields, min_record_len, is_variable };
+        let octets = min_record_len;
         if octets == 0 {
             return Err(TemplateError::Empty);
         }
@@ -206,14 +210,20 @@ impl Template {
     /// Octets of the shortest data record.
     #[must_use]
     pub fn min_record_len(&self) -> usize {
-        self.fields.iter().map(|f| f.min_len()).sum()
+        self.min_record_len
     }
 
     /// Octets of every data record, when no field has variable length.
     #[must_use]
     pub fn record_len(&self) -> Option<usize> {
-        let fixed = !self.fields.iter().any(|f| f.is_variable());
-        fixed.then(|| self.min_record_len())
+        (!self.is_variable).then_some(self.min_record_len)
+    }
+
+    /// Whether a data record can have so many octets.
+    #[inline]
+    #[must_use]
+    pub fn has_records_of(&self, octets: usize) -> bool {
+        octets == self.min_record_len || self.is_variable && octets > self.min_record_len
     }
 
     /// Octets of the template record.

@@ -1,7 +1,7 @@
 //! `show logging` and `clear logging`.
 
 use crate::{
-    command::{Cell, Error, Record},
+    command::{Cell, Record},
     plugin::Command,
 };
 
@@ -12,18 +12,15 @@ pub(crate) fn commands() -> Vec<Command> {
     };
     vec![
         Command::sync("show logging", "Show the log.", move |cx, (): ()| {
-            Ok::<_, Error>(as_record(cx.with(|main| main.log().show())))
+            as_record(cx.with(|main| main.log().show()))
         }),
         Command::sync(
             "show logging configuration",
             "Show the classes of the log.",
-            move |cx, (): ()| {
-                Ok::<_, Error>(as_record(cx.with(|main| main.log().show_configuration())))
-            },
+            move |cx, (): ()| as_record(cx.with(|main| main.log().show_configuration())),
         ),
         Command::sync("clear logging", "Forget the log.", |cx, (): ()| {
             cx.with(|main| main.log().clear());
-            Ok::<_, Error>(())
         }),
     ]
 }

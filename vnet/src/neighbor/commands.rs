@@ -40,7 +40,7 @@ pub(crate) fn commands() -> Vec<Command> {
     };
     let show_of = |path, family| {
         Command::sync(path, "Show neighbours.", move |cx: CommandCx, args: Show| {
-            Ok::<_, Error>(cx.with(|main| show(main, family, args.interface)))
+            cx.with(|main| show(main, family, args.interface))
         })
     };
     vec![

@@ -3,7 +3,7 @@
 use super::Command;
 use crate::{
     buffer,
-    command::{Align, Column, Error, Record, Table},
+    command::{Align, Column, Record, Table},
     error, fib, graph, interface, log, neighbor, runtime, trace,
 };
 
@@ -11,11 +11,9 @@ use crate::{
 pub(super) fn framework_commands() -> Vec<Command> {
     let mut all = vec![
         Command::sync("show plugins", "List the plugins, in load order.", |cx, (): ()| {
-            Ok::<_, Error>(cx.with(|main| plugins(main.plugins())))
+            cx.with(|main| plugins(main.plugins()))
         }),
-        Command::sync("show version", "Print the version of the engine.", |_, (): ()| {
-            Ok::<_, Error>(version())
-        }),
+        Command::sync("show version", "Print the version of the engine.", |_, (): ()| version()),
     ];
     all.extend(buffer::commands());
     all.extend(error::commands());

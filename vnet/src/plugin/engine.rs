@@ -85,6 +85,11 @@ pub enum BuildError {
     Start(Box<dyn Error>),
 }
 
+/// A command that was refused or failed: what a user would read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct CommandFailed(String);
+
 /// Puts an engine together.
 pub struct Builder {
     plugins: Vec<Plugin>,
@@ -127,7 +132,8 @@ impl Builder {
             engine: clock.now(),
             wall: UNIX_EPOCH + Duration::from_nanos(clock.wall().0),
         });
-        let mut registrar = Registrar::new(engine, views.clone(), forwarding.reader());
+        let segment = Segment::new(1)?;
+        let mut registrar = Registrar::new(engine, views.clone(), forwarding.reader(), segment);
         let drop_spec = NodeSpec::internal("error-drop", |_| DropNode).flags(NodeFlags::DROP);
         registrar.node(drop_spec);
         let mut plugins = Vec::new();
@@ -149,13 +155,15 @@ impl Builder {
             ipfix,
             interface_hooks,
             locals,
+            mut segment,
+            counters,
+            provided,
             commands,
             ..
         } = registrar;
 
         let executor = Executor::new(self.clock.clone())?;
         let pool = BufferPool::new(self.buffers)?;
-        let mut segment = Segment::new(1)?;
         let mut errors = ErrorCounters::new(&mut segment)?;
         let interface_counters = InterfaceCounters::new(&mut segment)?;
         let route_counters = segment.combined("/net/route/to", MAX_ROUTES)?;
@@ -174,6 +182,7 @@ impl Builder {
             errors.writer(ThreadIndex::MAIN)?,
             interface_counters.writers(ThreadIndex::MAIN)?,
             route_counters.writer(ThreadIndex::MAIN)?,
+            counters.writers(ThreadIndex::MAIN)?,
             Locals::new(&locals, 0),
         );
         state.set_drop(drop_node, no_such_next);
@@ -199,6 +208,7 @@ impl Builder {
             log,
             interface_hooks,
             plugins,
+            provided,
             cleared_at: EngineTime(0),
             cleared_loops: 0,
         };
@@ -275,6 +285,12 @@ impl Engine {
         f(&mut self.main.borrow_mut())
     }
 
+    /// What a plugin has [provided](Registrar::provide), by its type; `None` when the engine has no such plugin.
+    #[must_use]
+    pub fn provided<T: Clone + 'static>(&self) -> Option<T> {
+        self.with(|main| main.provided().cloned())
+    }
+
     /// All commands.
     #[must_use]
     pub fn commands(&self) -> &Tree<CommandCx> {
@@ -298,6 +314,15 @@ impl Engine {
             text: "the command waits for a time, and the clock stands still\n".to_owned(),
             output_length: 0,
         })
+    }
+
+    /// Runs `line` in a session of its own, as programs and tests do, and returns what it prints.
+    ///
+    /// # Errors
+    /// When the command is refused or fails.
+    pub fn command(&self, line: &str) -> Result<String, CommandFailed> {
+        let Reply { ok, text, .. } = self.execute(&self.session(Terminal::PLAIN), line.as_bytes());
+        if ok { Ok(text) } else { Err(CommandFailed(text.trim_end().to_owned())) }
     }
 
     /// One round of dispatch, then every process that is ready; whether anything happened.

@@ -3,15 +3,19 @@
 use std::{error::Error, future::Future, pin::Pin};
 
 use crate::{
+    counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
     graph::{ArcSpec, FeatureSpec, NodeSpec},
     interface::{Event, InterfaceViews},
-    ipfix::engine::Ipfix,
+    ipfix::{
+        engine::Ipfix,
+        export::{AddReportError, Report, ReportId, ReportKey, StreamKey},
+    },
     process::Cx,
     runtime::{EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
 };
 
-use super::Command;
+use super::{Command, Provided};
 
 type Register = Box<dyn FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>>>;
 
@@ -79,6 +83,9 @@ pub struct Registrar {
     pub(crate) commands: Vec<Command>,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
     pub(crate) locals: Vec<MakeLocal>,
+    pub(super) segment: Segment,
+    pub(super) counters: Counters,
+    pub(super) provided: Provided,
     views: Shared<InterfaceViews>,
     forwarding: ForwardingReader,
     pub(super) ipfix: Ipfix,
@@ -89,6 +96,7 @@ impl Registrar {
         engine: EngineId,
         views: Shared<InterfaceViews>,
         forwarding: ForwardingReader,
+        segment: Segment,
     ) -> Self {
         Self {
             engine,
@@ -102,6 +110,9 @@ impl Registrar {
             commands: Vec::new(),
             interface_hooks: Vec::new(),
             locals: Vec::new(),
+            segment,
+            counters: Counters::default(),
+            provided: Provided::default(),
             views,
             forwarding,
             ipfix: Ipfix::new(),
@@ -118,6 +129,19 @@ impl Registrar {
         let (key, make) = Local::new(self.locals.len(), make);
         self.locals.push(make);
         key
+    }
+
+    /// A counter of `elements` elements, by its name in the stats segment, for nodes to [add](crate::graph::PacketCx::add)
+    /// to. The type says what it counts: `u64` is a number, [`Count`](crate::counter::Count) packets and bytes.
+    ///
+    /// # Errors
+    /// When the name is taken or too long, or there is no room for that many elements.
+    pub fn counter<E: Element>(
+        &mut self,
+        name: &str,
+        elements: usize,
+    ) -> Result<Counter<E>, CounterError> {
+        self.counters.add(&mut self.segment, name, elements)
     }
 
     /// Adds a node.
@@ -166,6 +190,26 @@ impl Registrar {
     #[must_use]
     pub fn ipfix(&self) -> Ipfix {
         self.ipfix.clone()
+    }
+
+    /// Adds a report to the engine's exporter, on the stream that reports share. `name` tells it from those of others.
+    ///
+    /// # Errors
+    /// When there is a report of that name, or no template is left for one.
+    pub fn report(
+        &mut self,
+        name: &'static str,
+        report: impl Report + 'static,
+    ) -> Result<ReportId, AddReportError> {
+        let key = ReportKey { name, opaque: 0 };
+        self.ipfix.add_report(key, StreamKey::DEFAULT, Box::new(report))
+    }
+
+    /// Gives `value` to the program that builds the engine, which finds it by its type with
+    /// [`Engine::provided`](super::Engine::provided): the plugin's way for others to call its operations. Of several values of
+    /// a type the last stays.
+    pub fn provide<T: 'static>(&mut self, value: T) {
+        self.provided.add(value);
     }
 
     /// Calls `hook` for each change of an interface: what a plugin keeps for an interface goes with it.

@@ -23,15 +23,12 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::sync("clear runtime", "Count runs from zero.", |cx: CommandCx, (): ()| {
             cx.with(Main::clear_stats);
             cx.executor().clear_stats();
-            Ok::<_, Error>(())
         }),
-        Command::sync("show threads", "List the threads.", |_, (): ()| Ok::<_, Error>(threads())),
+        Command::sync("show threads", "List the threads.", |_, (): ()| threads()),
         Command::sync("show clock", "Show the times of the engine.", |cx, (): ()| {
-            Ok::<_, Error>(cx.with(|main| clock(main)))
+            cx.with(|main| clock(main))
         }),
-        Command::sync("show memory", "Show the memory of the process.", |_, (): ()| {
-            Ok::<_, Error>(memory())
-        }),
+        Command::sync("show memory", "Show the memory of the process.", |_, (): ()| memory()),
     ]
 }
 

@@ -16,7 +16,7 @@ use crate::{
     },
     interface::{Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
     log::Log,
-    plugin::PluginInfo,
+    plugin::{PluginInfo, Provided},
     trace::TraceFilter,
 };
 
@@ -41,6 +41,7 @@ pub struct Main {
     pub(crate) log: Log,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
     pub(crate) plugins: Vec<PluginInfo>,
+    pub(crate) provided: Provided,
     pub(crate) cleared_at: EngineTime,
     pub(crate) cleared_loops: u64,
 }
@@ -167,6 +168,27 @@ impl Main {
         Ok(())
     }
 
+    /// Switches `feature` on `arc` of `interface` on or off, as a plugin's own command does: once.
+    ///
+    /// # Errors
+    /// When there is no such feature, or it is on or off already.
+    pub fn switch_feature(
+        &mut self,
+        arc: &str,
+        feature: &str,
+        interface: SwIfIndex,
+        on: bool,
+    ) -> Result<(), FeatureError> {
+        match on {
+            true if self.features.is_enabled(arc, feature, interface) => {
+                let (arc, feature) = (arc.to_owned(), feature.to_owned());
+                Err(FeatureError::AlreadyEnabled { arc, feature })
+            }
+            true => self.enable_feature(arc, feature, interface, 0),
+            false => self.disable_feature(arc, feature, interface),
+        }
+    }
+
     /// Disables every feature of an interface that goes.
     pub fn forget_features(&mut self, interface: SwIfIndex) {
         self.features.forget(interface);
@@ -202,6 +224,12 @@ impl Main {
     #[must_use]
     pub fn plugins(&self) -> &[PluginInfo] {
         &self.plugins
+    }
+
+    /// What a plugin has [provided](crate::plugin::Registrar::provide), by its type.
+    #[must_use]
+    pub fn provided<T: 'static>(&self) -> Option<&T> {
+        self.provided.get()
     }
 
     /// Routes, neighbours and adjacencies.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{EngineTime, Locals, PacketTime};
 use crate::{
     buffer::{Buffer, BufferFlags, BufferIndex, Magazine},
-    counter::{CombinedWriter, ErrorIndex, ErrorWriter},
+    counter::{CombinedWriter, ErrorIndex, ErrorWriter, Writers},
     frame::{FRAME_SIZE, Frame, Picked, Selection},
     graph::{NodeIndex, resolve},
     interface::InterfaceWriters,
@@ -27,6 +27,8 @@ pub struct WorkerState {
     pub interfaces: InterfaceWriters,
     /// This thread's packets and bytes of each route, by load-balance index.
     pub routes: CombinedWriter,
+    /// This thread's part of what plugins count.
+    pub(crate) counters: Writers,
     pub(crate) tracer: Tracer,
     pub(crate) now: EngineTime,
     pub(crate) wall: PacketTime,
@@ -45,6 +47,7 @@ impl WorkerState {
         errors: ErrorWriter,
         interfaces: InterfaceWriters,
         routes: CombinedWriter,
+        counters: Writers,
         locals: Locals,
     ) -> Self {
         Self {
@@ -53,6 +56,7 @@ impl WorkerState {
             errors,
             interfaces,
             routes,
+            counters,
             tracer: Tracer::new(),
             now: EngineTime(0),
             wall: PacketTime(0),

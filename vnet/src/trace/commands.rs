@@ -42,19 +42,17 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::sync("trace add", "Trace the next packets of an input node.", add)
             .details("The number adds to what is still to be traced; 0 forgets all traces."),
         Command::sync("show trace", "Show the traced packets.", |cx: CommandCx, args: Show| {
-            Ok::<_, Error>(cx.with(|main| {
+            cx.with(|main| {
                 let interface = |index| main.interface_name(index);
                 let cx = TraceCx { errors: main.errors(), interface: &interface };
                 main.show_trace(args.max as usize, &cx)
-            }))
+            })
         }),
         Command::sync("clear trace", "Forget all traces.", |cx, (): ()| {
             cx.with(|main| main.trace_add(NodeIndex(0), 0));
-            Ok::<_, Error>(())
         }),
         Command::sync("trace filter", "Choose which traces are shown.", |cx, args: Filter| {
             cx.with(|main| main.set_trace_filter(args.filter));
-            Ok::<_, Error>(())
         }),
     ]
 }

@@ -29,6 +29,44 @@ pub trait TraceRecord: IntoBytes + FromBytes + Immutable + KnownLayout + 'static
     fn format(&self, f: &mut fmt::Formatter<'_>, cx: &TraceCx<'_>) -> fmt::Result;
 }
 
+/// Declares a trace record: a struct of numbers and octets without gaps, and the text that it is put into. What needs names
+/// of interfaces or more than a format string implements [`TraceRecord`] itself.
+///
+/// ```
+/// vnet::trace_record! {
+///     /// What a packet leaves.
+///     struct Trace { port: u16, ttl: u8, hops: u8 } => "port {port}, ttl {ttl} after {hops} hops"
+/// }
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! trace_record {
+    ($(#[$attr:meta])* $vis:vis struct $name:ident { $($field:ident : $type:ty),+ $(,)? } => $text:literal) => {
+        $(#[$attr])*
+        #[derive(
+            Clone, Copy,
+            $crate::zerocopy::FromBytes, $crate::zerocopy::IntoBytes,
+            $crate::zerocopy::Immutable, $crate::zerocopy::KnownLayout,
+        )]
+        #[zerocopy(crate = "::vnet::zerocopy")]
+        #[repr(C)]
+        $vis struct $name {
+            $($field: $type),+
+        }
+
+        impl $crate::trace::TraceRecord for $name {
+            fn format(
+                &self,
+                f: &mut ::core::fmt::Formatter<'_>,
+                _: &$crate::trace::TraceCx<'_>,
+            ) -> ::core::fmt::Result {
+                let Self { $($field),+ } = self;
+                ::core::write!(f, $text)
+            }
+        }
+    };
+}
+
 /// Names for the numbers in records.
 pub struct TraceCx<'a> {
     /// The error counters.

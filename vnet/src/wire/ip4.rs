@@ -37,6 +37,8 @@ impl Header {
     pub const DONT_FRAGMENT: u16 = 0x4000;
     /// More-fragments bit.
     pub const MORE_FRAGMENTS: u16 = 0x2000;
+    /// The [`ecn`](Self::ecn) of a packet that met congestion (RFC 3168).
+    pub const CONGESTION_EXPERIENCED: u8 = 3;
     /// The reserved bit, VPP's CONGESTION.
     pub const RESERVED: u16 = 0x8000;
     /// Bits of the fragment offset.

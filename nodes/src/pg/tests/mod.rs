@@ -6,9 +6,7 @@ mod oracle;
 mod sending;
 
 use std::{
-    cell::OnceCell,
     path::{Path, PathBuf},
-    rc::Rc,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -45,17 +43,15 @@ impl Bed {
     }
 
     fn with_buffers(buffers: u32) -> Self {
-        let generator = Rc::new(OnceCell::new());
         let engine = Engine::builder()
             .clock(Clock::virtual_at(START))
             .buffers(buffers)
             .plugin(crate::plugin())
-            .plugin(super::plugin(&generator))
+            .plugin(super::plugin())
             .build()
             .unwrap();
-        let terminal = Terminal { pager: false, ansi: false, history: false };
-        let session = engine.session(terminal);
-        Self { generator: generator.get().unwrap().clone(), engine, session }
+        let session = engine.session(Terminal::PLAIN);
+        Self { generator: engine.provided().unwrap(), engine, session }
     }
 
     /// Runs a command that must succeed; returns what it prints.

@@ -467,7 +467,7 @@ fn the_engine_runs_beside_a_stream_that_never_ends() {
     bed.run(&format!("packet-generator new {{ name x node error-drop data {{ {UDP4} }} }}"));
     bed.run("packet-generator enable-stream x");
     // A command runs to its end, and another session sees the same streams.
-    let other = bed.engine.session(Terminal { pager: false, ansi: false, history: false });
+    let other = bed.engine.session(Terminal::PLAIN);
     let reply = bed.engine.execute(&other, b"show packet-generator");
     assert!(reply.text.contains("x                    Yes"), "{}", reply.text);
     bed.run("packet-generator delete x");

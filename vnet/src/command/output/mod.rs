@@ -6,6 +6,8 @@ mod table;
 
 use serde_json::Value as Json;
 
+use super::error::Error;
+
 pub use self::cell::Cell;
 pub use self::record::Record;
 pub use self::table::{Align, Column, Row, Table};
@@ -67,6 +69,24 @@ impl Output {
             Self::Record(record) => record.write_text(out, indent),
             Self::List(list) => list.iter().for_each(|output| output.write_text(out, indent)),
         }
+    }
+}
+
+/// What a handler may give back: whatever an [`Output`] can be made of, or a `Result` of that.
+pub trait Answer {
+    /// The output, or why there is none.
+    fn answer(self) -> Result<Output, Error>;
+}
+
+impl<T: Into<Output>> Answer for T {
+    fn answer(self) -> Result<Output, Error> {
+        Ok(self.into())
+    }
+}
+
+impl<T: Into<Output>, E: Into<Error>> Answer for Result<T, E> {
+    fn answer(self) -> Result<Output, Error> {
+        self.map(Into::into).map_err(Into::into)
     }
 }
 

@@ -120,6 +120,13 @@ impl Table {
         self.push(Row::new(cells));
     }
 
+    /// The table with these rows of cells behind those that it has.
+    #[must_use]
+    pub fn rows<R: IntoIterator<Item = Cell>>(mut self, rows: impl IntoIterator<Item = R>) -> Self {
+        rows.into_iter().for_each(|cells| self.row(cells));
+        self
+    }
+
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

@@ -200,8 +200,7 @@ impl Report for FlowQueues {
     }
 
     fn template(&mut self, index: usize) -> TemplateFields {
-        let fields = self.0.templates.encoders()[index].fields().to_vec();
-        TemplateFields { scopes: 0, fields }
+        TemplateFields::data(self.0.templates.encoders()[index].fields())
     }
 
     fn data(&mut self, output: &mut Output<'_>) {
@@ -211,7 +210,9 @@ impl Report for FlowQueues {
             let Some(record) = self.next() else { return };
             match output.flow(&self.0.templates, &record) {
                 // A record too long for any message is counted by the stream, as not sent.
-                Ok(()) | Err(OutputError::Pack(_)) => self.0.tallies.handed_over.add(&record),
+                Ok(()) | Err(OutputError::Pack(_) | OutputError::Length { .. }) => {
+                    self.0.tallies.handed_over.add(&record);
+                }
                 Err(OutputError::NoTemplate) => self.0.tallies.dropped.add(&record),
             }
         }

@@ -179,12 +179,8 @@ fn a7_an_interval_of_zero_is_refused_and_a_jump_of_the_clock_is_one_template() {
 struct Asked(Rc<RefCell<Vec<u64>>>, Rc<dyn Fn() -> EngineTime>);
 
 impl Report for Asked {
-    fn template_count(&self) -> usize {
-        1
-    }
-
     fn template(&mut self, _: usize) -> TemplateFields {
-        TemplateFields { scopes: 0, fields: vec![FieldSpecifier::iana("octetDeltaCount", 8)] }
+        TemplateFields::data(&[FieldSpecifier::iana("octetDeltaCount", 8)])
     }
 
     fn data(&mut self, _: &mut Output<'_>) {

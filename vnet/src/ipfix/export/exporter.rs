@@ -366,7 +366,7 @@ impl Exporter {
         let stream = self.streams.get_mut(entry.stream).ok_or(OutputUnavailable::NoSuchReport)?;
         let send = &mut sender(config, transport);
         let outlet = Outlet { export_time, send, failure: None };
-        Ok(add(&mut Output { stream, ids: &entry.ids, outlet }))
+        Ok(add(&mut Output { stream, templates: &entry.templates, outlet }))
     }
 
     /// Sends the templates that are due, those of one stream in as few messages as they fit into.
@@ -467,7 +467,7 @@ impl Entry {
     fn data(&mut self, stream: &mut Stream, export_time: u32, send: SendMessage<'_>) {
         if self.sent.is_some() {
             let outlet = Outlet { export_time, send, failure: None };
-            self.report.data(&mut Output { stream, ids: &self.ids, outlet });
+            self.report.data(&mut Output { stream, templates: &self.templates, outlet });
         }
     }
 }

@@ -9,14 +9,17 @@ use crate::{
     ipfix::{
         message::{Draft, PackError},
         profile::FlowTemplates,
-        template::{FieldSpecifier, TemplateId},
+        record::DataRecord,
+        template::{FieldSpecifier, Template},
     },
 };
 
 /// Someone who has records of a few templates to send. Lives on the main thread.
 pub trait Report {
-    /// How many templates the report has; does not change.
-    fn template_count(&self) -> usize;
+    /// How many templates the report has, one unless said otherwise; does not change.
+    fn template_count(&self) -> usize {
+        1
+    }
 
     /// The template-rewrite callback: the fields of the `index`-th template. Called when a transport session begins
     /// and after [`super::Exporter::rewrite`].
@@ -42,12 +45,34 @@ pub struct TemplateFields {
     pub fields: Vec<FieldSpecifier>,
 }
 
+impl TemplateFields {
+    /// The fields of a record that is a struct.
+    #[must_use]
+    pub fn of<R: DataRecord>() -> Self {
+        Self::data(R::FIELDS)
+    }
+
+    /// Fields of data records: none of them is a scope field.
+    #[must_use]
+    pub fn data(fields: &[FieldSpecifier]) -> Self {
+        Self { scopes: 0, fields: fields.to_vec() }
+    }
+}
+
 /// Why a record was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutputError {
     /// The report has no such template, or none for records of this kind.
     #[error("the report has no template for this record")]
     NoTemplate,
+    /// It is not as long as the records of its template; counted as not sent.
+    #[error("a record of {len} octets, where those of the template have {expected}")]
+    Length {
+        /// Octets of the record.
+        len: usize,
+        /// Octets of the template's records, the least where they vary.
+        expected: usize,
+    },
     /// It does not fit; counted as not sent.
     #[error(transparent)]
     Pack(#[from] PackError),
@@ -57,18 +82,19 @@ pub enum OutputError {
 /// the pass.
 pub struct Output<'a> {
     pub(super) stream: &'a mut Stream,
-    pub(super) ids: &'a [TemplateId],
+    pub(super) templates: &'a [Template],
     pub(super) outlet: Outlet<'a>,
 }
 
 impl Output<'_> {
-    /// Identifiers of the report's templates.
+    /// The report's templates, under the identifiers that the collector has of them.
     #[must_use]
-    pub fn template_ids(&self) -> &[TemplateId] {
-        self.ids
+    pub fn templates(&self) -> &[Template] {
+        self.templates
     }
 
-    /// Adds a record of the report's `index`-th template, of `len` octets that `write` fills.
+    /// Adds a record of the report's `index`-th template, of `len` octets that `write` fills: the fields of the template in
+    /// their order, in network byte order.
     #[inline]
     pub fn record(
         &mut self,
@@ -76,8 +102,21 @@ impl Output<'_> {
         len: usize,
         write: impl FnOnce(&mut [u8]),
     ) -> Result<(), OutputError> {
-        let id = *self.ids.get(index).ok_or(OutputError::NoTemplate)?;
-        Ok(self.stream.record(id, len, &mut self.outlet, write)?)
+        let template = self.templates.get(index).ok_or(OutputError::NoTemplate)?;
+        if !template.has_records_of(len) {
+            self.stream.refuse();
+            return Err(OutputError::Length { len, expected: template.min_record_len() });
+        }
+        Ok(self.stream.record(template.id(), len, &mut self.outlet, write)?)
+    }
+
+    /// Adds a record of the report's `index`-th template, which is [`TemplateFields::of`] the same type. What cannot be sent
+    /// is counted as not sent: a record too long for any message, or one that the template does not describe.
+    pub fn push<R: DataRecord>(&mut self, index: usize, record: &R) {
+        let added = self.record(index, R::len(), |octets| record.write(octets));
+        if added == Err(OutputError::NoTemplate) {
+            self.stream.refuse();
+        }
     }
 
     /// Adds a flow record; the report's templates are those of `templates`, in their order.
@@ -139,7 +178,7 @@ impl Report for FlowReport {
     }
 
     fn template(&mut self, index: usize) -> TemplateFields {
-        TemplateFields { scopes: 0, fields: self.templates.encoders()[index].fields().to_vec() }
+        TemplateFields::data(self.templates.encoders()[index].fields())
     }
 
     fn data(&mut self, _: &mut Output<'_>) {}

@@ -1,6 +1,6 @@
 //! A stream: one transport session and one observation domain, the owner of a sequence number.
 
-use super::transport::SendError;
+use super::{config::DEFAULT_PORT, transport::SendError};
 use crate::ipfix::{
     message::{self, Draft, MessageBuilder, PackError},
     template::{Template, TemplateId},
@@ -13,6 +13,11 @@ pub struct StreamKey {
     pub domain: u32,
     /// UDP source port; a kernel socket has one of the host's choice instead.
     pub source_port: u16,
+}
+
+impl StreamKey {
+    /// Observation domain 1, from port 4739: the stream of VPP's reports, which any report may share.
+    pub const DEFAULT: Self = Self { domain: 1, source_port: DEFAULT_PORT };
 }
 
 /// What a stream, or an exporter, has done.
@@ -28,7 +33,8 @@ pub struct Counters {
     pub templates: u64,
     /// Messages that the transport refused.
     pub send_errors: u64,
-    /// Data records that were not sent (notSentFlowTotalCount, element 166): in refused messages, or too long.
+    /// Data records that were not sent (notSentFlowTotalCount, element 166): in refused messages, too long, or of
+    /// another length than their template says.
     pub records_not_sent: u64,
     /// Template records that were not sent, likewise.
     pub templates_not_sent: u64,
@@ -142,11 +148,16 @@ impl Stream {
                 // At most once: an empty message is never full.
                 Err(PackError::Full) => self.flush(outlet),
                 Err(too_long) => {
-                    self.counters.records_not_sent += 1;
+                    self.refuse();
                     return Err(too_long);
                 }
             }
         }
+    }
+
+    /// Counts a data record that cannot be sent.
+    pub(super) fn refuse(&mut self) {
+        self.counters.records_not_sent += 1;
     }
 
     /// Sends the open message, if there is anything in it.

@@ -54,13 +54,9 @@ struct Pending {
 }
 
 impl Report for Pending {
-    fn template_count(&self) -> usize {
-        1
-    }
-
     fn template(&mut self, _: usize) -> TemplateFields {
         self.calls.borrow_mut().push("template");
-        TemplateFields { scopes: 0, fields: self.fields.clone() }
+        TemplateFields::data(&self.fields)
     }
 
     fn data(&mut self, output: &mut Output<'_>) {
@@ -282,6 +278,20 @@ fn removal_sends_what_was_pending() {
     bench.exporter.remove_report(id, 0, &mut bench.out).unwrap();
     assert_eq!(bench.out.story(), "D0");
     assert_eq!(bench.exporter.counters().records, 1);
+}
+
+#[test]
+fn a_record_that_its_template_does_not_describe_is_refused_and_counted() {
+    let mut bench = Bench::configured();
+    let id = bench.add(0, STREAM, 0);
+    bench.run(0);
+    let add = |out: &mut Output<'_>| (out.record(0, 7, |_| ()), out.record(1, 8, |_| ()));
+    let refused = bench.exporter.with_output(id, 0, &mut bench.out, add).unwrap();
+    let wrong = OutputError::Length { len: 7, expected: 8 };
+    assert_eq!(refused, (Err(wrong), Err(OutputError::NoTemplate)));
+    assert_eq!(wrong.to_string(), "a record of 7 octets, where those of the template have 8");
+    assert_eq!(bench.exporter.counters().records_not_sent, 1);
+    assert_eq!(bench.run(1), "");
 }
 
 #[test]
