@@ -11,7 +11,7 @@ use vnet::{graph::NodeIndex, runtime::Main};
 use super::workload::Prepared;
 
 /// Rounds of a window; each is a frame of 256 packets.
-const WINDOW: u64 = 8;
+const WINDOW: u64 = 16;
 /// The node that makes the packets.
 const INPUT: &str = "pg-input";
 

@@ -36,7 +36,7 @@ Usage: peloton bench [OPTION...]
 
 The packet generator sends 60-byte UDP packets (64 with their checksum on a wire) into the
 graph, 256 a frame: ethernet-input, ip4-input, ip4-lookup, ip4-rewrite and out. Clocks are
-those of the processor's time-stamp counter, medians of windows of 8 frames.
+those of the processor's time-stamp counter, medians of windows of 16 frames.
 
       --routes N           Routes, and as many prefixes that packets go to at random
                            (default 1)

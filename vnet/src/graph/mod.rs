@@ -111,7 +111,7 @@ mod spec;
 
 pub(crate) use commands::commands;
 pub use feature::{
-    ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
+    ArcDoor, ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
 };
 pub(crate) use next::resolve;
 pub use next::{NextIndex, NextSet, NoNext, Slot};

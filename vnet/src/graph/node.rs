@@ -5,7 +5,7 @@ use core::{
     ops::{Deref, DerefMut},
 };
 
-use super::{ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Slot};
+use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Slot};
 use crate::{
     buffer::{Buffer, BufferFlags, Template},
     counter::{Counter, Element, ErrorIndex},
@@ -165,6 +165,19 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         match start {
             ArcStart::NO_FEATURE => default.into(),
             ArcStart(position) => Slot::direct(self.features.at(position, buffer)),
+        }
+    }
+
+    /// The first feature behind `start`, or `default` where there is none: where [`Self::enter`] sends packets, to be found once
+    /// for all of them in a row.
+    #[inline]
+    #[must_use]
+    pub fn arc_door(&self, start: ArcStart, default: impl Into<Slot<Next>>) -> ArcDoor<Next> {
+        match start {
+            ArcStart::NO_FEATURE => ArcDoor { position: 0, slot: default.into() },
+            ArcStart(position) => {
+                ArcDoor { position, slot: Slot::direct(self.features.node_at(position)) }
+            }
         }
     }
 
