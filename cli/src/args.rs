@@ -3,6 +3,8 @@
 use core::{fmt, ops::RangeInclusive, str::FromStr, time::Duration};
 use std::{ffi::OsString, process::ExitCode};
 
+use vnet::flow::RecordSet;
+
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 pub enum Failure {
@@ -131,6 +133,21 @@ pub fn text(option: &'static str, value: &OsString) -> Result<String, UsageError
         Some(text) => Ok(text.to_owned()),
         None => Err(UsageError::value(option, value, "text in UTF-8")),
     }
+}
+
+/// What tells flows apart: a list with commas of `l2`, `l3` and `l4`.
+///
+/// # Errors
+/// Says so.
+pub fn layers(option: &'static str, value: &OsString) -> Result<RecordSet, UsageError> {
+    let layer = |set, word| match word {
+        "l2" => Some(set | RecordSet::L2),
+        "l3" => Some(set | RecordSet::L3),
+        "l4" => Some(set | RecordSet::L4),
+        _ => None,
+    };
+    let set = text(option, value)?.split(',').try_fold(RecordSet::empty(), layer);
+    set.ok_or_else(|| UsageError::value(option, value, "some of l2,l3,l4"))
 }
 
 #[cfg(test)]

@@ -1,23 +1,35 @@
-//! Clocks of each node over a time.
+//! Clocks of each node: the median of many short windows.
+//!
+//! Other programs share the machine, and a mean would be theirs as much as ours. A window is a few frames, so most of them
+//! see no interruption.
 
 use core::time::Duration;
 use std::time::Instant;
 
-use vnet::runtime::Main;
+use vnet::{graph::NodeIndex, runtime::Main};
 
 use super::workload::Prepared;
 
-/// Rounds between two looks at the clock.
-const ROUNDS: usize = 256;
+/// Rounds of a window; each is a frame of 256 packets.
+const WINDOW: u64 = 8;
 /// The node that makes the packets.
 const INPUT: &str = "pg-input";
+
+/// How much is measured, in whole windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// So long.
+    Time(Duration),
+    /// So many frames: always the same work, for those who count instructions.
+    Frames(u64),
+}
 
 /// What a node costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeCost {
     /// Its name.
     pub name: String,
-    /// Clocks of the time-stamp counter for each packet that it saw.
+    /// Clocks of the time-stamp counter for each packet that it saw, in the median window.
     pub clocks_per_packet: f64,
     /// Packets each time it ran.
     pub vectors_per_call: f64,
@@ -30,8 +42,8 @@ pub struct Measurement {
     pub time: Duration,
     /// Packets that were made.
     pub packets: u64,
-    /// Clocks of all nodes.
-    pub clocks: u64,
+    /// Clocks of all nodes for each packet, in the median window.
+    pub clocks_per_packet: f64,
     /// The nodes that saw packets.
     pub nodes: Vec<NodeCost>,
 }
@@ -42,43 +54,104 @@ impl Measurement {
     pub fn packets_per_second(&self) -> f64 {
         self.packets as f64 / self.time.as_secs_f64().max(f64::MIN_POSITIVE)
     }
-
-    /// Clocks of all nodes for each packet.
-    #[must_use]
-    pub fn clocks_per_packet(&self) -> f64 {
-        self.clocks as f64 / self.packets.max(1) as f64
-    }
 }
 
-/// Runs the engine for `time`, or until `goes_on` says no. What it counted before is forgotten.
+/// Runs the engine for `length`, or until `goes_on` says no. What it counted before is forgotten.
 #[must_use]
-pub fn measure(prepared: &Prepared, time: Duration, goes_on: impl Fn() -> bool) -> Measurement {
+pub fn measure(prepared: &Prepared, length: Length, goes_on: impl Fn() -> bool) -> Measurement {
     let engine = &prepared.assembled.engine;
-    engine.with(Main::clear_stats);
+    let mut windows = Windows::default();
     let start = Instant::now();
-    while start.elapsed() < time && goes_on() {
-        for _ in 0..ROUNDS {
+    let is_over = |frames| match length {
+        Length::Time(time) => start.elapsed() >= time,
+        Length::Frames(number) => frames >= number,
+    };
+    let mut frames = 0;
+    while !is_over(frames) && goes_on() {
+        engine.with(Main::clear_stats);
+        for _ in 0..WINDOW {
             engine.poll();
         }
+        frames += WINDOW;
+        engine.with(|main| windows.add(main));
     }
-    let mut measured =
-        Measurement { time: start.elapsed(), packets: 0, clocks: 0, nodes: Vec::new() };
-    engine.with(|main| {
-        for (index, node) in main.graph().nodes() {
+    windows.measurement(start.elapsed())
+}
+
+/// What each window saw.
+#[derive(Default)]
+struct Windows {
+    packets: u64,
+    totals: Vec<f64>,
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    index: NodeIndex,
+    name: String,
+    calls: u64,
+    vectors: u64,
+    clocks: Vec<f64>,
+}
+
+impl Windows {
+    fn add(&mut self, main: &mut Main) {
+        let mut total = 0;
+        let mut packets = 0;
+        for (index, info) in main.graph().nodes() {
             let stats = main.worker().stats(index);
             if stats.vectors == 0 {
                 continue;
             }
-            if node.name == INPUT {
-                measured.packets = stats.vectors;
-            }
-            measured.clocks += stats.clocks;
-            measured.nodes.push(NodeCost {
-                name: node.name.clone(),
-                clocks_per_packet: stats.clocks_each(),
-                vectors_per_call: stats.vectors_per_call(),
+            let at = self.nodes.iter().position(|node| node.index == index).unwrap_or_else(|| {
+                let (name, clocks) = (info.name.clone(), Vec::new());
+                self.nodes.push(Node { index, name, calls: 0, vectors: 0, clocks });
+                self.nodes.len() - 1
             });
+            let node = &mut self.nodes[at];
+            node.calls += stats.calls;
+            node.vectors += stats.vectors;
+            node.clocks.push(stats.clocks_each());
+            total += stats.clocks;
+            if node.name == INPUT {
+                packets = stats.vectors;
+            }
         }
-    });
-    measured
+        if packets > 0 {
+            self.packets += packets;
+            self.totals.push(total as f64 / packets as f64);
+        }
+    }
+
+    fn measurement(mut self, time: Duration) -> Measurement {
+        self.nodes.sort_by_key(|node| node.index);
+        let cost = |node: Node| NodeCost {
+            name: node.name,
+            clocks_per_packet: median(node.clocks),
+            vectors_per_call: node.vectors as f64 / node.calls.max(1) as f64,
+        };
+        Measurement {
+            time,
+            packets: self.packets,
+            clocks_per_packet: median(self.totals),
+            nodes: self.nodes.into_iter().map(cost).collect(),
+        }
+    }
+}
+
+/// The value in the middle; 0 of none.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_unmoved_by_interruptions() {
+        assert_eq!(median(vec![60.0, 61.0, 5000.0, 59.0, 60.5]), 60.5);
+        assert_eq!(median(Vec::new()), 0.0);
+    }
 }

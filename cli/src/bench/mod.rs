@@ -3,7 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `workload` | interfaces, routes and packets |
-//! | `measure` | clocks of each node over a time |
+//! | `measure` | clocks of each node, medians of windows |
 
 pub mod measure;
 pub mod workload;
@@ -20,11 +20,14 @@ use serde_json::json;
 
 use crate::{
     Command,
-    args::{Failure, UsageError, number, seconds, text},
+    args::{Failure, UsageError, layers, number, seconds, text},
     signal,
 };
-use measure::{Measurement, NodeCost};
+use measure::{Length, Measurement, NodeCost};
 use workload::{MAX_FLOWS, MAX_ROUTES, Workload};
+
+/// The most frames.
+const MAX_FRAMES: u64 = 1 << 40;
 
 const HELP: &str = "\
 peloton bench - what forwarding costs, node by node
@@ -33,15 +36,19 @@ Usage: peloton bench [OPTION...]
 
 The packet generator sends 60-byte UDP packets (64 with their checksum on a wire) into the
 graph, 256 a frame: ethernet-input, ip4-input, ip4-lookup, ip4-rewrite and out. Clocks are
-those of the processor's time-stamp counter.
+those of the processor's time-stamp counter, medians of windows of 8 frames.
 
       --routes N           Routes, and as many prefixes that packets go to at random
                            (default 1)
       --flows N            Source addresses, one packet of each in turn (default 1000)
       --ip6                IPv6; packets go to the first route
+      --record LAYERS      Measure the flows that come in with flowprobe, and tell them apart
+                           by l2, l3, l4, a list with commas
       --nodes LIST         List these nodes only, a list with commas; the sum is over all
       --seconds S          Measure for S seconds, after a fifth of that to warm up
                            (default 2)
+      --frames N           Measure N frames instead, rounded up to whole windows, without
+                           any to warm up: the same work each time, to count instructions
       --json               Print one JSON object: workload, packets_per_second,
                            total_clocks_per_packet, nodes
   -h, --help               Print this
@@ -61,14 +68,18 @@ pub const COMMAND: Command = Command {
 struct Options {
     workload: Workload,
     nodes: Option<Vec<String>>,
-    time: Duration,
+    length: Length,
     json: bool,
 }
 
 impl Options {
     fn parse(parser: &mut lexopt::Parser) -> Result<Self, Failure> {
-        let workload = Workload { routes: 1, flows: 1000, ip6: false };
-        let mut options = Self { workload, nodes: None, time: Duration::from_secs(2), json: false };
+        let mut options = Self {
+            workload: Workload::default(),
+            nodes: None,
+            length: Length::Time(Duration::from_secs(2)),
+            json: false,
+        };
         while let Some(arg) = parser.next().map_err(UsageError::from)? {
             match arg {
                 Arg::Long("routes") => {
@@ -83,7 +94,16 @@ impl Options {
                     let names = list.split(',').filter(|name| !name.is_empty());
                     options.nodes = Some(names.map(str::to_owned).collect());
                 }
-                Arg::Long("seconds") => options.time = seconds("--seconds", &value(parser)?)?,
+                Arg::Long("record") => {
+                    options.workload.record = layers("--record", &value(parser)?)?;
+                }
+                Arg::Long("seconds") => {
+                    options.length = Length::Time(seconds("--seconds", &value(parser)?)?);
+                }
+                Arg::Long("frames") => {
+                    options.length =
+                        Length::Frames(number("--frames", &value(parser)?, 1..=MAX_FRAMES)?);
+                }
                 Arg::Long("json") => options.json = true,
                 Arg::Short('h') | Arg::Long("help") => return Err(Failure::Help),
                 Arg::Short('V') | Arg::Long("version") => return Err(Failure::Version),
@@ -103,8 +123,10 @@ fn bench(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     let prepared = options.workload.prepare().map_err(Failure::failed)?;
     signal::watch();
     let goes_on = || signal::caught().is_none();
-    let _: Measurement = measure::measure(&prepared, options.time / 5, goes_on);
-    let measured = measure::measure(&prepared, options.time, goes_on);
+    if let Length::Time(time) = options.length {
+        let _: Measurement = measure::measure(&prepared, Length::Time(time / 5), goes_on);
+    }
+    let measured = measure::measure(&prepared, options.length, goes_on);
     if let Some(signal) = signal::caught() {
         return Ok(signal.status());
     }
@@ -149,7 +171,7 @@ fn as_json(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> 
     json!({
         "workload": workload.to_string(),
         "packets_per_second": measured.packets_per_second(),
-        "total_clocks_per_packet": measured.clocks_per_packet(),
+        "total_clocks_per_packet": measured.clocks_per_packet,
         "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
     })
 }
@@ -161,6 +183,6 @@ fn as_table(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) ->
         let NodeCost { name, clocks_per_packet, vectors_per_call } = node;
         text += &format!("{name:<width$}  {clocks_per_packet:>13.2}  {vectors_per_call:>12.2}\n");
     }
-    let (total, rate) = (measured.clocks_per_packet(), measured.packets_per_second() / 1e6);
+    let (total, rate) = (measured.clocks_per_packet, measured.packets_per_second() / 1e6);
     text + &format!("{:<width$}  {total:>13.2}\n\n{rate:.2} million packets/s\n", "total")
 }

@@ -1,4 +1,4 @@
-//! Forwarding between two interfaces of the packet generator.
+//! Forwarding between two interfaces of the packet generator, and what may be measured beside it.
 
 use core::{
     fmt,
@@ -8,7 +8,9 @@ use std::error::Error;
 
 use nodes::pg::{Generator, Mode, NewInterface, StreamSpec, UdpFlows};
 use vnet::{
+    command::Terminal,
     fib::{FibIndex, IpPrefix, Path, Source},
+    flow::RecordSet,
     interface::{InterfaceAddress, SwIfIndex},
     neighbor::NeighborFlags,
     plugin::Engine,
@@ -35,6 +37,15 @@ pub struct Workload {
     pub flows: u32,
     /// IPv6 instead of IPv4.
     pub ip6: bool,
+    /// What flowprobe tells the flows that come in apart by; nothing for no flowprobe.
+    pub record: RecordSet,
+}
+
+impl Default for Workload {
+    /// What `peloton bench` does without options.
+    fn default() -> Self {
+        Self { routes: 1, flows: 1000, ip6: false, record: RecordSet::empty() }
+    }
 }
 
 impl fmt::Display for Workload {
@@ -43,7 +54,11 @@ impl fmt::Display for Workload {
         let plural = |n: u32| if n == 1 { "" } else { "s" };
         let (routes, flows) = (self.routes, self.flows);
         write!(f, "ip{version} forwarding, {routes} route{}, ", plural(routes))?;
-        write!(f, "{flows} flow{}, {size}-byte frames", plural(flows))
+        write!(f, "{flows} flow{}, {size}-byte frames", plural(flows))?;
+        match self.record.is_empty() {
+            true => Ok(()),
+            false => write!(f, ", flowprobe{}", self.layers()),
+        }
     }
 }
 
@@ -73,7 +88,37 @@ impl Workload {
         let assembled = Assembled::build(Engine::builder(), &Choice::all())?;
         let generator = assembled.generator().ok_or("no packet generator")?.clone();
         assembled.engine.with(|main| self.configure(main, &generator))?;
+        self.probe(&assembled.engine)?;
         Ok(Prepared { assembled, generator })
+    }
+
+    /// Enables flowprobe where the packets come in.
+    fn probe(&self, engine: &Engine) -> Result<(), Box<dyn Error>> {
+        if self.record.is_empty() {
+            return Ok(());
+        }
+        let session = engine.session(Terminal { pager: false, ansi: false, history: false });
+        let version = if self.ip6 { "ip6" } else { "ip4" };
+        for line in [
+            format!("flowprobe params record{}", self.layers()),
+            format!("flowprobe feature add-del pg0 {version} rx"),
+        ] {
+            let reply = engine.execute(&session, line.as_bytes());
+            if !reply.ok {
+                return Err(reply.text.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The words of flowprobe for what is recorded, each behind a space.
+    fn layers(&self) -> String {
+        let layers = [(RecordSet::L2, " l2"), (RecordSet::L3, " l3"), (RecordSet::L4, " l4")];
+        layers
+            .iter()
+            .filter(|(layer, _)| self.record.contains(*layer))
+            .map(|(_, word)| *word)
+            .collect()
     }
 
     fn frame_size(&self) -> usize {

@@ -7,7 +7,7 @@ use lexopt::Arg;
 use vnet::flow::{Config, Families, RecordSet};
 
 use super::{collector, run::FRAME_SIZE};
-use crate::args::{Failure, UsageError, number, seconds, text};
+use crate::args::{Failure, UsageError, layers, number, seconds, text};
 
 /// What `peloton replay --help` prints.
 pub const HELP: &str = "\
@@ -137,9 +137,7 @@ impl Options {
             "passive" => self.meter.passive = seconds("--passive", &parser.value()?)?,
             "record" => {
                 let value = parser.value()?;
-                let layers = layers(&text("--record", &value)?);
-                let expected = || UsageError::value("--record", &value, "some of l2,l3,l4");
-                self.meter.record = layers.ok_or_else(expected)? | RecordSet::VLAN;
+                self.meter.record = layers("--record", &value)? | RecordSet::VLAN;
             }
             "max-flows" => {
                 self.meter.max_flows = number("--max-flows", &parser.value()?, 1..=1 << 30)?;
@@ -189,19 +187,6 @@ impl Options {
     pub fn prints_report(&self) -> bool {
         !self.json && !self.file_is_stdout()
     }
-}
-
-fn layers(list: &str) -> Option<RecordSet> {
-    list.split(',').try_fold(RecordSet::empty(), |set, word| {
-        Some(
-            set | match word {
-                "l2" => RecordSet::L2,
-                "l3" => RecordSet::L3,
-                "l4" => RecordSet::L4,
-                _ => return None,
-            },
-        )
-    })
 }
 
 #[cfg(test)]

@@ -182,10 +182,23 @@ fn bench_gives_the_clocks_of_each_node_as_a_table_and_as_json() {
     let number = |json: &serde_json::Value| json.as_f64().is_some_and(|number| number > 0.0);
     assert_eq!(json["workload"], "ip6 forwarding, 7 routes, 1000 flows, 62-byte frames");
     assert!(number(&json["packets_per_second"]) && number(&json["total_clocks_per_packet"]));
+    let keys =
+        |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let all = ["workload", "packets_per_second", "total_clocks_per_packet", "nodes"];
+    assert_eq!(keys(&json), all);
     let nodes = json["nodes"].as_array().unwrap();
     assert_eq!((nodes.len(), &nodes[0]["name"]), (1, &"ip6-lookup".into()));
+    assert_eq!(keys(&nodes[0]), ["name", "clocks_per_packet", "vectors_per_call"]);
     assert!(number(&nodes[0]["clocks_per_packet"]));
     assert_eq!(nodes[0]["vectors_per_call"], 256.0);
+    let args = ["bench", "--frames", "9", "--record", "l3,l4", "--flows", "1"];
+    let (out, err, status) = told(&run(&args, b""));
+    assert_eq!(status, Some(0), "{err}");
+    assert!(
+        out.starts_with("ip4 forwarding, 1 route, 1 flow, 60-byte frames, flowprobe l3 l4\n"),
+        "{out}"
+    );
+    assert!(out.contains("flowprobe-input-ip4 "), "{out}");
     let (_, err, status) = told(&run(&["bench", "--seconds", "0.1", "--nodes", "ip9"], b""));
     assert!(err.starts_with("peloton: no packet came to a node `ip9', but to "), "{err}");
     assert_eq!(status, Some(1));

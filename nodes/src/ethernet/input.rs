@@ -14,7 +14,7 @@ use vnet::{
         trace::Ethernet,
     },
 };
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, network_endian::U16};
 
 use crate::trace::Snap;
 
@@ -46,24 +46,24 @@ pub(crate) struct Input {
     views: Shared<InterfaceViews>,
 }
 
-/// What is known of the interface on which the present run of frames came.
+/// What is known of the interface on which a run of frames came.
+#[derive(Clone, Copy)]
 struct Port<'a> {
     rx: SwIfIndex,
     view: Option<&'a InterfaceView>,
     /// Whether [`plain`] may decide: frames without tags belong to the interface itself, which is up.
     plain: bool,
-    /// MAC address.
-    mac: u64,
+    mac: MacAddress,
 }
 
 impl<'a> Port<'a> {
-    const NONE: Self = Self { rx: SwIfIndex::NONE, view: None, plain: false, mac: 0 };
-
     fn of(views: &'a InterfaceViews, rx: SwIfIndex) -> Self {
-        let Some(view) = views.get(rx) else { return Self { rx, ..Self::NONE } };
-        let untagged = view.tags.as_ref().map(|tags| tags.lookup(Tags::NONE));
-        let plain = view.up && untagged == Some(TagTarget::Up(rx));
-        Self { rx, view: Some(view), plain, mac: MacAddress(view.mac).to_bits() }
+        let view = views.get(rx);
+        let plain = view.is_some_and(|view| {
+            let untagged = view.tags.as_ref().map(|tags| tags.lookup(Tags::NONE));
+            view.up && untagged == Some(TagTarget::Up(rx))
+        });
+        Self { rx, view, plain, mac: MacAddress(view.map_or([0; 6], |view| view.mac)) }
     }
 }
 
@@ -82,12 +82,17 @@ fn plain(port: &Port<'_>, buffer: &mut Buffer) -> Option<Slot<Next>> {
         return None;
     }
     let header = buffer.view::<Header>()?;
-    let next = match EtherType(header.ethertype.get()) {
-        EtherType::IP4 => Next::Ip4,
-        EtherType::IP6 => Next::Ip6,
-        _ => return None,
+    // The type as it stands in the packet: no need to swap its bytes.
+    const IP4: U16 = U16::new(EtherType::IP4.0);
+    const IP6: U16 = U16::new(EtherType::IP6.0);
+    let next = if header.ethertype == IP4 {
+        Next::Ip4
+    } else if header.ethertype == IP6 {
+        Next::Ip6
+    } else {
+        return None;
     };
-    if header.destination_bits() != port.mac && !is_multicast(header) {
+    if !header.is_for(port.mac) && !is_multicast(header) {
         return None;
     }
     buffer.l2_offset = buffer.current_data();
@@ -105,9 +110,9 @@ fn is_multicast(header: &Header) -> bool {
 /// Everything else, step by step.
 #[cold]
 #[inline(never)]
-fn any(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
+fn any(cx: Cx<'_, '_>, port: Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
     buffer.l2_offset = buffer.current_data();
-    match classify(cx, port, buffer) {
+    match classify(cx, &port, buffer) {
         Ok(next) => next.into(),
         Err((error, next)) => {
             cx.error(buffer, error);
@@ -189,16 +194,16 @@ impl Node for Input {
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
         let views = self.views.read(cx.token());
-        let mut port = Port::NONE;
-        cx.each(frame, |cx, buffer| {
-            if buffer.rx != port.rx {
-                port = Port::of(views, buffer.rx);
-            }
-            match plain(&port, buffer) {
+        cx.each_run(
+            frame,
+            |_, buffer| buffer.rx,
+            |_, rx| Port::of(views, rx),
+            |cx, port, buffer| match plain(port, buffer) {
                 Some(next) => next,
-                None => any(cx, &port, buffer),
-            }
-        })
+                None => any(cx, *port, buffer),
+            },
+            |_, _, _, _| {},
+        )
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {

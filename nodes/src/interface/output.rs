@@ -9,7 +9,7 @@ use vnet::{
         ArcIndex, ArcSpec, ArcStart, GraphError, NextIndex, Node, NodeCx, NodeIndex, NodeSpec,
         PacketCx, Slot, Verdict,
     },
-    interface::{InterfaceViews, Runs, SwIfIndex},
+    interface::{InterfaceViews, SwIfIndex},
     plugin::Registrar,
     runtime::{Main, Shared},
     trace::{TraceCx, TraceRecord},
@@ -70,36 +70,24 @@ struct Output {
     counts: bool,
 }
 
-impl Output {
-    /// Counts a run of packets of one interface.
-    fn count(
-        &self,
-        cx: &PacketCx<'_, Next, Error>,
-        way: Way,
-        tx: SwIfIndex,
-        packets: u64,
-        bytes: u64,
-    ) {
-        if self.counts && matches!(way, Way::Device(_)) {
-            cx.state_ref().interfaces.tx.add(tx.0, packets, bytes);
-        }
-    }
-}
-
 /// Where the packets of an interface go.
 #[derive(Clone, Copy)]
 enum Way {
     Device(Slot<Next>),
+    /// To the device through output features.
+    Features(ArcStart, Slot<Next>),
     Down,
     Deleted,
 }
 
 impl Way {
-    fn of(views: &InterfaceViews, interface: SwIfIndex) -> Self {
-        match views.get(interface) {
-            Some(view) if view.up => Self::Device(Slot::added(NextIndex(view.tx_next))),
-            Some(_) => Self::Down,
-            None => Self::Deleted,
+    fn of(views: &InterfaceViews, interface: SwIfIndex, start: ArcStart) -> Self {
+        let Some(view) = views.get(interface) else { return Self::Deleted };
+        let device = Slot::added(NextIndex(view.tx_next));
+        match start {
+            _ if !view.up => Self::Down,
+            ArcStart::NO_FEATURE => Self::Device(device),
+            start => Self::Features(start, device),
         }
     }
 }
@@ -118,23 +106,25 @@ impl Node for Output {
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
         let views = self.views.read(cx.token());
-        let (mut way, mut start) = (Way::Deleted, ArcStart::NO_FEATURE);
-        let mut sent = Runs::default();
-        let verdict = cx.each(frame, |cx, buffer| {
-            let tx = buffer.tx;
-            let bytes = buffer.length_in_chain() as u64;
-            if sent.add(tx, bytes, |i, n, b| self.count(cx, way, i, n, b)) {
-                way = Way::of(views, tx);
-                start = cx.arc_start(self.arc, tx);
-            }
-            match way {
-                Way::Device(next) => cx.enter(start, buffer, next),
-                Way::Down => refuse(cx, buffer, Error::Down),
-                Way::Deleted => refuse(cx, buffer, Error::Deleted),
-            }
-        });
-        sent.end(|i, n, b| self.count(cx, way, i, n, b));
-        verdict
+        cx.each_run(
+            frame,
+            |_, buffer| buffer.tx,
+            |cx, tx| (Way::of(views, tx, cx.arc_start(self.arc, tx)), 0),
+            |cx, (way, bytes), buffer| {
+                *bytes += buffer.length_in_chain() as u64;
+                match *way {
+                    Way::Device(next) => next,
+                    Way::Features(start, next) => cx.enter(start, buffer, next),
+                    Way::Down => refuse(cx, buffer, Error::Down),
+                    Way::Deleted => refuse(cx, buffer, Error::Deleted),
+                }
+            },
+            |cx, tx, (way, bytes), packets| {
+                if self.counts && !matches!(way, Way::Down | Way::Deleted) {
+                    cx.state().interfaces.tx.add(tx.0, packets as u64, bytes);
+                }
+            },
+        )
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {

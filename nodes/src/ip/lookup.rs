@@ -44,20 +44,22 @@ impl<F: Family> Lookup<F> {
         cx: &mut NodeCx<'_, F::LookupNext, F::Error>,
         frame: &mut Frame,
     ) -> Option<FibIndex> {
-        let mut table = None;
-        let mut same = true;
-        let mut origin = 0;
+        // Both interfaces at once.
+        let origin = |buffer: &Buffer| u64::from(buffer.rx.0) | u64::from(buffer.tx.0) << 32;
         let mut buffers = cx.buffers(frame);
-        for (buffer, destination) in buffers.iter_mut().zip(&mut *self.destinations) {
-            // A packet without a header is looked up as address 0 and dropped in the last pass.
-            *destination = F::destination(buffer).unwrap_or_default();
-            // Both interfaces at once.
-            let from = u64::from(buffer.rx.0) | u64::from(buffer.tx.0) << 32;
-            if from != origin || table.is_none() {
-                origin = from;
-                let of = table_of::<F>(&self.reader, buffer);
-                same &= table.is_none_or(|t| t == of);
-                table = Some(of);
+        let destinations = &mut self.destinations[..buffers.len()];
+        let (mut table, mut same, mut i) = (None, true, 0);
+        while let Some(first) = buffers.get(i) {
+            let from = origin(first);
+            let of = table_of::<F>(&self.reader, first);
+            same &= table.is_none_or(|table| table == of);
+            table = Some(of);
+            while let Some(buffer) = buffers.get(i)
+                && origin(buffer) == from
+            {
+                // A packet without a header is looked up as address 0 and dropped by the next node.
+                destinations[i] = F::destination(buffer).unwrap_or_default();
+                i += 1;
             }
         }
         table.filter(|_| same)
@@ -111,31 +113,22 @@ impl<F: Family> Lookup<F> {
     }
 }
 
-/// The present run of packets of one route.
-struct Run<F: Family> {
-    route: LoadBalanceIndex,
+/// What the packets of a run have in common, which go by one route.
+#[derive(Clone, Copy)]
+struct Way<F: Family> {
     dpo: Dpo,
     adjacency: u32,
     /// Whether more is to be asked before it is known where a packet goes.
     is_far: bool,
     next: Slot<F::LookupNext>,
-    packets: u64,
-    bytes: u64,
 }
 
-impl<F: Family> Run<F> {
+impl<F: Family> Way<F> {
     #[inline]
-    fn new(route: LoadBalanceIndex, dpo: Dpo) -> Self {
+    fn new(dpo: Dpo) -> Self {
         let kind = dpo.kind();
         let is_far = matches!(kind, DpoKind::Multi | DpoKind::Lookup);
-        let (adjacency, next) = (dpo.index(), F::lookup_next(decision(kind)));
-        Self { route, dpo, adjacency, is_far, next, packets: 0, bytes: 0 }
-    }
-
-    /// Counts the packets of the run.
-    #[inline]
-    fn end(&self, cx: &PacketCx<'_, F::LookupNext, F::Error>) {
-        cx.state_ref().routes.add(self.route.0, self.packets, self.bytes);
+        Self { dpo, adjacency: dpo.index(), is_far, next: F::lookup_next(decision(kind)) }
     }
 }
 
@@ -161,6 +154,8 @@ fn decision(kind: DpoKind) -> Decision {
     }
 }
 
+type Cx<'a, 'd, F> = &'a mut PacketCx<'d, <F as Family>::LookupNext, <F as Family>::Error>;
+
 impl<F: Family> Node for Lookup<F> {
     type Error = F::Error;
     type Next = F::LookupNext;
@@ -180,30 +175,28 @@ impl<F: Family> Node for Lookup<F> {
             self.look_up_singly(cx, frame);
         }
         let words = self.reader.load_balances();
+        let begin = |_: Cx<'_, '_, F>, route| (Way::<F>::new(words.load(route)), 0);
+        let send = |cx: Cx<'_, '_, F>, (way, bytes): &mut (Way<F>, u64), buffer: &mut Buffer| {
+            *bytes += buffer.length_in_chain() as u64;
+            if way.is_far {
+                return self.follow(cx, buffer, way.dpo);
+            }
+            buffer.adjacency = way.adjacency;
+            way.next
+        };
+        let count = |cx: Cx<'_, '_, F>, route: LoadBalanceIndex, (_, bytes), packets| {
+            cx.state().routes.add(route.0, packets as u64, bytes);
+        };
         let routes = &self.routes[..n];
         let [first, ..] = *self.routes;
-        if routes.iter().fold(0, |differ, route| differ | (route.0 ^ first.0)) != 0 {
-            for &route in routes {
-                words.prefetch(route);
-                cx.state_ref().routes.prefetch(route.0);
-            }
+        if routes.iter().fold(0, |differ, route| differ | (route.0 ^ first.0)) == 0 {
+            return cx.each_run(frame, |_, _| first, begin, send, count);
         }
-        let mut run = Run::<F>::new(first, words.load(first));
-        let verdict = cx.each_with(frame, &self.routes, |cx, buffer, &route| {
-            if route != run.route {
-                run.end(cx);
-                run = Run::new(route, words.load(route));
-            }
-            run.packets += 1;
-            run.bytes += buffer.length_in_chain() as u64;
-            if run.is_far {
-                return self.follow(cx, buffer, run.dpo);
-            }
-            buffer.adjacency = run.adjacency;
-            run.next
-        });
-        run.end(cx);
-        verdict
+        for &route in routes {
+            words.prefetch(route);
+            cx.state_ref().routes.prefetch(route.0);
+        }
+        cx.each_run(frame, |i, _| self.routes[i % FRAME_SIZE], begin, send, count)
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {

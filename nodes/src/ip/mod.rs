@@ -28,9 +28,6 @@ pub(crate) struct ArcStarts {
 }
 
 impl ArcStarts {
-    pub(crate) const NONE: Self =
-        Self { unicast: ArcStart::NO_FEATURE, multicast: ArcStart::NO_FEATURE, is_any: false };
-
     pub(crate) fn new<N: NextSet, E: ErrorSet>(
         cx: &PacketCx<'_, N, E>,
         unicast: ArcIndex,
@@ -122,8 +119,12 @@ pub(crate) trait Family: Send + Sized + 'static {
 
     fn flow_hash(buffer: &Buffer) -> u32;
 
-    /// Takes one from the TTL or hop limit of a packet that this engine did not make, and says how long the packet is.
-    fn age(buffer: &mut Buffer) -> Result<usize, Fault>;
+    /// Takes one from the TTL or hop limit of a packet that this engine did not make, if the packet is no longer than `max` bytes
+    /// and may go on. Whether it may; if not, nothing changes.
+    fn age(buffer: &mut Buffer, max: u32) -> bool;
+
+    /// Why [`age`](Self::age) refused a packet.
+    fn fault(buffer: &Buffer, max: u32) -> Fault;
 
     fn lookup_next(decision: Decision) -> Slot<Self::LookupNext>;
 

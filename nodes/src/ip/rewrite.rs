@@ -7,7 +7,7 @@ use vnet::{
     buffer::Buffer,
     fib::ForwardingReader,
     frame::Frame,
-    graph::{ArcIndex, ArcStart, Node, NodeCx, NodeSpec, PacketCx, Verdict},
+    graph::{ArcIndex, ArcStart, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     interface::SwIfIndex,
     trace::{TraceCx, TraceRecord},
     wire::ethernet::Header,
@@ -37,65 +37,74 @@ impl<F: Family> Rewrite<F> {
 const ETHERNET: usize = size_of::<Header>();
 
 /// What an adjacency asks for, read once for all packets of a frame that follow each other to it.
+#[derive(Clone, Copy)]
 struct Way<'a> {
-    index: u32,
     adjacency: &'a AdjacencyBody,
-    max_length: usize,
+    max_length: u32,
     tx: SwIfIndex,
     start: ArcStart,
-    /// The whole rewrite, when it is an Ethernet header without tags.
-    ethernet: Option<[u8; ETHERNET]>,
+    /// The rewrite, at the end of the block, when it is an Ethernet header without tags and no feature follows: the usual way.
+    ethernet: Option<[u8; 16]>,
 }
 
 impl<'a> Way<'a> {
-    fn new(
-        index: u32,
-        adjacency: &'a AdjacencyBody,
-        start: impl FnOnce(SwIfIndex) -> ArcStart,
-    ) -> Self {
+    fn new(adjacency: &'a AdjacencyBody, start: impl FnOnce(SwIfIndex) -> ArcStart) -> Self {
         let tx = adjacency.sw_if_index();
-        let is_ethernet = adjacency.rewrite_len() == ETHERNET;
+        let start = start(tx);
+        let is_usual = adjacency.rewrite_len() == ETHERNET && start == ArcStart::NO_FEATURE;
         Self {
-            index,
             adjacency,
-            max_length: usize::from(adjacency.max_l3_bytes()),
+            max_length: adjacency.max_l3_bytes().into(),
             tx,
-            start: start(tx),
-            ethernet: adjacency.rewrite_tail().last_chunk().copied().filter(|_| is_ethernet),
+            start,
+            ethernet: is_usual.then(|| adjacency.rewrite_tail()),
         }
-    }
-
-    /// Ages the packet and puts the rewrite in front; what stays undone is said.
-    #[inline]
-    fn rewrite<F: Family>(&self, buffer: &mut Buffer) -> Result<(), Fault> {
-        let length = F::age(buffer)?;
-        if length > self.max_length {
-            return Err(Fault::TooBig);
-        }
-        // Output features find the packet behind the new link header.
-        buffer.l3_offset = buffer.current_data();
-        let done = match &self.ethernet {
-            Some(header) => buffer.prepend(header),
-            None => prepend(buffer, self.adjacency),
-        };
-        if !done {
-            return Err(Fault::NoHeadroom);
-        }
-        buffer.tx = self.tx;
-        Ok(())
     }
 }
 
-/// Puts a rewrite of any length in front of the packet; whether there was room.
+/// Ages the packet and puts the rewrite in front of it.
+#[inline(always)]
+fn rewrite<F: Family>(
+    cx: Cx<'_, '_, F>,
+    way: &Way<'_>,
+    buffer: &mut Buffer,
+) -> Slot<F::RewriteNext> {
+    // Output features find the packet behind the new link header.
+    buffer.l3_offset = buffer.current_data();
+    let aged = F::age(buffer, way.max_length);
+    if aged && way.ethernet.is_some_and(|block| buffer.prepend::<ETHERNET>(block)) {
+        buffer.tx = way.tx;
+        return F::rewrite_output();
+    }
+    rewrite_any::<F>(cx, *way, buffer, aged)
+}
+
+/// What is left to do for a packet that is unlike most: it has not aged and must not go on, or what is to be put in front of it is
+/// no plain Ethernet header, or features follow.
 #[inline(never)]
-fn prepend(buffer: &mut Buffer, adjacency: &AdjacencyBody) -> bool {
-    let bytes = adjacency.rewrite_len();
-    let done = buffer.push(bytes);
-    if done && let Some(room) = buffer.current_mut().get_mut(..bytes) {
-        adjacency.copy_rewrite(room);
-    }
-    done
+fn rewrite_any<F: Family>(
+    cx: Cx<'_, '_, F>,
+    way: Way<'_>,
+    buffer: &mut Buffer,
+    aged: bool,
+) -> Slot<F::RewriteNext> {
+    let bytes = way.adjacency.rewrite_len();
+    let fault = if !aged {
+        F::fault(buffer, way.max_length)
+    } else if !buffer.push(bytes) {
+        Fault::NoHeadroom
+    } else {
+        if let Some(room) = buffer.current_mut().get_mut(..bytes) {
+            way.adjacency.copy_rewrite(room);
+        }
+        buffer.tx = way.tx;
+        return cx.enter(way.start, buffer, F::rewrite_output());
+    };
+    cx.error(buffer, F::error(fault));
+    F::rewrite_drop()
 }
+
+type Cx<'a, 'd, F> = &'a PacketCx<'d, <F as Family>::RewriteNext, <F as Family>::Error>;
 
 impl<F: Family> Node for Rewrite<F> {
     type Error = F::Error;
@@ -107,23 +116,16 @@ impl<F: Family> Node for Rewrite<F> {
         cx: &mut NodeCx<'_, F::RewriteNext, F::Error>,
         frame: &mut Frame,
     ) -> Verdict<F::RewriteNext> {
-        let way_of = |cx: &PacketCx<'_, F::RewriteNext, F::Error>, index| {
-            let adjacency = self.reader.adjacency(AdjacencyIndex(index));
-            Way::new(index, adjacency, |tx| cx.arc_start(self.output, tx))
-        };
-        let mut way = way_of(cx, 0);
-        cx.each(frame, |cx, buffer| {
-            if buffer.adjacency != way.index {
-                way = way_of(cx, buffer.adjacency);
-            }
-            match way.rewrite::<F>(buffer) {
-                Ok(()) => cx.enter(way.start, buffer, F::rewrite_output()),
-                Err(fault) => {
-                    cx.error(buffer, F::error(fault));
-                    F::rewrite_drop()
-                }
-            }
-        })
+        cx.each_run(
+            frame,
+            |_, buffer| buffer.adjacency,
+            |cx, index| {
+                let adjacency = self.reader.adjacency(AdjacencyIndex(index));
+                Way::new(adjacency, |tx| cx.arc_start(self.output, tx))
+            },
+            |cx, way, buffer| rewrite::<F>(cx, way, buffer),
+            |_, _, _, _| {},
+        )
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {

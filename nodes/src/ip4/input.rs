@@ -4,7 +4,6 @@ use vnet::{
     buffer::Buffer,
     frame::Frame,
     graph::{ArcIndex, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
-    interface::Runs,
     wire::{checksum, ip4::Header},
 };
 
@@ -43,19 +42,20 @@ impl Input {
         [plain, spec("ip4-input-no-checksum", false).sibling_of("ip4-input")]
     }
 
-    /// Whether a packet without options is as it should be.
-    #[inline]
+    /// Whether a packet without options is as it should be. `length` is at least that of its header.
+    #[inline(always)]
     fn is_plain<const VERIFY: bool>(ip: &Header, length: usize) -> bool {
-        let total = usize::from(ip.total_length.get());
-        ip.version_ihl == Header::VERSION_IHL
+        const HEADER: u32 = size_of::<Header>() as u32;
+        let payload = u32::from(ip.total_length.get()).wrapping_sub(HEADER);
+        // Less than a header wraps around to more than any length.
+        payload <= (length as u32).wrapping_sub(HEADER)
+            && ip.version_ihl == Header::VERSION_IHL
             && ip.ttl > 0
-            && ip.flags_fragment.get() & Header::OFFSET_MASK != 1
-            && total >= size_of::<Header>()
-            && total <= length
+            && !ip.has_offset_one()
             && (!VERIFY || checksum::is_ip4_header_intact(ip))
     }
 
-    #[inline]
+    #[inline(always)]
     fn map<const VERIFY: bool>(
         cx: &PacketCx<'_, Next, Error>,
         starts: ArcStarts,
@@ -63,13 +63,9 @@ impl Input {
     ) -> Slot<Next> {
         buffer.l3_offset = buffer.current_data();
         let length = buffer.length_in_chain();
-        let Some(ip) = buffer.view::<Header>() else {
-            cx.error(buffer, Error::TooShort);
-            return Next::Drop.into();
-        };
-        if !Self::is_plain::<VERIFY>(ip, length)
-            && let Err(error) = check(buffer, length, VERIFY)
-        {
+        let is_plain =
+            buffer.view::<Header>().is_some_and(|ip| Self::is_plain::<VERIFY>(ip, length));
+        if !is_plain && let Err(error) = check(buffer, VERIFY) {
             cx.error(buffer, error);
             return Next::Drop.into();
         }
@@ -81,17 +77,13 @@ impl Input {
         cx: &mut NodeCx<'_, Next, Error>,
         frame: &mut Frame,
     ) -> Verdict<Next> {
-        let mut received = Runs::default();
-        let mut starts = ArcStarts::NONE;
-        let verdict = cx.each(frame, |cx, buffer| {
-            let rx = buffer.rx;
-            if received.add(rx, 0, |i, n, _| cx.state_ref().interfaces.ip4.add(i.0, n)) {
-                starts = ArcStarts::new(cx, self.unicast, self.multicast, rx);
-            }
-            Self::map::<VERIFY>(cx, starts, buffer)
-        });
-        received.end(|i, n, _| cx.state().interfaces.ip4.add(i.0, n));
-        verdict
+        cx.each_run(
+            frame,
+            |_, buffer| buffer.rx,
+            |cx, rx| ArcStarts::new(cx, self.unicast, self.multicast, rx),
+            |cx, starts, buffer| Self::map::<VERIFY>(cx, *starts, buffer),
+            |cx, rx, _, packets| cx.state().interfaces.ip4.add(rx.0, packets as u64),
+        )
     }
 }
 
@@ -101,8 +93,9 @@ fn is_multicast(buffer: &Buffer) -> bool {
 
 /// What is wrong with a packet that did not pass the quick test, which packets with options never do.
 #[cold]
-fn check(buffer: &Buffer, length: usize, verify_checksum: bool) -> Result<(), Error> {
+fn check(buffer: &Buffer, verify_checksum: bool) -> Result<(), Error> {
     let Some(ip) = buffer.view::<Header>() else { return Err(Error::TooShort) };
+    let length = buffer.length_in_chain();
     if ip.version() != 4 {
         return Err(Error::Version);
     }
@@ -120,7 +113,7 @@ fn check(buffer: &Buffer, length: usize, verify_checksum: bool) -> Result<(), Er
     if verify_checksum && checksum::of(bytes) != 0 {
         return Err(Error::BadChecksum);
     }
-    if ip.flags_fragment.get() & Header::OFFSET_MASK == 1 {
+    if ip.has_offset_one() {
         return Err(Error::FragmentOffsetOne);
     }
     if ip.ttl == 0 {

@@ -9,7 +9,7 @@ use vnet::{
     frame::FRAME_SIZE,
     graph::{ArcSpec, FeatureSpec, Slot},
     plugin::Registrar,
-    wire::{flow_hash, ip4::Header},
+    wire::{checksum, flow_hash, ip4::Header},
 };
 
 use crate::ip::{Decision, Family, Fault, Lookup, Rewrite, end_specs, not_enabled_spec};
@@ -100,20 +100,29 @@ impl Family for Ip4 {
         flow_hash::of(address(ip.source), address(ip.destination), ip.protocol, ports)
     }
 
-    #[inline]
-    fn age(buffer: &mut Buffer) -> Result<usize, Fault> {
+    #[inline(always)]
+    fn age(buffer: &mut Buffer, max: u32) -> bool {
         let ours = buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED);
-        let ip = buffer.view_mut::<Header>().ok_or(Fault::Truncated)?;
+        let Some(ip) = buffer.view_mut::<Header>() else { return false };
+        if u32::from(ip.total_length.get()) > max {
+            return false;
+        }
         if !ours {
             if ip.ttl <= 1 {
-                return Err(Fault::Expired);
+                return false;
             }
-            ip.ttl -= 1;
-            // The TTL is the high byte of its word: one less there is 0x0100 more in the complement (RFC 1624).
-            let checksum = u32::from(ip.checksum.get()) + 0x0100;
-            ip.checksum.set((checksum + u32::from(checksum >= 0xffff)) as u16);
+            checksum::decrement_ttl(ip);
         }
-        Ok(usize::from(ip.total_length.get()))
+        true
+    }
+
+    #[cold]
+    fn fault(buffer: &Buffer, max: u32) -> Fault {
+        match buffer.view::<Header>() {
+            None => Fault::Truncated,
+            Some(ip) if u32::from(ip.total_length.get()) > max => Fault::TooBig,
+            Some(_) => Fault::Expired,
+        }
     }
 
     #[inline]
@@ -129,6 +138,7 @@ impl Family for Ip4 {
         .into()
     }
 
+    #[inline]
     fn rewrite_drop() -> Slot<RewriteNext> {
         RewriteNext::Drop.into()
     }

@@ -4,7 +4,6 @@ use vnet::{
     buffer::Buffer,
     frame::Frame,
     graph::{ArcIndex, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
-    interface::Runs,
     wire::ip6::Header,
 };
 
@@ -76,17 +75,13 @@ impl Node for Input {
     type Trace = Ip6Trace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
-        let mut received = Runs::default();
-        let mut starts = ArcStarts::NONE;
-        let verdict = cx.each(frame, |cx, buffer| {
-            let rx = buffer.rx;
-            if received.add(rx, 0, |i, n, _| cx.state_ref().interfaces.ip6.add(i.0, n)) {
-                starts = ArcStarts::new(cx, self.unicast, self.multicast, rx);
-            }
-            Self::map(cx, starts, buffer)
-        });
-        received.end(|i, n, _| cx.state().interfaces.ip6.add(i.0, n));
-        verdict
+        cx.each_run(
+            frame,
+            |_, buffer| buffer.rx,
+            |cx, rx| ArcStarts::new(cx, self.unicast, self.multicast, rx),
+            |cx, starts, buffer| Self::map(cx, *starts, buffer),
+            |cx, rx, _, packets| cx.state().interfaces.ip6.add(rx.0, packets as u64),
+        )
     }
 
     fn trace(&self, buffer: &Buffer) -> Ip6Trace {

@@ -101,17 +101,29 @@ impl Family for Ip6 {
         flow_hash::of(source, destination, upper.protocol, ports)
     }
 
-    #[inline]
-    fn age(buffer: &mut Buffer) -> Result<usize, Fault> {
+    #[inline(always)]
+    fn age(buffer: &mut Buffer, max: u32) -> bool {
         let ours = buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED);
-        let ip = buffer.view_mut::<Header>().ok_or(Fault::Truncated)?;
+        let Some(ip) = buffer.view_mut::<Header>() else { return false };
+        if length(ip) > max {
+            return false;
+        }
         if !ours {
             if ip.hop_limit <= 1 {
-                return Err(Fault::Expired);
+                return false;
             }
             ip.hop_limit -= 1;
         }
-        Ok(size_of::<Header>() + usize::from(ip.payload_length.get()))
+        true
+    }
+
+    #[cold]
+    fn fault(buffer: &Buffer, max: u32) -> Fault {
+        match buffer.view::<Header>() {
+            None => Fault::Truncated,
+            Some(ip) if length(ip) > max => Fault::TooBig,
+            Some(_) => Fault::Expired,
+        }
     }
 
     #[inline]
@@ -127,6 +139,7 @@ impl Family for Ip6 {
         .into()
     }
 
+    #[inline]
     fn rewrite_drop() -> Slot<RewriteNext> {
         RewriteNext::Drop.into()
     }
@@ -145,6 +158,12 @@ impl Family for Ip6 {
             Fault::NoHeadroom => Error::NoHeadroom,
         }
     }
+}
+
+/// Bytes of a packet, its header included.
+#[inline(always)]
+fn length(ip: &Header) -> u32 {
+    size_of::<Header>() as u32 + u32::from(ip.payload_length.get())
 }
 
 /// Registers the nodes, arcs and features of IPv6.

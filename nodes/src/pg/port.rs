@@ -213,7 +213,7 @@ impl Node for Transmit {
         cx: &mut NodeCx<'_, NoNext, TxError>,
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
-        let bytes = cx.buffers(frame).iter_mut().map(|b| b.length_in_chain() as u64).sum();
+        let bytes = cx.buffers(frame).total_length();
         // Several workers may send by one interface.
         self.state.packets.fetch_add(frame.len() as u64, Ordering::Relaxed);
         self.state.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -13,13 +13,17 @@ use thiserror::Error;
 
 use super::{Buffer, BufferIndex};
 
-/// 64-byte lines from one slot to the next. Odd, so that the same field of neighbouring buffers falls into different
-/// cache sets; 36 hold the buffer.
-const STRIDE: u32 = 37;
-const LINE: usize = 64;
+/// Bytes that an index counts: as many as the processor multiplies by when it computes an address, so that an index is one
+/// without a shift.
+const UNIT: usize = 8;
+/// Bytes from one slot to the next: an odd number of cache lines, so that the same field of neighbouring buffers falls into
+/// different cache sets.
+const SLOT: usize = 37 * 64;
+/// The same as a number of units.
+const STRIDE: u32 = (SLOT / UNIT) as u32;
 const HUGE: usize = 2 << 20;
 
-const _: () = assert!(size_of::<Buffer>() <= STRIDE as usize * LINE);
+const _: () = assert!(size_of::<Buffer>() <= SLOT && SLOT.is_multiple_of(UNIT));
 
 /// What pages the arena lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +90,7 @@ impl Arena {
         if count == 0 || count > Self::MAX_BUFFERS {
             return Err(ArenaError::Count(count));
         }
-        let bytes = (count as usize * STRIDE as usize * LINE).next_multiple_of(HUGE);
+        let bytes = (count as usize * SLOT).next_multiple_of(HUGE);
         let error = |source| ArenaError::Map { count, bytes, source };
         if let Ok(map) = MmapOptions::new().len(bytes).huge(Some(21)).map_anon() {
             return Ok(Self::over(map, count, PageKind::Huge));
@@ -126,6 +130,7 @@ impl Arena {
     }
 
     /// Which slot an index names; for the ownership map of debug builds.
+    #[cfg(debug_assertions)]
     pub(crate) fn slot(index: BufferIndex) -> usize {
         (index.0 / STRIDE) as usize
     }
@@ -139,7 +144,7 @@ impl Arena {
     /// As [`Self::buffer`], for loops that keep the base in a register.
     #[inline]
     pub(crate) fn address(base: *mut u8, index: BufferIndex) -> *mut Buffer {
-        base.wrapping_add(index.0 as usize * LINE).cast()
+        base.wrapping_add(index.0 as usize * UNIT).cast()
     }
 
     /// Where buffer 0 lies.
@@ -169,7 +174,7 @@ mod tests {
             assert!(i == 0 || at >= last + size_of::<Buffer>());
             last = at;
         }
-        assert!(last + size_of::<Buffer>() <= arena.base() as usize + (100 * 37 * 64));
+        assert!(last + size_of::<Buffer>() <= arena.base() as usize + 100 * SLOT);
     }
 
     #[test]

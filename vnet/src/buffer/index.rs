@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Names a buffer: its offset in the arena in units of 64 bytes, so that index and address are one shift apart.
+/// Names a buffer: its offset in the arena in units of 8 bytes, which processors can address by.
 ///
 /// Inert: holding one gives no access, and no safe function puts one into a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -100,8 +100,34 @@ const _: () = {
     assert!(core::mem::offset_of!(Buffer, bytes) == 128);
 };
 
-/// The first cache line of a buffer, without what it means.
-pub(super) type Head = [u64; 8];
+/// Half a cache line, as one register holds it.
+#[cfg(all(target_arch = "x86_64", target_feature = "avx"))]
+type Half = core::arch::x86_64::__m256i;
+#[cfg(not(all(target_arch = "x86_64", target_feature = "avx")))]
+type Half = [u64; 4];
+
+/// The bytes of a cache line that are put into many buffers: they stay in registers from one to the next.
+#[derive(Clone, Copy)]
+pub(super) struct Line(Half, Half);
+
+impl Line {
+    #[inline(always)]
+    pub(super) const fn new(bytes: [u8; 64]) -> Self {
+        // SAFETY: of the same size, and any bytes are valid integers.
+        let [first, second] = unsafe { core::mem::transmute::<[u8; 64], [Half; 2]>(bytes) };
+        Self(first, second)
+    }
+
+    /// Puts the bytes to `place`.
+    #[inline(always)]
+    pub(super) fn put(self, place: &mut [u8; 64]) {
+        let first = place.as_mut_ptr().cast::<Half>();
+        // SAFETY: the first half of the 64 bytes, which are exclusively borrowed.
+        unsafe { first.write_unaligned(self.0) };
+        // SAFETY: the second half of them.
+        unsafe { first.wrapping_add(1).write_unaligned(self.1) };
+    }
+}
 
 impl Buffer {
     /// As it comes from the pool: empty, in no chain, received by nobody.
@@ -133,17 +159,16 @@ impl Buffer {
     }
 
     /// The first cache line of [`Self::empty`].
-    pub(super) const EMPTY_HEAD: Head = {
+    pub(super) const EMPTY_HEAD: [u8; 64] = {
         let mut empty = Self::empty();
         empty.head()
     };
 
     /// The first cache line, to be put into other buffers.
     #[inline]
-    pub(super) const fn head(&mut self) -> Head {
-        // SAFETY: the line is 64 bytes of integers without padding, aligned to 64; the exclusive borrow keeps the atomic
-        // one among them still.
-        unsafe { *core::ptr::from_mut(self).cast::<Head>() }
+    pub(super) const fn head(&mut self) -> [u8; 64] {
+        // SAFETY: the line is 64 bytes of integers without padding; the exclusive borrow keeps the atomic one among them still.
+        unsafe { *core::ptr::from_mut(self).cast() }
     }
 
     /// Replaces the first cache line by `head`, that of another buffer.
@@ -151,10 +176,10 @@ impl Buffer {
     /// # Safety
     /// The other buffer was in no chain.
     #[inline]
-    pub(super) unsafe fn set_head(&mut self, head: &Head) {
-        // SAFETY: the line is 64 bytes, aligned to 64 and exclusively borrowed, and what comes in are the fields of
-        // another buffer, which keep the invariants of this module.
-        unsafe { *core::ptr::from_mut(self).cast::<Head>() = *head };
+    pub(super) unsafe fn set_head(&mut self, head: Line) {
+        // SAFETY: the line is 64 bytes and exclusively borrowed; what comes in are the fields of another buffer, which keep
+        // the invariants of this module.
+        head.put(unsafe { &mut *core::ptr::from_mut(self).cast() });
     }
 
     /// All bytes behind the headroom, [`DATA_SIZE`] of them, whichever are current.
@@ -208,13 +233,15 @@ impl Buffer {
     #[must_use]
     pub fn length_in_chain(&self) -> usize {
         // Out of line, so that the second cache line is not read for packets of one buffer.
-        let tail = if self.flags.contains(BufferFlags::NEXT_PRESENT) { self.tail() } else { 0 };
-        self.current_length as usize + tail
+        match self.flags.contains(BufferFlags::NEXT_PRESENT) {
+            false => self.current_length as usize,
+            true => self.length_with_tail(),
+        }
     }
 
     #[cold]
-    fn tail(&self) -> usize {
-        self.tail_length as usize
+    fn length_with_tail(&self) -> usize {
+        self.current_length as usize + self.tail_length as usize
     }
 
     #[inline]
@@ -305,19 +332,20 @@ impl Buffer {
         true
     }
 
-    /// Puts `header` in front of the current bytes. Whether there was room; if not, nothing changes. The size is a constant, so
-    /// that the copy is a store or two.
+    /// Puts the last `N` bytes of `block` in front of the current bytes, and the others before them into the headroom, where they
+    /// are of no meaning: one store. Whether there was room for all of it; if not, nothing changes.
     #[inline]
     #[must_use]
-    pub fn prepend<const N: usize>(&mut self, header: &[u8; N]) -> bool {
-        let Some(at) = self.start().checked_sub(N) else { return false };
+    pub fn prepend<const N: usize>(&mut self, block: [u8; 16]) -> bool {
+        const { assert!(N <= 16) };
+        let Some(at) = self.start().checked_sub(block.len()) else { return false };
         // `N <= start <= HEADROOM + DATA_SIZE`, so both casts keep the value.
         self.current_data -= N as i16;
         self.current_length += N as u16;
-        // SAFETY: `start` is inside `bytes`, see the invariants, and `at` is `N` bytes before it and not before their start.
+        // SAFETY: `start` is inside `bytes`, see the invariants, and `at` is 16 bytes before it and not before their start.
         let room = unsafe { self.bytes.as_mut_ptr().add(at) };
-        // SAFETY: the `N` bytes from `at` to `start` are exclusively borrowed, and an array of bytes needs no alignment.
-        unsafe { *room.cast::<[u8; N]>() = *header };
+        // SAFETY: the 16 bytes from `at` to `start` are exclusively borrowed, and an array of bytes needs no alignment.
+        unsafe { *room.cast::<[u8; 16]>() = block };
         true
     }
 
@@ -446,14 +474,17 @@ mod tests {
     fn a_header_is_prepended_whole_or_not_at_all() {
         let mut b = buffer();
         b.append(&[7; 4]);
-        let header: [u8; 14] = core::array::from_fn(|i| i as u8);
-        assert!(b.prepend(&header));
+        let block: [u8; 16] = core::array::from_fn(|i| i as u8);
+        assert!(b.prepend::<14>(block));
         assert_eq!(b.len(), 18);
-        assert_eq!(b.current()[..14], header);
+        assert_eq!(b.current()[..14], block[2..]);
         assert_eq!(b.current()[14..], [7; 4]);
-        assert!(b.push(101));
-        assert!(!b.prepend(&header));
-        assert_eq!(b.len(), 119);
+        assert!(b.push(99));
+        assert!(!b.prepend::<14>(block));
+        assert_eq!(b.len(), 117);
+        assert!(b.advance(1));
+        assert!(b.prepend::<16>(block));
+        assert_eq!(b.current()[..16], block);
     }
 
     #[test]

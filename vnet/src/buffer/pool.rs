@@ -18,7 +18,7 @@ use std::sync::{
 use crossbeam_queue::ArrayQueue;
 
 use super::{
-    Arena, ArenaError, Buffer, BufferFlags, BufferIndex, PageKind, Template, metadata::Head,
+    Arena, ArenaError, Buffer, BufferFlags, BufferIndex, PageKind, Template, metadata::Line,
 };
 
 /// Indices of one chunk.
@@ -169,7 +169,7 @@ impl Magazine {
     /// Fills `out` from its start with free buffers, their metadata reset; returns how many there were.
     pub(crate) fn take(&mut self, out: &mut [BufferIndex]) -> usize {
         let done = self.remove(out);
-        self.each(&out[..done], &Buffer::EMPTY_HEAD, |_| {});
+        self.each(&out[..done], Line::new(Buffer::EMPTY_HEAD), |_| {});
         done
     }
 
@@ -180,11 +180,14 @@ impl Magazine {
         template: &mut Template,
     ) -> usize {
         let done = self.remove(out);
-        let head = template.head();
+        let head = Line::new(template.head());
         match template.lines() {
-            // Small packets are most: the line stays in registers.
-            &[line] => self.each(&out[..done], &head, |data| data[0] = line),
-            lines => self.each(&out[..done], &head, |data| {
+            // Small packets are most.
+            &[line] => {
+                let line = Line::new(line);
+                self.each(&out[..done], head, |data| line.put(&mut data[0]));
+            }
+            lines => self.each(&out[..done], head, |data| {
                 data[..lines.len()].copy_from_slice(lines);
             }),
         }
@@ -210,15 +213,15 @@ impl Magazine {
 
     /// Makes packets of buffers that have just left the magazine: `head` is their metadata, `fill` gets their data.
     #[inline]
-    fn each(&mut self, taken: &[BufferIndex], head: &Head, fill: impl Fn(&mut [[u8; 64]])) {
-        let (base, head) = (self.base(), *head);
+    fn each(&mut self, taken: &[BufferIndex], head: Line, fill: impl Fn(&mut [[u8; 64]])) {
+        let base = self.base();
         for &index in taken {
             #[cfg(debug_assertions)]
             self.pool.owners.take(index);
             // SAFETY: the index just left the magazine, so nobody else has this buffer.
             let buffer = unsafe { buffer_mut(base, index) };
             // SAFETY: `head` is that of an empty buffer or of a template, which are in no chain.
-            unsafe { buffer.set_head(&head) };
+            unsafe { buffer.set_head(head) };
             fill(buffer.data_mut().as_chunks_mut().0);
         }
     }

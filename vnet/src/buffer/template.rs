@@ -1,6 +1,6 @@
 //! A packet of which others are copies.
 
-use super::{Buffer, BufferFlags, DATA_SIZE, metadata::Head};
+use super::{Buffer, BufferFlags, DATA_SIZE};
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
 /// What is noted on the copies of a template.
@@ -52,7 +52,7 @@ impl Template {
         self.packet.opaque[0] = opaque;
     }
 
-    pub(super) fn head(&mut self) -> Head {
+    pub(super) fn head(&mut self) -> [u8; 64] {
         self.packet.head()
     }
 

@@ -45,18 +45,29 @@ impl Ip4Lpm {
     #[inline]
     pub fn lookup(&self, dst: &[u32; FRAME], n: usize, out: &mut [LoadBalanceIndex; FRAME]) {
         let n = n.min(FRAME);
-        let direct = &*self.direct;
-        for &address in &dst[..n.min(AHEAD)] {
-            prefetch(&direct[(address >> 8) as usize]);
+        let (addresses, words) = (&dst[..n], &mut out[..n]);
+        if let [first, others @ ..] = addresses
+            && others.iter().fold(0, |differ, other| differ | (other ^ first)) == 0
+        {
+            // Frames of one connection, or to one host, are common; to know costs a fraction of a clock a packet.
+            return words.fill(self.lookup_one(*first));
         }
-        let default = self.default.load(Ordering::Acquire);
+        let (direct, default) = (&*self.direct, self.default.load(Ordering::Acquire));
+        let prefetch = |address: u32| prefetch(&direct[(address >> 8) as usize]);
         let mut any = 0;
-        for i in 0..n {
-            prefetch(&direct[(dst[(i + AHEAD) & (FRAME - 1)] >> 8) as usize]);
-            let word = self.upper(dst[i], default);
-            out[i] = LoadBalanceIndex(word);
-            any |= word;
+        let mut look_up = |address: u32, word: &mut LoadBalanceIndex| {
+            word.0 = or_default(self.upper(direct, address), default);
+            any |= word.0;
+        };
+        let (first, ahead) = addresses.split_at(n.min(AHEAD));
+        first.iter().for_each(|&address| prefetch(address));
+        let (early, late) = addresses.split_at(ahead.len());
+        let (early_words, late_words) = words.split_at_mut(ahead.len());
+        for ((&address, word), &ahead) in early.iter().zip(early_words).zip(ahead) {
+            prefetch(ahead);
+            look_up(address, word);
         }
+        late.iter().zip(late_words).for_each(|(&address, word)| look_up(address, word));
         if any & BELOW != 0 {
             self.descend(dst, n, out);
         }
@@ -86,26 +97,30 @@ impl Ip4Lpm {
     #[inline]
     pub fn lookup_one(&self, address: u32) -> LoadBalanceIndex {
         let default = self.default.load(Ordering::Acquire);
-        let word = self.upper(address, default);
+        let word = or_default(self.upper(&self.direct, address), default);
         if word & BELOW == 0 { LoadBalanceIndex(word) } else { self.lower(word, address, default) }
     }
 
-    /// A route, or a group's number with its mark.
+    /// A route, 0 for the default one, or a group's number with its mark.
     #[inline(always)]
-    fn upper(&self, address: u32, default: u32) -> u32 {
+    fn upper(&self, direct: &[AtomicU32; DIRECT], address: u32) -> u32 {
         let top = self.top[(address >> 24) as usize].load(Ordering::Acquire);
-        // Where `top` has the answer, the large table's line 0 is read in place of one that would be a miss.
-        let place = if top == BELOW { address >> 8 } else { 0 };
-        let word = self.direct[place as usize].load(Ordering::Acquire);
-        let word = if top == BELOW { word } else { top };
-        if word == 0 { default } else { word }
+        if top & BELOW == 0 {
+            return top;
+        }
+        direct[(address >> 8) as usize].load(Ordering::Acquire)
     }
 
     #[inline(always)]
     fn lower(&self, marked: u32, address: u32, default: u32) -> LoadBalanceIndex {
         let word = self.groups[position(marked, address)].load(Ordering::Acquire);
-        LoadBalanceIndex(if word == 0 { default } else { word })
+        LoadBalanceIndex(or_default(word, default))
     }
+}
+
+#[inline(always)]
+fn or_default(word: u32, default: u32) -> u32 {
+    if word == 0 { default } else { word }
 }
 
 /// Where the word of `address` is in the group that `marked` names.

@@ -13,7 +13,7 @@ mod select;
 pub(crate) use select::{Picked, Selection};
 
 use crate::buffer::{
-    Arena, Buffer, BufferIndex, Magazine, Template,
+    Arena, Buffer, BufferFlags, BufferIndex, Magazine, Template,
     access::{buffer_mut, prefetch},
 };
 
@@ -179,6 +179,19 @@ impl Buffers<'_> {
     pub fn behind(&mut self, n: usize) -> Buffers<'_> {
         let indices = self.indices.get_mut(n..).unwrap_or_default();
         Buffers { base: self.base, indices }
+    }
+
+    /// Bytes of all packets, from their current positions on.
+    #[must_use]
+    pub fn total_length(&mut self) -> u64 {
+        let (flags, bytes) =
+            self.iter_mut().fold((BufferFlags::empty(), 0), |(flags, bytes), buffer| {
+                (flags | buffer.flags(), bytes + buffer.len() as u64)
+            });
+        if !flags.contains(BufferFlags::NEXT_PRESENT) {
+            return bytes;
+        }
+        self.iter_mut().map(|buffer| buffer.length_in_chain() as u64).sum()
     }
 
     /// Buffer `i` of the frame.

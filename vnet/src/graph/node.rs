@@ -284,17 +284,35 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
         Verdict::PerPacket
     }
 
-    /// As [`Self::each`]; `f` also gets the element of `with` at the packet's position.
-    #[inline]
-    pub fn each_with<T>(
+    /// As [`Self::each`], for packets that mostly agree with those before them on some `key`, such as their interface. What
+    /// follows from the key is found by `begin`, once for all packets in a row that have it; `f` runs on each of them, and `end`
+    /// gets what `begin` gave, as `f` left it, and the number of packets. `key` also gets the packet's position.
+    ///
+    /// In the loop over a run, what `begin` gave stays in registers, as far as `f` lends it to nobody who is not inlined: give
+    /// such a function a copy.
+    #[inline(always)]
+    pub fn each_run<K: Copy + Eq, R>(
         &mut self,
         frame: &mut Frame,
-        with: &[T; FRAME_SIZE],
-        mut f: impl FnMut(&mut PacketCx<'d, Next, Error>, &mut Buffer, &T) -> Slot<Next>,
+        key: impl Fn(usize, &Buffer) -> K,
+        mut begin: impl FnMut(&mut PacketCx<'d, Next, Error>, K) -> R,
+        mut f: impl FnMut(&mut PacketCx<'d, Next, Error>, &mut R, &mut Buffer) -> Slot<Next>,
+        mut end: impl FnMut(&mut PacketCx<'d, Next, Error>, K, R, usize),
     ) -> Verdict<Next> {
-        let mut buffers = frame.buffers(self.packet.state.base());
-        for ((buffer, with), next) in buffers.iter_mut().zip(with).zip(self.nexts.iter_mut()) {
-            *next = f(&mut self.packet, buffer, with).raw();
+        let cx = &mut self.packet;
+        let nexts = &mut self.nexts[..frame.len()];
+        let mut buffers = frame.buffers(cx.state.base());
+        let mut i = 0;
+        while let Some(first) = buffers.get(i) {
+            let (start, of) = (i, key(i, first));
+            let mut run = begin(cx, of);
+            while let Some(buffer) = buffers.get(i)
+                && key(i, buffer) == of
+            {
+                nexts[i] = f(cx, &mut run, buffer).raw();
+                i += 1;
+            }
+            end(cx, of, run, i - start);
         }
         Verdict::PerPacket
     }

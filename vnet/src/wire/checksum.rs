@@ -3,6 +3,8 @@
 //! Sums are taken over native words and put into network order once at the end, which RFC 1071 section 2 (B) allows.
 //! All `u16` values here are numbers as a header's `U16` field gives them.
 
+use zerocopy::network_endian::U16;
+
 use super::{ip4, ip6};
 
 /// A running one's complement sum, not yet folded.
@@ -86,7 +88,8 @@ pub fn of(bytes: &[u8]) -> u16 {
     Sum::EMPTY.bytes(bytes).checksum()
 }
 
-/// Whether an IPv4 header without options has a correct checksum: three loads, three adds and a multiplication.
+/// Whether an IPv4 header without options has a correct checksum: three loads, three adds and a multiplication. One that is all
+/// zeros, which has no version either, passes for one.
 #[inline]
 #[must_use]
 pub fn is_ip4_header_intact(header: &ip4::Header) -> bool {
@@ -95,17 +98,8 @@ pub fn is_ip4_header_intact(header: &ip4::Header) -> bool {
     let (sum, carry) = join(a, b).overflowing_add(join(c, d));
     let (sum, carry) = sum.overflowing_add(u64::from(e) + u64::from(carry));
     // A number and the sum of its 16-bit words are the same modulo 0xffff, whatever the byte order, and 2^64 is 1. A sum of
-    // all ones is what a correct header has; one of zero has only the header that is all zeros.
-    is_positive_multiple_of_ffff(sum + u64::from(carry))
-}
-
-/// Whether 0xffff divides `n`, which is not 0. Multiplying by the inverse of 0xffff modulo 2^64 divides its multiples by it, and
-/// turns all other numbers into larger ones than that can give.
-#[inline]
-fn is_positive_multiple_of_ffff(n: u64) -> bool {
-    const INVERSE: u64 = 0x0001_0001_0001_0001_u64.wrapping_neg();
-    const { assert!(INVERSE.wrapping_mul(0xffff) == 1) };
-    n.wrapping_mul(INVERSE).wrapping_sub(1) < u64::MAX / 0xffff
+    // all ones is what a correct header has. The compiler divides by multiplying.
+    (sum + u64::from(carry)).is_multiple_of(0xffff)
 }
 
 /// The value for the checksum field of an IPv4 header without options, whatever the field holds now.
@@ -115,6 +109,18 @@ pub fn of_ip4_header(header: &ip4::Header) -> u16 {
     let mut header = *header;
     header.checksum.set(0);
     ip4_sum(&header).checksum()
+}
+
+/// Takes one from the TTL of an IPv4 header, which must have one to take, and keeps its checksum right (RFC 1624).
+///
+/// The TTL is the first byte of its word, so one less there is one more in the first byte of the complement. The sum is the same
+/// in either byte order (RFC 1071 section 2 (B)); little-endian, that byte is the one from which the carry goes on.
+#[inline]
+pub fn decrement_ttl(header: &mut ip4::Header) {
+    header.ttl -= 1;
+    let sum = u32::from(u16::from_le_bytes(header.checksum.to_bytes())) + 1;
+    let folded = sum + u32::from(sum >= 0xffff);
+    header.checksum = U16::from_bytes((folded as u16).to_le_bytes());
 }
 
 /// RFC 1624 equation 3: the checksum after a 16-bit word of the data changed from `old` to `new`.
@@ -204,6 +210,20 @@ mod tests {
         let udp = [0, 1, 0, 2, 0, 9, 0, 0, b'a'];
         let all = [&[192, 168, 0, 1, 192, 168, 0, 2, 0, 17, 0, 9], udp.as_slice()].concat();
         assert_eq!(of_transport4(&ip, &udp), by_definition(&all));
+    }
+
+    #[test]
+    fn one_off_the_ttl_keeps_every_header_intact() {
+        let mut header = ip4::Header::read_from_bytes(&[0x45; 20]).unwrap();
+        for (id, ttl) in (0..=u16::MAX).zip((1..=u8::MAX).cycle()) {
+            header.identification.set(id);
+            header.ttl = ttl;
+            header.checksum = U16::new(of_ip4_header(&header));
+            let before = header;
+            decrement_ttl(&mut header);
+            assert_eq!((header.ttl, header.protocol), (ttl - 1, before.protocol));
+            assert!(is_ip4_header_intact(&header), "{before:?}");
+        }
     }
 
     proptest! {

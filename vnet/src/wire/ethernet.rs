@@ -19,13 +19,15 @@ pub struct Header {
 }
 
 impl Header {
-    /// [`MacAddress::to_bits`] of the destination, in one load.
+    /// Whether it is the frame of a station with this address: one load, one shift, one compare.
     #[inline]
     #[must_use]
-    pub fn destination_bits(&self) -> u64 {
+    pub fn is_for(&self, station: MacAddress) -> bool {
         let bytes: [u8; 14] = zerocopy::transmute!(*self);
         let [a, b, c, d, e, f, g, h, ..] = bytes;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 16
+        let [p, q, r, s, t, u] = station.0;
+        let word = |bytes| u64::from_le_bytes(bytes) << 16;
+        word([a, b, c, d, e, f, g, h]) == word([p, q, r, s, t, u, 0, 0])
     }
 }
 
@@ -150,14 +152,6 @@ impl MacAddress {
     /// The address of everyone.
     pub const BROADCAST: Self = Self([0xff; 6]);
 
-    /// The address as a number of 48 bits, the first byte the most significant.
-    #[inline]
-    #[must_use]
-    pub const fn to_bits(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
-    }
-
     /// Whether the group bit is set (broadcast included).
     #[inline]
     #[must_use]
@@ -192,14 +186,24 @@ mod tests {
         let (header, rest) = Header::ref_from_prefix(&bytes).unwrap();
         assert_eq!(header.destination, MacAddress::BROADCAST);
         assert!(header.destination.is_multicast() && !header.source.is_multicast());
-        assert_eq!(header.source.to_bits(), 0x0200_0000_0001);
-        assert_eq!(header.destination_bits(), header.destination.to_bits());
         assert_eq!(header.source.to_string(), "02:00:00:00:00:01");
         assert!(EtherType(header.ethertype.get()).is_vlan());
         let (tag, rest) = VlanTag::ref_from_prefix(rest).unwrap();
         assert_eq!((tag.id(), tag.priority(), tag.is_drop_eligible()), (10, 5, true));
         assert_eq!(EtherType(tag.ethertype.get()), EtherType::IP4);
         assert_eq!(rest, [0x45]);
+    }
+
+    #[test]
+    fn a_frame_is_for_the_station_whose_six_bytes_it_begins_with() {
+        let bytes = [2, 3, 5, 7, 11, 13, 1, 1, 1, 1, 1, 1, 8, 0];
+        let (header, _) = Header::ref_from_prefix(&bytes).unwrap();
+        assert!(header.is_for(header.destination));
+        for i in 0..6 {
+            let mut other = header.destination;
+            other.0[i] ^= 0x80;
+            assert!(!header.is_for(other));
+        }
     }
 
     #[test]

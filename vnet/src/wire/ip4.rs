@@ -65,6 +65,15 @@ impl Header {
         (self.flags_fragment.get() & Self::OFFSET_MASK) as usize * 8
     }
 
+    /// Whether the fragment offset is 8 bytes: into the transport header of what came before (RFC 1858). Asked of the field as
+    /// it stands in the packet, so that no bytes are swapped.
+    #[inline]
+    #[must_use]
+    pub fn has_offset_one(&self) -> bool {
+        const MASK: u16 = Header::OFFSET_MASK.to_be();
+        u16::from_ne_bytes(self.flags_fragment.to_bytes()) & MASK == 1_u16.to_be()
+    }
+
     /// Whether this is a fragment, first or later.
     #[inline]
     #[must_use]

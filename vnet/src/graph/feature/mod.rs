@@ -3,188 +3,20 @@
 //! Where nothing is enabled on an interface the arc costs one load and one compare. Where something is, the packet carries
 //! its position in the interface's chain, and the next node is one load away.
 
+mod error;
+mod spec;
+mod tables;
+
 use std::collections::HashMap;
 
-use thiserror::Error;
+pub use error::FeatureError;
+pub use spec::{ArcSpec, FeatureSpec};
+pub use tables::{ArcIndex, ArcStart, FeatureTables};
 
 use super::NodeIndex;
-use crate::{
-    buffer::Buffer,
-    command::{ApiError, OperationError},
-    interface::SwIfIndex,
-};
-
-/// Names an arc.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ArcIndex(pub u16);
-
-impl ArcIndex {
-    /// An arc that does not exist: nothing is enabled on it.
-    pub const ABSENT: Self = Self(u16::MAX);
-}
-
-/// Where an arc starts for the packets of one interface. Found and used while a node looks at one frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ArcStart(pub(crate) u32);
-
-impl ArcStart {
-    /// Nothing is enabled there.
-    pub const NO_FEATURE: Self = Self(0);
-}
-
-/// An arc as it is registered.
-#[derive(Clone, Debug)]
-pub struct ArcSpec {
-    pub(crate) name: String,
-    pub(crate) starts: Vec<String>,
-    pub(crate) last: String,
-}
-
-impl ArcSpec {
-    /// The arc `name` that packets enter at the nodes `starts` and leave to the node `last`.
-    #[must_use]
-    pub fn new(name: &str, starts: &[&str], last: &str) -> Self {
-        let starts = starts.iter().map(|&s| s.to_owned()).collect();
-        Self { name: name.to_owned(), starts, last: last.to_owned() }
-    }
-}
-
-/// A feature as it is registered: a node on an arc, and what it must come before and after.
-#[derive(Clone, Debug)]
-pub struct FeatureSpec {
-    pub(crate) arc: String,
-    pub(crate) node: String,
-    before: Vec<Constraint>,
-    after: Vec<Constraint>,
-}
-
-#[derive(Clone, Debug)]
-struct Constraint {
-    node: String,
-    optional: bool,
-}
-
-impl FeatureSpec {
-    /// The node `node` as a feature of `arc`.
-    #[must_use]
-    pub fn new(arc: &str, node: &str) -> Self {
-        Self { arc: arc.to_owned(), node: node.to_owned(), before: Vec::new(), after: Vec::new() }
-    }
-
-    /// It comes before `node`, which must be on the arc.
-    #[must_use]
-    pub fn before(mut self, node: &str) -> Self {
-        self.before.push(Constraint { node: node.to_owned(), optional: false });
-        self
-    }
-
-    /// It comes after `node`, which must be on the arc.
-    #[must_use]
-    pub fn after(mut self, node: &str) -> Self {
-        self.after.push(Constraint { node: node.to_owned(), optional: false });
-        self
-    }
-
-    /// It comes before `node`, if that is on the arc.
-    #[must_use]
-    pub fn before_optional(mut self, node: &str) -> Self {
-        self.before.push(Constraint { node: node.to_owned(), optional: true });
-        self
-    }
-
-    /// It comes after `node`, if that is on the arc.
-    #[must_use]
-    pub fn after_optional(mut self, node: &str) -> Self {
-        self.after.push(Constraint { node: node.to_owned(), optional: true });
-        self
-    }
-}
-
-/// Why features cannot be arranged or enabled.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum FeatureError {
-    /// Two arcs of the same name.
-    #[error("feature arc `{0}' is registered twice")]
-    DuplicateArc(String),
-    /// A feature on an arc that does not exist.
-    #[error("feature `{feature}' is for the arc `{arc}', which does not exist")]
-    UnknownArc {
-        /// The arc named.
-        arc: String,
-        /// The feature that names it.
-        feature: String,
-    },
-    /// The same node twice on an arc.
-    #[error("feature `{feature}' is registered twice on the arc `{arc}'")]
-    DuplicateFeature {
-        /// The arc.
-        arc: String,
-        /// The node.
-        feature: String,
-    },
-    /// A constraint names a node that is not on the arc.
-    #[error(
-        "feature `{feature}' on the arc `{arc}' is to run {word} `{named}', which is not on that arc"
-    )]
-    UnknownNeighbor {
-        /// The arc.
-        arc: String,
-        /// The feature whose constraint it is.
-        feature: String,
-        /// `before` or `after`.
-        word: &'static str,
-        /// The node named.
-        named: String,
-    },
-    /// The constraints contradict each other.
-    #[error(
-        "features of the arc `{arc}' cannot be ordered: each of {features} must run before another one of them"
-    )]
-    Cycle {
-        /// The arc.
-        arc: String,
-        /// The nodes on the cycle.
-        features: String,
-    },
-    /// A node that the graph does not have.
-    #[error("the arc `{arc}' names the node `{node}', which does not exist")]
-    UnknownNode {
-        /// The arc.
-        arc: String,
-        /// The node.
-        node: String,
-    },
-    /// Enabling what is not on the arc.
-    #[error("no feature `{feature}' on the arc `{arc}'")]
-    NoSuchFeature {
-        /// The arc.
-        arc: String,
-        /// The feature.
-        feature: String,
-    },
-    /// Switching on what is on.
-    #[error("feature `{feature}' is already enabled on the arc `{arc}' of that interface")]
-    AlreadyEnabled {
-        /// The arc.
-        arc: String,
-        /// The feature.
-        feature: String,
-    },
-    /// Disabling what is not enabled.
-    #[error("feature `{feature}' is not enabled on the arc `{arc}' of that interface")]
-    NotEnabled {
-        /// The arc.
-        arc: String,
-        /// The feature.
-        feature: String,
-    },
-}
-
-impl OperationError for FeatureError {
-    fn api_error(&self) -> ApiError {
-        ApiError::InvalidValue
-    }
-}
+use crate::interface::SwIfIndex;
+use spec::order;
+use tables::Position;
 
 struct Feature {
     node: NodeIndex,
@@ -385,92 +217,10 @@ impl FeatureArc {
     }
 }
 
-/// Indices into `features` in an order that satisfies all constraints; among several, that of registration.
-fn order(arc: &ArcSpec, features: &[&FeatureSpec]) -> Result<Vec<usize>, FeatureError> {
-    let position = |name: &str| features.iter().position(|f| f.node == name);
-    // `runs_before[i]` holds what must come before feature i.
-    let mut runs_before: Vec<Vec<usize>> = vec![Vec::new(); features.len()];
-    for (i, feature) in features.iter().enumerate() {
-        if position(&feature.node) != Some(i) {
-            let (arc, feature) = (arc.name.clone(), feature.node.clone());
-            return Err(FeatureError::DuplicateFeature { arc, feature });
-        }
-        for (word, constraints) in [("before", &feature.before), ("after", &feature.after)] {
-            for c in constraints {
-                match position(&c.node) {
-                    Some(other) if word == "before" => runs_before[other].push(i),
-                    Some(other) => runs_before[i].push(other),
-                    // The last node comes after everything, so "before" it is always true.
-                    None if c.node == arc.last && word == "before" => {}
-                    None if c.optional => {}
-                    None => {
-                        return Err(FeatureError::UnknownNeighbor {
-                            arc: arc.name.clone(),
-                            feature: feature.node.clone(),
-                            word,
-                            named: c.node.clone(),
-                        });
-                    }
-                }
-            }
-        }
-    }
-    let mut placed = vec![false; features.len()];
-    let mut order = Vec::with_capacity(features.len());
-    while order.len() < features.len() {
-        let ready = |i: &usize| !placed[*i] && runs_before[*i].iter().all(|&b| placed[b]);
-        let Some(i) = (0..features.len()).find(ready) else {
-            let left = (0..features.len()).filter(|&i| !placed[i]);
-            let names: Vec<_> = left.map(|i| format!("`{}'", features[i].node)).collect();
-            let (arc, features) = (arc.name.clone(), names.join(", "));
-            return Err(FeatureError::Cycle { arc, features });
-        };
-        placed[i] = true;
-        order.push(i);
-    }
-    Ok(order)
-}
-
-#[derive(Clone, Copy)]
-struct Position {
-    node: NodeIndex,
-    config: u32,
-}
-
-/// The chains of all interfaces, as nodes read them.
-pub struct FeatureTables {
-    heads: Vec<Box<[ArcStart]>>,
-    positions: Vec<Position>,
-}
-
-impl FeatureTables {
-    /// Where the chain of `interface` on `arc` starts.
-    #[inline]
-    #[must_use]
-    pub fn start(&self, arc: ArcIndex, interface: SwIfIndex) -> ArcStart {
-        let heads = self.heads.get(arc.0 as usize);
-        heads.and_then(|h| h.get(interface.0 as usize)).copied().unwrap_or(ArcStart::NO_FEATURE)
-    }
-
-    /// The node at `position`, where the packet now is.
-    #[inline]
-    pub(crate) fn at(&self, position: u32, buffer: &mut Buffer) -> NodeIndex {
-        buffer.feature = position;
-        // A position of a chain that is gone leads to the first entry, which drops.
-        self.positions.get(position as usize).unwrap_or(&self.positions[0]).node
-    }
-
-    /// What was given when the feature that the packet is at was enabled.
-    #[inline]
-    #[must_use]
-    pub fn config(&self, buffer: &Buffer) -> u32 {
-        self.positions.get(buffer.feature as usize).map_or(0, |p| p.config)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer::Buffer;
 
     const NODES: [&str; 6] = ["error-drop", "a", "b", "c", "d", "last"];
 
