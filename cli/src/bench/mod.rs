@@ -17,6 +17,7 @@ use std::{
 
 use lexopt::Arg;
 use serde_json::json;
+use vnet::frame::FRAME_SIZE;
 
 use crate::{
     Command,
@@ -124,6 +125,11 @@ fn bench(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     signal::watch();
     let goes_on = || signal::caught().is_none();
     if let Length::Time(time) = options.length {
+        if !options.workload.record.is_empty() {
+            // Until each flow is known.
+            let frames = u64::from(options.workload.flows).div_ceil(FRAME_SIZE as u64);
+            let _: Measurement = measure::measure(&prepared, Length::Frames(frames), goes_on);
+        }
         let _: Measurement = measure::measure(&prepared, Length::Time(time / 5), goes_on);
     }
     let measured = measure::measure(&prepared, options.length, goes_on);
