@@ -108,7 +108,7 @@ impl Forwarding {
     }
 
     /// Keeps the counters of routes in step with the routes: a number that is given out is visible and starts at 0.
-    /// There must be an element for each number, [`MAX_ROUTES`] of them.
+    /// There must be an element for each number, [`MAX_ROUTES`](crate::fib::MAX_ROUTES) of them.
     ///
     /// # Errors
     /// When there are fewer elements than routes.
