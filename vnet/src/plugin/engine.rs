@@ -29,7 +29,7 @@ use crate::{
         BarrierHeld, Clock, EngineId, EngineTime, Interrupts, Locals, Main, Shared, Worker,
         WorkerState,
     },
-    trace::TraceFilter,
+    trace::{Taps, TraceFilter},
 };
 
 /// Buffers that an engine has unless told otherwise, as VPP has for each NUMA node.
@@ -125,8 +125,10 @@ impl Builder {
             engine: clock.now(),
             wall: UNIX_EPOCH + Duration::from_nanos(clock.wall().0),
         });
-        let mut registrar = Registrar::new(engine, views.clone(), forwarding.reader());
-        registrar.node(DropNode::spec(views.clone()));
+        let taps = Shared::new(engine, Taps::default());
+        let mut registrar =
+            Registrar::new(engine, views.clone(), taps.clone(), forwarding.reader());
+        registrar.node(DropNode::spec(views.clone(), taps.clone()));
         let mut plugins = Vec::new();
         for plugin in in_order(self.plugins)? {
             let Plugin { name, version, description, .. } = plugin;
@@ -190,6 +192,7 @@ impl Builder {
             interfaces: InterfaceTable::new(),
             interface_counters,
             views,
+            taps,
             forwarding,
             route_counters,
             log,

@@ -9,6 +9,7 @@ use crate::{
     ipfix::engine::Ipfix,
     process::Cx,
     runtime::{EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
+    trace::Taps,
 };
 
 use super::Command;
@@ -78,6 +79,7 @@ pub struct Registrar {
     pub(crate) interface_hooks: Vec<InterfaceHook>,
     pub(crate) locals: Vec<MakeLocal>,
     views: Shared<InterfaceViews>,
+    taps: Shared<Taps>,
     forwarding: ForwardingReader,
     ipfix: Ipfix,
 }
@@ -86,6 +88,7 @@ impl Registrar {
     pub(crate) fn new(
         engine: EngineId,
         views: Shared<InterfaceViews>,
+        taps: Shared<Taps>,
         forwarding: ForwardingReader,
     ) -> Self {
         Self {
@@ -100,6 +103,7 @@ impl Registrar {
             interface_hooks: Vec::new(),
             locals: Vec::new(),
             views,
+            taps,
             forwarding,
             ipfix: Ipfix::new(),
         }
@@ -151,6 +155,12 @@ impl Registrar {
     #[must_use]
     pub fn interface_views(&self) -> Shared<InterfaceViews> {
         self.views.clone()
+    }
+
+    /// Who is to see packets, for the nodes that receive, send or drop them.
+    #[must_use]
+    pub fn taps(&self) -> Shared<Taps> {
+        self.taps.clone()
     }
 
     /// Routes and adjacencies, as nodes read them.
