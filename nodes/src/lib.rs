@@ -30,13 +30,14 @@ pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         r.node(sink::Sink::spec());
         r.node(punt::Punt::spec(r.interface_views()));
-        r.node(ethernet::Input::spec(r.interface_views()));
+        r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
         r.arc(ArcSpec::new("device-input", &["pcap-input", "pg-input"], "ethernet-input"));
         r.feature(FeatureSpec::new("device-input", "sink"));
         ip4::register(r);
         ip6::register(r);
         udp::register(r);
         interface::register(r);
+        capture::trace::register(r);
         r.on_interface_event(follow_addresses);
         Ok(())
     };

@@ -8,7 +8,7 @@ use vnet::{
     graph::{Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     interface::{InterfaceView, InterfaceViews, SwIfIndex, TagTarget, TagType, Tags},
     runtime::Shared,
-    trace::{TraceCx, TraceRecord},
+    trace::{Start, Tap, Taps, TraceCx, TraceRecord},
     wire::{
         ethernet::{EtherType, Header, MacAddress, VlanTag},
         trace::Ethernet,
@@ -45,6 +45,7 @@ vnet::node_errors! {
 /// The node.
 pub(crate) struct Input {
     views: Shared<InterfaceViews>,
+    taps: Shared<Taps>,
 }
 
 /// What is known of the interface on which a run of frames came.
@@ -71,8 +72,31 @@ impl<'a> Port<'a> {
 type Cx<'a, 'd> = &'a mut PacketCx<'d, Next, Error>;
 
 impl Input {
-    pub(crate) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
-        NodeSpec::internal("ethernet-input", move |_| Self { views: views.clone() })
+    pub(crate) fn spec(views: Shared<InterfaceViews>, taps: Shared<Taps>) -> NodeSpec {
+        NodeSpec::internal("ethernet-input", move |_| Self {
+            views: views.clone(),
+            taps: taps.clone(),
+        })
+    }
+
+    /// Shows all frames as they came, each under the interface that its tags belong to.
+    #[cold]
+    fn tap(&self, cx: &NodeCx<'_, Next, Error>, tap: &dyn Tap, frame: &mut Frame) {
+        let views = self.views.read(cx.token());
+        for buffer in cx.buffers(frame).iter_mut() {
+            let interface = receiver(views, buffer).unwrap_or(buffer.rx);
+            cx.show_tap(tap, views, buffer, Start::here(buffer, true), interface);
+        }
+    }
+}
+
+/// The interface that a frame's tags belong to.
+fn receiver(views: &InterfaceViews, buffer: &Buffer) -> Option<SwIfIndex> {
+    let table = views.get(buffer.rx)?.tags.as_ref()?;
+    let (tags, ..) = read_tags(buffer, buffer.view::<Header>()?.ethertype.get())?;
+    match table.lookup(tags) {
+        TagTarget::Up(interface) | TagTarget::Down(interface) => Some(interface),
+        TagTarget::Unknown => None,
     }
 }
 
@@ -208,6 +232,9 @@ impl Node for Input {
     type Trace = Trace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        if let Some(tap) = &self.taps.read(cx.token()).rx {
+            self.tap(cx, &**tap, frame);
+        }
         let views = self.views.read(cx.token());
         cx.each_run(
             frame,

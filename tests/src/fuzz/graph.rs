@@ -11,7 +11,7 @@ use vnet::{
     buffer::Buffer,
     fib::{Family, FibIndex, IpPrefix, Path, Source},
     graph::{FeatureSpec, InputMode, Map, NodeSpec, PacketCx, Slot},
-    interface::{InterfaceAddress, SwIfIndex, SwKind, TagMatch, TagType, VlanId, VlanMatch},
+    interface::{InterfaceAddress, SwIfIndex, TagMatch, TagType, VlanId, VlanMatch},
     neighbor::NeighborFlags,
     plugin::{Engine, Plugin},
     runtime::{Clock, EngineTime, Main, PacketTime},
@@ -109,10 +109,9 @@ impl Lab {
         let sent = |name| self.generator.sent(name).expect("the interface is there").packets;
         self.engine.with(|main| {
             let counters = main.interface_counters();
-            // What a sub-interface counts its main interface counts, too.
-            let all = main.interfaces().interfaces();
-            let interfaces: Vec<u32> =
-                all.filter(|i| i.kind == SwKind::Hardware).map(|i| i.index.0).collect();
+            // What a sub-interface drops counts on the interface above it, too.
+            let interfaces: Vec<_> =
+                main.interfaces().hardware_interfaces().map(|hw| hw.sw_if_index.0).collect();
             let error_drop = main.graph().find("error-drop").expect("every engine has it");
             Counts {
                 received: self.captures.progress().packets,

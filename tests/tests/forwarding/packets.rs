@@ -33,6 +33,7 @@ pub(crate) fn frame_to(destination: [u8; 6], tags: &[Tag], packet: &[u8]) -> Vec
 pub(crate) struct Ip4 {
     pub(crate) source: Ipv4Addr,
     pub(crate) destination: Ipv4Addr,
+    pub(crate) id: u16,
     pub(crate) ttl: u8,
     pub(crate) protocol: u8,
     /// Flags and offset in units of 8 bytes.
@@ -45,10 +46,16 @@ pub(crate) struct Ip4 {
 impl Ip4 {
     /// UDP with 18 bytes of data.
     pub(crate) fn udp(source: &str, destination: &str) -> Self {
+        Self::flow(source, destination, 1000, &[7; 18])
+    }
+
+    /// UDP from a port, with some data.
+    pub(crate) fn flow(source: &str, destination: &str, port: u16, data: &[u8]) -> Self {
         let (source, destination) = (source.parse().unwrap(), destination.parse().unwrap());
         let pseudo = [source, destination].map(|a: Ipv4Addr| a.octets()).concat();
-        let payload = udp(&pseudo, (1000, 2000), &[7; 18]);
+        let payload = udp(&pseudo, (port, 2000), data);
         Self {
+            id: 0x1234,
             source,
             destination,
             ttl: 64,
@@ -65,7 +72,7 @@ impl Ip4 {
         let total = (header + self.payload.len()) as u16;
         let mut bytes = vec![0x40 | (header / 4) as u8, 0];
         bytes.extend(total.to_be_bytes());
-        bytes.extend([0x12, 0x34]);
+        bytes.extend(self.id.to_be_bytes());
         bytes.extend(self.fragment.to_be_bytes());
         bytes.extend([self.ttl, self.protocol, 0, 0]);
         bytes.extend(self.source.octets());
@@ -80,9 +87,20 @@ impl Ip4 {
 
 /// An IPv6 packet with UDP and `length` bytes of data.
 pub(crate) fn ip6_udp(source: &str, destination: &str, hop_limit: u8, length: usize) -> Vec<u8> {
+    ip6_flow(source, destination, hop_limit, 1000, &vec![7; length])
+}
+
+/// An IPv6 packet with UDP from a port, and some data.
+pub(crate) fn ip6_flow(
+    source: &str,
+    destination: &str,
+    hop_limit: u8,
+    port: u16,
+    data: &[u8],
+) -> Vec<u8> {
     let [source, destination] = [source, destination].map(|a| a.parse::<Ipv6Addr>().unwrap());
     let pseudo = [source, destination].map(|a| a.octets()).concat();
-    let payload = udp(&pseudo, (1000, 2000), &vec![7; length]);
+    let payload = udp(&pseudo, (port, 2000), data);
     let mut bytes = vec![0x60, 0, 0, 0];
     bytes.extend((payload.len() as u16).to_be_bytes());
     bytes.extend([17, hop_limit]);

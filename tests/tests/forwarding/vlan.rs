@@ -155,7 +155,7 @@ fn an_untagged_and_a_default_sub_interface_take_what_no_other_takes() {
     let packet = Ip4::udp("10.0.0.2", "10.9.0.2").bytes();
     scene.send("pg0", &[frame(&[(DOT1Q, 100)], &packet), frame(&[(DOT1Q, 77)], &packet)]);
     scene.send("pg0", &[frame(&[], &Ip4::udp("10.9.0.2", "10.0.0.2").bytes())]);
-    let frames = scene.captured("pg0").frames;
+    let frames = &scene.captured("pg0").frames;
     assert_eq!(frames.len(), 2);
     assert_eq!(frames[0][12..14], [8, 0], "untagged");
     assert_eq!(frames[1][12..18], [0x81, 0, 0, 100, 8, 0]);

@@ -38,13 +38,39 @@ impl LinkKind {
     }
 }
 
+/// The longest packets that may leave an interface, in bytes from the IP header on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPacket {
+    /// Of IPv4.
+    pub ip4: u16,
+    /// Of IPv6.
+    pub ip6: u16,
+}
+
+impl MaxPacket {
+    /// The same for both families.
+    #[must_use]
+    pub const fn both(bytes: u16) -> Self {
+        Self { ip4: bytes, ip6: bytes }
+    }
+
+    /// That of a family.
+    #[must_use]
+    pub const fn of(self, family: Family) -> u16 {
+        match family {
+            Family::Ip4 => self.ip4,
+            Family::Ip6 => self.ip6,
+        }
+    }
+}
+
 /// What the forwarding state knows about an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// How packets leave it.
     pub kind: LinkKind,
-    /// The longest packet that may leave it, in bytes from the IP header on.
-    pub max_l3_bytes: u16,
+    /// The longest packets that may leave it.
+    pub max_l3_bytes: MaxPacket,
     /// The graph slot of the interface's output, as the owner of the rewrite nodes numbers it.
     pub next: u16,
     /// Whether it may be used: paths by an interface that is down forward nothing.
@@ -187,7 +213,7 @@ impl AdjacencyTable {
         let Some(body) = self.bodies.alloc() else { return false };
         shared.body_number(body).fill(&Facts {
             sw_if_index: interface,
-            max_l3_bytes: link.max_l3_bytes,
+            max_l3_bytes: link.max_l3_bytes.of(family),
             next: link.next,
             kind,
             next_hop: next_hop.unwrap_or(unspecified),
@@ -311,7 +337,7 @@ mod tests {
 
     const ETHERNET: Link = Link {
         kind: LinkKind::ethernet([2, 0xfe, 0, 0, 0, 1]),
-        max_l3_bytes: 9000,
+        max_l3_bytes: MaxPacket::both(9000),
         next: 3,
         up: true,
     };

@@ -11,7 +11,7 @@ use crate::{
     graph::{NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
     interface::{InterfaceViews, InterfaceWriters, Runs, SwIfIndex},
     runtime::Shared,
-    trace::{TraceCx, TraceRecord},
+    trace::{Start, Tap, Taps, TraceCx, TraceRecord},
 };
 
 crate::node_errors! {
@@ -27,12 +27,27 @@ crate::node_errors! {
 /// The node.
 pub(crate) struct Drop {
     views: Shared<InterfaceViews>,
+    taps: Shared<Taps>,
 }
 
 impl Drop {
-    pub(crate) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
-        NodeSpec::internal("error-drop", move |_| Self { views: views.clone() })
-            .flags(NodeFlags::DROP)
+    pub(crate) fn spec(views: Shared<InterfaceViews>, taps: Shared<Taps>) -> NodeSpec {
+        let spec = NodeSpec::internal("error-drop", move |_| Self {
+            views: views.clone(),
+            taps: taps.clone(),
+        });
+        spec.flags(NodeFlags::DROP)
+    }
+
+    #[cold]
+    fn tap(&self, cx: &NodeCx<'_, NoNext, Error>, tap: &dyn Tap, frame: &mut Frame) {
+        let views = self.views.read(cx.token());
+        for buffer in cx.buffers(frame).iter_mut() {
+            let rx = buffer.rx;
+            // What no interface received was made with an Ethernet link in mind.
+            let is_ethernet = views.get(rx).is_none_or(|view| view.ethernet);
+            cx.show_tap(tap, views, buffer, Start::behind(buffer, is_ethernet), rx);
+        }
     }
 }
 
@@ -63,6 +78,9 @@ impl Node for Drop {
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
         // Packets of a frame mostly share their reason and their interface: runs are counted at once.
+        if let Some(tap) = &self.taps.read(cx.token()).drop {
+            self.tap(cx, &**tap, frame);
+        }
         let views = self.views.read(cx.token());
         let count = |counters: &InterfaceWriters, interface: SwIfIndex, packets| {
             counters.drops.add(interface.0, packets);

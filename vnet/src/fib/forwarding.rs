@@ -31,7 +31,7 @@ use crate::neighbor::NeighborTable;
 /// [`MAX_ROUTES`]: super::MAX_ROUTES
 ///
 /// ```
-/// use vnet::adjacency::{Link, LinkKind};
+/// use vnet::adjacency::{Link, LinkKind, MaxPacket};
 /// use vnet::fib::{DpoKind, FibIndex, Forwarding, Path, Source};
 /// use vnet::interface::SwIfIndex;
 /// # use vnet::neighbor::NeighborFlags;
@@ -43,7 +43,8 @@ use crate::neighbor::NeighborTable;
 ///
 /// let pg0 = SwIfIndex(1);
 /// let kind = LinkKind::ethernet([2, 0, 0, 0, 0, 1]);
-/// forwarding.set_interface(pg0, Link { kind, max_l3_bytes: 9000, next: 3, up: true })?;
+/// let max_l3_bytes = MaxPacket::both(9000);
+/// forwarding.set_interface(pg0, Link { kind, max_l3_bytes, next: 3, up: true })?;
 /// let peer = "10.0.0.2".parse()?;
 /// forwarding.set_neighbor(pg0, peer, [2, 0, 0, 0, 0, 2], NeighborFlags::STATIC, EngineTime(0))?;
 /// let fib = FibIndex::DEFAULT;

@@ -64,12 +64,12 @@ crate::args! {
 
 crate::args! {
     struct SetMtu {
-        kind: MtuKind = choice([
+        kind: Option<MtuKind> = choice([
             ("packet", MtuKind::L3),
             ("ip4", MtuKind::Ip4),
             ("ip6", MtuKind::Ip6),
             ("mpls", MtuKind::Mpls),
-        ]).or(MtuKind::L3),
+        ]).optional(),
         bytes: u32 = positional(value::number(0..=65535).hint("bytes")),
         interface: SwIfIndex = positional(value::interface()),
     }
@@ -246,7 +246,14 @@ fn settings() -> Vec<Command> {
         change(
             "set interface mtu",
             "Set an MTU of an interface, in bytes.",
-            |table, args: SetMtu| table.set_mtu(args.interface, args.kind, args.bytes),
+            |table, args: SetMtu| match args.kind {
+                Some(kind) => table.set_mtu(args.interface, kind, args.bytes),
+                None => table.set_device_mtu(args.interface, args.bytes),
+            },
+        )
+        .details(
+            "Of packets of any protocol, or of one; 0 takes it back. Without a word for which, that of packets of any \
+             protocol on the interface and on all its sub-interfaces.",
         ),
         change(
             "set interface mac address",

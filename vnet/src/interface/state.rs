@@ -81,6 +81,19 @@ impl InterfaceTable {
         Ok(())
     }
 
+    /// Sets the MTU of packets of any protocol on a main interface and on all its sub-interfaces.
+    pub fn set_device_mtu(
+        &mut self,
+        interface: SwIfIndex,
+        bytes: u32,
+    ) -> Result<(), InterfaceError> {
+        let index = self.main_interface(interface)?.index;
+        let subs: Vec<_> = self.hardware_of(interface)?.subs.values().copied().collect();
+        core::iter::once(index)
+            .chain(subs)
+            .try_for_each(|interface| self.set_mtu(interface, MtuKind::L3, bytes))
+    }
+
     /// The MTU that holds for packets of a kind: the interface's own for the protocol, else for all, else that of the
     /// interface above, else what the device can take.
     pub fn effective_mtu(

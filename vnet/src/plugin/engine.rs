@@ -32,7 +32,7 @@ use crate::{
         BarrierHeld, Clock, EngineId, EngineTime, Interrupts, Locals, Main, Shared, Worker,
         WorkerState,
     },
-    trace::TraceFilter,
+    trace::{Taps, TraceFilter},
 };
 
 /// Buffers that an engine has unless told otherwise, as VPP has for each NUMA node.
@@ -133,9 +133,12 @@ impl Builder {
             engine: clock.now(),
             wall: UNIX_EPOCH + Duration::from_nanos(clock.wall().0),
         });
+        let taps = Shared::new(engine, Taps::default());
         let segment = Segment::new(1)?;
-        let mut registrar = Registrar::new(engine, views.clone(), forwarding.reader(), segment);
-        registrar.node(DropNode::spec(views.clone()));
+
+        let mut registrar =
+            Registrar::new(engine, views.clone(), taps.clone(), forwarding.reader(), segment);
+        registrar.node(DropNode::spec(views.clone(), taps.clone()));
         let mut plugins = Vec::new();
         for plugin in in_order(self.plugins)? {
             let Plugin { name, version, description, .. } = plugin;
@@ -204,6 +207,7 @@ impl Builder {
             interfaces: InterfaceTable::new(),
             interface_counters,
             views,
+            taps,
             forwarding,
             route_counters,
             log,

@@ -1,9 +1,9 @@
 //! What follows when an interface changes: its counters, its features, its routes and adjacencies, what workers know of it.
 
 use crate::{
-    adjacency::{Link, LinkKind},
+    adjacency::{Link, LinkKind, MaxPacket},
     fib::{FibError, FibIndex},
-    interface::{Event, InterfaceTable, InterfaceViews, MtuKind, SwIfIndex},
+    interface::{Event, HwIfIndex, InterfaceTable, InterfaceViews, MtuKind, SwIfIndex},
     log::Level,
 };
 
@@ -44,18 +44,17 @@ impl Main {
         let counted = self.interface_counters.follow(&mut self.segment, event);
         self.report("counters", counted);
         let forwarded = match event {
-            Event::Added { sw_if_index, .. }
-            | Event::Admin { sw_if_index, .. }
-            | Event::Mtu { sw_if_index, .. } => self.follow_link(*sw_if_index),
-            Event::Link { hw_if_index, .. } | Event::Mac { hw_if_index, .. } => {
-                let on: Vec<_> = self
-                    .interfaces
-                    .interfaces()
-                    .filter(|i| i.hw_if_index == *hw_if_index)
-                    .map(|i| i.index)
-                    .collect();
-                on.into_iter().try_for_each(|interface| self.follow_link(interface))
+            Event::Added { sw_if_index, .. } | Event::Admin { sw_if_index, .. } => {
+                self.follow_link(*sw_if_index)
             }
+            Event::Link { hw_if_index, .. } | Event::Mac { hw_if_index, .. } => {
+                self.follow_links(*hw_if_index)
+            }
+            // Sub-interfaces without an MTU of their own have that of the interface above.
+            Event::Mtu { sw_if_index, .. } => match self.interfaces.hardware_of(*sw_if_index) {
+                Ok(hardware) => self.follow_links(hardware.index),
+                Err(_) => Ok(()),
+            },
             Event::Deleted { sw_if_index, .. } => {
                 self.forget_features(*sw_if_index);
                 self.forwarding.delete_interface(*sw_if_index)
@@ -75,6 +74,13 @@ impl Main {
         self.report("forwarding", forwarded);
     }
 
+    /// Tells forwarding how packets leave the interfaces on some hardware.
+    fn follow_links(&mut self, hw_if_index: HwIfIndex) -> Result<(), FibError> {
+        let all = self.interfaces.interfaces();
+        let on: Vec<_> = all.filter(|i| i.hw_if_index == hw_if_index).map(|i| i.index).collect();
+        on.into_iter().try_for_each(|interface| self.follow_link(interface))
+    }
+
     /// Tells forwarding how packets leave `interface`.
     fn follow_link(&mut self, interface: SwIfIndex) -> Result<(), FibError> {
         let Some(sw) = self.interfaces.interface(interface) else { return Ok(()) };
@@ -84,9 +90,12 @@ impl Main {
             (Some(_), Err(_)) => LinkKind::ReceiveOnly,
             (None, _) => LinkKind::PointToPoint,
         };
-        let mtu = self.interfaces.effective_mtu(interface, MtuKind::L3).unwrap_or(0);
+        let most = |kind| {
+            let mtu = self.interfaces.effective_mtu(interface, kind).unwrap_or(0);
+            u16::try_from(mtu).unwrap_or(u16::MAX)
+        };
+        let max_l3_bytes = MaxPacket { ip4: most(MtuKind::Ip4), ip6: most(MtuKind::Ip6) };
         let up = sw.admin_up && hw.link.up;
-        let max_l3_bytes = u16::try_from(mtu).unwrap_or(u16::MAX);
         self.forwarding.set_interface(interface, Link { kind, max_l3_bytes, next: 0, up })
     }
 

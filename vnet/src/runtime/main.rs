@@ -17,7 +17,7 @@ use crate::{
     interface::{Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
     log::Log,
     plugin::{PluginInfo, Provided},
-    trace::TraceFilter,
+    trace::{Taps, TraceFilter},
 };
 
 /// Everything that commands and processes see and change, while no packet is on its way.
@@ -36,6 +36,7 @@ pub struct Main {
     pub(crate) interfaces: InterfaceTable,
     pub(crate) interface_counters: InterfaceCounters,
     pub(crate) views: Shared<InterfaceViews>,
+    pub(crate) taps: Shared<Taps>,
     pub(crate) forwarding: Forwarding,
     pub(crate) route_counters: Combined,
     pub(crate) log: Log,
@@ -304,6 +305,17 @@ impl Main {
     pub fn show_trace(&self, max: usize, cx: &crate::trace::TraceCx<'_>) -> String {
         let tracer = &self.worker.state.tracer;
         crate::trace::show(tracer, (0, "vpp_main"), self.trace_filter, max, &self.graph, cx)
+    }
+
+    /// The taps.
+    #[must_use]
+    pub fn taps(&self) -> &Taps {
+        self.taps.view(&self.held)
+    }
+
+    /// Sets the taps.
+    pub fn set_taps(&mut self, taps: Taps) {
+        *self.taps.write(&mut self.held) = taps;
     }
 
     /// Sets all counts of `show runtime` of this thread back.

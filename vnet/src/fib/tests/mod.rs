@@ -9,7 +9,7 @@ mod show;
 use core::net::IpAddr;
 
 use super::*;
-use crate::adjacency::{AdjacencyKind, Link, LinkKind};
+use crate::adjacency::{AdjacencyKind, Link, LinkKind, MaxPacket};
 use crate::interface::{InterfaceAddress, SwIfIndex};
 use crate::neighbor::NeighborFlags;
 use crate::runtime::EngineTime;
@@ -18,7 +18,7 @@ const FIB: FibIndex = FibIndex::DEFAULT;
 
 fn ethernet(interface: u32, up: bool) -> Link {
     let kind = LinkKind::ethernet([2, 0xfe, 0, 0, 0, interface as u8]);
-    Link { kind, max_l3_bytes: 9000, next: 3, up }
+    Link { kind, max_l3_bytes: MaxPacket::both(9000), next: 3, up }
 }
 
 fn prefix(text: &str) -> IpPrefix {
