@@ -6,7 +6,10 @@ use nodes::{
     capture::{self, Captures},
     pg::{self, Generator},
 };
-use vnet::plugin::{BuildError, Builder, Engine, Plugin};
+use vnet::{
+    command::Shown,
+    plugin::{BuildError, Builder, Engine, Plugin},
+};
 
 use crate::args::Failure;
 
@@ -37,7 +40,7 @@ struct Handles {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChoiceError {
     /// There is none of that name.
-    #[error("no plugin `{name}', there are {}", names())]
+    #[error("no plugin `{}', there are {}", Shown(name), names())]
     Unknown {
         /// The name.
         name: String,

@@ -1,7 +1,9 @@
 //! Helpers of the end-to-end tests.
 
 pub mod fuzz;
+pub mod hostile;
 pub mod program;
+pub mod random;
 pub mod replay;
 
 use std::{cell::OnceCell, path::Path, process::Command, rc::Rc, time::Duration};

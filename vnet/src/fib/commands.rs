@@ -184,7 +184,7 @@ fn path(forwarding: &Forwarding, family: Family, via: &Via) -> Result<Path, Erro
 }
 
 /// The prefixes of a line: as many as `count` says, one behind the other.
-fn prefixes(args: &Route) -> Result<impl Iterator<Item = IpPrefix> + use<>, Error> {
+fn prefixes(args: &Route) -> Result<impl Iterator<Item = IpPrefix> + Clone + use<>, Error> {
     let bad = |error| Error::failed(ApiError::InvalidValue, error);
     let value::IpWithLength { address, length } = args.prefix.masked();
     let (first, bits) = match address {
@@ -220,25 +220,19 @@ fn add(main: &mut Main, args: Route) -> Result<(), Error> {
         return Err(Error::Missing { what: "via <next-hop>".to_owned() });
     }
     let paths = paths(main.forwarding(), family, &args.paths)?;
-    for prefix in prefixes(&args)? {
-        main.forwarding_mut().set_route(fib, prefix, Source::Cli, &paths)?;
-    }
-    Ok(())
+    Ok(main.forwarding_mut().set_routes(fib, prefixes(&args)?, Source::Cli, &paths)?)
 }
 
 fn delete(main: &mut Main, args: Route) -> Result<(), Error> {
     let family = family_of(args.prefix);
     let fib = main.forwarding().table(family, TableId(args.table))?;
     let paths = paths(main.forwarding(), family, &args.paths)?;
-    for prefix in prefixes(&args)? {
-        if paths.is_empty() {
-            main.forwarding_mut().delete_route(fib, prefix, Source::Cli)?;
-        }
-        for path in &paths {
-            main.forwarding_mut().remove_path(fib, prefix, Source::Cli, path.target)?;
-        }
+    let (prefixes, forwarding) = (prefixes(&args)?, main.forwarding_mut());
+    if paths.is_empty() {
+        return Ok(forwarding.delete_routes(fib, prefixes, Source::Cli)?);
     }
-    Ok(())
+    let targets: Vec<_> = paths.iter().map(|path| path.target).collect();
+    Ok(forwarding.remove_paths(fib, prefixes, Source::Cli, &targets)?)
 }
 
 fn show(main: &Main, family: Family, args: &Show) -> Result<Output, Error> {

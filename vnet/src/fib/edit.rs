@@ -67,16 +67,7 @@ impl Forwarding {
         source: Source,
         target: PathTarget,
     ) -> Result<(), FibError> {
-        let mut paths = self.paths_of(fib, prefix, source)?.ok_or(FibError::NoSuchRoute(prefix))?;
-        let before = paths.len();
-        paths.retain(|path| path.target != target);
-        if paths.len() == before {
-            return Err(FibError::NoSuchPath(prefix));
-        }
-        if paths.is_empty() {
-            return self.delete_route(fib, prefix, source);
-        }
-        self.set_route(fib, prefix, source, &paths).map(|_| ())
+        self.remove_paths(fib, core::iter::once(prefix), source, &[target])
     }
 
     /// Removes the paths that the source gave; without any source the route is gone: `ip route del`.
@@ -236,7 +227,7 @@ impl Forwarding {
     }
 
     /// The paths that a source gave a route.
-    fn paths_of(
+    pub(super) fn paths_of(
         &self,
         fib: FibIndex,
         prefix: IpPrefix,

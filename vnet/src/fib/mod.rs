@@ -34,6 +34,7 @@ mod ip6;
 mod ip6_writer;
 mod load_balance;
 mod lpm;
+mod many;
 pub(crate) mod map;
 mod path;
 mod path_list;

@@ -454,3 +454,35 @@ fn routes_read_as_in_vpp() {
         assert!(text.contains(&route), "{route}\nin\n{text}");
     }
 }
+
+#[test]
+fn many_routes_are_changed_together_or_not_at_all() {
+    let mut forwarding = two_interfaces();
+    let prefixes = |range: core::ops::Range<u8>| range.map(|n| prefix(&format!("10.0.{n}.0/24")));
+    let [drop, punt] = [Path::DROP, Path::PUNT].map(|path| path.target);
+    let pair = [Path::DROP, Path::PUNT];
+    forwarding.set_routes(FIB, prefixes(0..4), Source::Cli, &pair).unwrap();
+    let of = |forwarding: &Forwarding| {
+        let routes = forwarding.routes(Family::Ip4, FIB).unwrap();
+        routes.map(|(_, index)| forwarding.route(index)).collect::<Vec<_>>()
+    };
+    let before = of(&forwarding);
+    let missing = Path::attached(PG0).target;
+    let refusals = [
+        forwarding.delete_routes(FIB, prefixes(2..5), Source::Cli),
+        forwarding.remove_paths(FIB, prefixes(2..5), Source::Cli, &[drop]),
+        forwarding.remove_paths(FIB, prefixes(0..2), Source::Cli, &[drop, missing]),
+        forwarding.set_routes(FIB, prefixes(0..9), Source::Cli, &[]),
+    ];
+    assert!(refusals.iter().all(Result::is_err), "{refusals:?}");
+    assert_eq!(of(&forwarding), before);
+    // A table that is full is full in the middle of a line, too. Others have taken what room there was.
+    forwarding.routes.leave_room_for(2);
+    let full = forwarding.set_routes(FIB, prefixes(2..9), Source::Cli, &[Path::PUNT]);
+    assert!(matches!(full, Err(FibError::RoutesFull)), "{full:?}");
+    assert_eq!(of(&forwarding), before);
+    forwarding.remove_paths(FIB, prefixes(0..2), Source::Cli, &[drop, drop]).unwrap();
+    forwarding.remove_paths(FIB, prefixes(2..4), Source::Cli, &[punt, drop]).unwrap();
+    assert_eq!(ways_to(&forwarding, "10.0.1.1"), [Way::Punt]);
+    assert_eq!(listed(&forwarding, Family::Ip4, FIB).len(), before.len() - 2);
+}
