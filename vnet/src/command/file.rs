@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Opens a regular file to read. Whoever runs commands waits for them, so nothing is taken that may keep its reader
@@ -17,4 +18,16 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
         return File::open(path);
     }
     Err(io::Error::other("not a regular file"))
+}
+
+/// Makes a file to write, or empties the one there is. Not a pipe: opening one waits for its reader, and everything else would
+/// wait, too.
+///
+/// # Errors
+/// What the system says, or that it is a pipe.
+pub fn create_file(path: &Path) -> io::Result<File> {
+    match std::fs::metadata(path) {
+        Ok(there) if there.file_type().is_fifo() => Err(io::Error::other("a pipe, not a file")),
+        _ => File::create(path),
+    }
 }

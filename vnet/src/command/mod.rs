@@ -120,7 +120,7 @@ pub mod value;
 pub use self::builtin::add_builtins;
 pub use self::complete::{Candidate, Completions};
 pub use self::error::{ApiError, Error, Failure, OperationError, Shown};
-pub use self::file::open_regular;
+pub use self::file::{create_file, open_regular};
 pub use self::grammar::{
     Args, Field, Grammar, Members, Scope, Slot, choice, flag, group, keyword, one_of, positional,
     rest,
