@@ -45,7 +45,7 @@ impl Replay {
     /// Reads a whole capture, of which packets may be captured in part, but none may be larger than [`MAX_SIZE`].
     ///
     /// # Errors
-    /// What is wrong with the capture, that there is nothing in it, or that it has more than [`MAX_CAPTURE`] bytes. A pipe
+    /// What is wrong with the capture, that there is nothing in it, or that it has more than 4 GiB. A pipe
     /// is refused: the engine would wait for it.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
         let name = path.display().to_string();
