@@ -17,8 +17,9 @@ mod trace;
 pub mod udp;
 
 use vnet::{
+    fib::Family,
     graph::{ArcSpec, FeatureSpec},
-    interface::{Event, Family},
+    interface::{Event, SwIfIndex, SwInterface},
     plugin::{Plugin, Registrar},
     runtime::Main,
 };
@@ -28,24 +29,28 @@ use vnet::{
 pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         r.node(sink::Sink::spec());
-        r.node(punt::Punt::spec());
-        r.node(ethernet::Input::spec(r.interface_views()));
+        r.node(punt::Punt::spec(r.interface_views()));
+        r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
         r.arc(ArcSpec::new("device-input", &["pcap-input", "pg-input"], "ethernet-input"));
         r.feature(FeatureSpec::new("device-input", "sink"));
         ip4::register(r);
         ip6::register(r);
         udp::register(r);
         interface::register(r);
+        capture::trace::register(r);
         r.on_interface_event(follow_addresses);
         Ok(())
     };
     Plugin::new("nodes", env!("CARGO_PKG_VERSION"), "The built-in nodes", register)
 }
 
-/// An interface without addresses of a family takes no packets of it: a feature on its arcs sees to that.
+/// An interface without addresses of a family, its own or borrowed, takes no packets of it: a feature on its arcs sees to
+/// that.
 fn follow_addresses(main: &mut Main, event: &Event) {
-    let (interface, families): (_, &[Family]) = match event {
-        Event::Added { sw_if_index, .. } => (*sw_if_index, &[Family::Ip4, Family::Ip6]),
+    let (changed, families): (_, &[Family]) = match event {
+        Event::Added { sw_if_index, .. } | Event::Unnumbered { sw_if_index, .. } => {
+            (*sw_if_index, &[Family::Ip4, Family::Ip6])
+        }
         Event::AddressAdded { sw_if_index, address, .. }
         | Event::AddressRemoved { sw_if_index, address, .. } => match address.family() {
             Family::Ip4 => (*sw_if_index, &[Family::Ip4]),
@@ -53,22 +58,29 @@ fn follow_addresses(main: &mut Main, event: &Event) {
         },
         _ => return,
     };
-    for family in families {
-        let addresses = main.interfaces().addresses(interface).unwrap_or_default();
-        let has_any = addresses.iter().any(|a| a.family() == *family);
-        let (arcs, feature) = match family {
-            Family::Ip4 => (["ip4-unicast", "ip4-multicast"], "ip4-not-enabled"),
-            Family::Ip6 => (["ip6-unicast", "ip6-multicast"], "ip6-not-enabled"),
+    let with_its_addresses = |i: &&SwInterface| i.index == changed || i.unnumbered == Some(changed);
+    let concerned: Vec<_> =
+        main.interfaces().interfaces().filter(with_its_addresses).map(|i| i.index).collect();
+    for interface in concerned {
+        families.iter().for_each(|&family| follow_family(main, interface, family));
+    }
+}
+
+fn follow_family(main: &mut Main, interface: SwIfIndex, family: Family) {
+    let addresses = main.interfaces().addresses(interface).unwrap_or_default();
+    let has_any = addresses.iter().any(|a| a.family() == family);
+    let (arcs, feature) = match family {
+        Family::Ip4 => (["ip4-unicast", "ip4-multicast"], "ip4-not-enabled"),
+        Family::Ip6 => (["ip6-unicast", "ip6-multicast"], "ip6-not-enabled"),
+    };
+    let stands = main.features().is_enabled(arcs[0], feature, interface);
+    for arc in arcs {
+        // Both exist: this crate registers them. Local0 has no arcs to walk, but what holds for all holds for it.
+        let changed = match (has_any, stands) {
+            (true, true) => main.disable_feature(arc, feature, interface),
+            (false, false) => main.enable_feature(arc, feature, interface, 0),
+            _ => Ok(()),
         };
-        let stands = main.features().is_enabled(arcs[0], feature, interface);
-        for arc in arcs {
-            // Both exist: this crate registers them. Local0 has no arcs to walk, but what holds for all holds for it.
-            let changed = match (has_any, stands) {
-                (true, true) => main.disable_feature(arc, feature, interface),
-                (false, false) => main.enable_feature(arc, feature, interface, 0),
-                _ => Ok(()),
-            };
-            debug_assert!(changed.is_ok(), "{feature} is registered on {arc}");
-        }
+        debug_assert!(changed.is_ok(), "{feature} is registered on {arc}");
     }
 }

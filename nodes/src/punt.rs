@@ -4,7 +4,8 @@ use vnet::{
     buffer::Buffer,
     frame::Frame,
     graph::{NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
-    interface::Runs,
+    interface::{InterfaceViews, InterfaceWriters, Runs, SwIfIndex},
+    runtime::Shared,
     trace::NoTrace,
 };
 
@@ -16,11 +17,14 @@ vnet::node_errors! {
 }
 
 /// The node. There is no host path yet that would take the packets, so they are counted and given back.
-pub(crate) struct Punt;
+pub(crate) struct Punt {
+    views: Shared<InterfaceViews>,
+}
 
 impl Punt {
-    pub(crate) fn spec() -> NodeSpec {
-        NodeSpec::internal("error-punt", |_| Self).flags(NodeFlags::PUNT)
+    pub(crate) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
+        NodeSpec::internal("error-punt", move |_| Self { views: views.clone() })
+            .flags(NodeFlags::PUNT)
     }
 }
 
@@ -34,14 +38,21 @@ impl Node for Punt {
         cx: &mut NodeCx<'_, NoNext, Error>,
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
+        let views = self.views.read(cx.token());
+        let count = |counters: &InterfaceWriters, interface: SwIfIndex, packets| {
+            counters.punt.add(interface.0, packets);
+            if let Some(above) = views.above(interface) {
+                counters.punt.add(above.0, packets);
+            }
+        };
         let mut runs = Runs::default();
         let mut buffers = cx.buffers(frame);
         for buffer in buffers.iter_mut() {
             let state = cx.state();
             state.count_error(buffer.error, 1);
-            runs.add(buffer.rx, 0, |i, n, _| state.interfaces.punt.add(i.0, n));
+            runs.add(buffer.rx, 0, |i, n, _| count(&state.interfaces, i, n));
         }
-        runs.end(|i, n, _| cx.state().interfaces.punt.add(i.0, n));
+        runs.end(|i, n, _| count(&cx.state_ref().interfaces, i, n));
         cx.count(Error::Punted, frame.len() as u64);
         Verdict::Free
     }

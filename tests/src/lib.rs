@@ -14,6 +14,11 @@ use vnet::{
     runtime::{Clock, PacketTime},
 };
 
+/// The blocks of code in the document are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/PLUGINS.md")]
+struct Plugins;
+
 /// An engine under a virtual clock, and a session in it.
 pub struct Lab {
     /// The engine.

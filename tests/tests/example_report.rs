@@ -2,7 +2,11 @@
 
 use std::{fs, net::UdpSocket};
 
-use peloton_tests::{Lab, program::not_run, tshark};
+use peloton_tests::{
+    Lab,
+    program::{Scratch, not_run},
+    tshark,
+};
 
 #[test]
 fn tshark_reads_the_report_of_the_example_plugin() {
@@ -33,7 +37,8 @@ fn tshark_reads_the_report_of_the_example_plugin() {
     while let Ok(len) = socket.recv(&mut room) {
         messages.extend(&room[..len]);
     }
-    let file = std::env::temp_dir().join(format!("peloton-{}-dscp.ipfix", std::process::id()));
+    let scratch = Scratch::new("example_report");
+    let file = scratch.path("dscp.ipfix");
     fs::write(&file, messages).unwrap();
     let fields = [
         "cflow.ip_dscp",
@@ -42,9 +47,7 @@ fn tshark_reads_the_report_of_the_example_plugin() {
         "cflow.sequence",
         "_ws.expert.message",
     ];
-    let rows = tshark(&file, &[], &fields);
-    fs::remove_file(&file).unwrap();
-    let Some(rows) = rows else {
+    let Some(rows) = tshark(&file, &[], &fields) else {
         return not_run("the example's report read by tshark", "tshark is missing");
     };
     assert!(rows.iter().all(|row| row[4].is_empty()), "{rows:?}");

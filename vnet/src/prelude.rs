@@ -1,6 +1,6 @@
 //! What almost every plugin needs: `use vnet::prelude::*;`.
 //!
-//! Names that two modules share stand for the node's: [`Error`](crate::command::Error) of commands is
+//! Where two modules have the same name, a node's or a report's is meant. The [`Error`](crate::command::Error) of commands is
 //! [`CommandError`] here, so that a node can have an `Error` of its own.
 
 pub use crate::{

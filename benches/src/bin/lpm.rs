@@ -10,7 +10,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::process::Command;
 
-use vnet::adjacency::{Link, LinkKind};
+use vnet::adjacency::{Link, LinkKind, MaxPacket};
 use vnet::fib::{
     FRAME, Family, FibIndex, Forwarding, ForwardingReader, IpPrefix, LoadBalanceIndex, Path, Source,
 };
@@ -191,8 +191,11 @@ fn shuffled<T>(mut items: Vec<T>, random: &mut Random) -> Vec<T> {
 /// A forwarding state with an interface and a neighbour, which all routes go through.
 fn forwarding(family: Family) -> Result<(Forwarding, Path), Box<dyn Error>> {
     let mut forwarding = Forwarding::new()?;
-    let kind = LinkKind::Ethernet { mac: [2, 0, 0, 0, 0, 1] };
-    forwarding.set_interface(PG0, Link { kind, max_l3_bytes: 9000, next: 1, up: true })?;
+    let kind = LinkKind::ethernet([2, 0, 0, 0, 0, 1]);
+    forwarding.set_interface(
+        PG0,
+        Link { kind, max_l3_bytes: MaxPacket::both(9000), next: 1, up: true },
+    )?;
     let peer = match family {
         Family::Ip4 => "10.0.0.2".parse()?,
         Family::Ip6 => "2001:db8::2".parse()?,

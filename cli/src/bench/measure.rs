@@ -1,7 +1,7 @@
 //! Clocks of each node: the median of many short windows.
 //!
-//! Other programs share the machine, and a mean would be theirs as much as ours. A window is a few frames, so most of them
-//! see no interruption.
+//! Other programs share the machine, and a mean would be theirs as much as ours. A window is a few frames, so that few
+//! interruptions meet the same node in it, and the sum is one of medians, which no interruption moves.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use vnet::{graph::NodeIndex, runtime::Main};
 use super::workload::Prepared;
 
 /// Rounds of a window; each is a frame of 256 packets.
-const WINDOW: u64 = 8;
+const WINDOW: u64 = 16;
 /// The node that makes the packets.
 const INPUT: &str = "pg-input";
 
@@ -42,7 +42,7 @@ pub struct Measurement {
     pub time: Duration,
     /// Packets that were made.
     pub packets: u64,
-    /// Clocks of all nodes for each packet, in the median window.
+    /// Clocks of all nodes for each packet: the sum over the nodes, each by its share of the packets.
     pub clocks_per_packet: f64,
     /// The nodes that saw packets.
     pub nodes: Vec<NodeCost>,
@@ -80,11 +80,7 @@ pub fn measure(prepared: &Prepared, length: Length, goes_on: impl Fn() -> bool) 
 
 /// What each window saw.
 #[derive(Default)]
-struct Windows {
-    packets: u64,
-    totals: Vec<f64>,
-    nodes: Vec<Node>,
-}
+struct Windows(Vec<Node>);
 
 struct Node {
     index: NodeIndex,
@@ -96,46 +92,38 @@ struct Node {
 
 impl Windows {
     fn add(&mut self, main: &mut Main) {
-        let mut total = 0;
-        let mut packets = 0;
+        let Self(nodes) = self;
         for (index, info) in main.graph().nodes() {
             let stats = main.worker().stats(index);
             if stats.vectors == 0 {
                 continue;
             }
-            let at = self.nodes.iter().position(|node| node.index == index).unwrap_or_else(|| {
+            let at = nodes.iter().position(|node| node.index == index).unwrap_or_else(|| {
                 let (name, clocks) = (info.name.clone(), Vec::new());
-                self.nodes.push(Node { index, name, calls: 0, vectors: 0, clocks });
-                self.nodes.len() - 1
+                nodes.push(Node { index, name, calls: 0, vectors: 0, clocks });
+                nodes.len() - 1
             });
-            let node = &mut self.nodes[at];
+            let node = &mut nodes[at];
             node.calls += stats.calls;
             node.vectors += stats.vectors;
             node.clocks.push(stats.clocks_each());
-            total += stats.clocks;
-            if node.name == INPUT {
-                packets = stats.vectors;
-            }
-        }
-        if packets > 0 {
-            self.packets += packets;
-            self.totals.push(total as f64 / packets as f64);
         }
     }
 
-    fn measurement(mut self, time: Duration) -> Measurement {
-        self.nodes.sort_by_key(|node| node.index);
-        let cost = |node: Node| NodeCost {
-            name: node.name,
-            clocks_per_packet: median(node.clocks),
-            vectors_per_call: node.vectors as f64 / node.calls.max(1) as f64,
-        };
-        Measurement {
-            time,
-            packets: self.packets,
-            clocks_per_packet: median(self.totals),
-            nodes: self.nodes.into_iter().map(cost).collect(),
+    fn measurement(self, time: Duration) -> Measurement {
+        let Self(mut nodes) = self;
+        nodes.sort_by_key(|node| node.index);
+        let input = nodes.iter().find(|node| node.name == INPUT);
+        let packets = input.map_or(0, |input| input.vectors);
+        let mut measured = Measurement { time, packets, clocks_per_packet: 0.0, nodes: Vec::new() };
+        for Node { name, calls, vectors, clocks, .. } in nodes {
+            let clocks_per_packet = median(clocks);
+            measured.clocks_per_packet +=
+                clocks_per_packet * vectors as f64 / packets.max(1) as f64;
+            let vectors_per_call = vectors as f64 / calls.max(1) as f64;
+            measured.nodes.push(NodeCost { name, clocks_per_packet, vectors_per_call });
         }
+        measured
     }
 }
 

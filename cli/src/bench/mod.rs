@@ -17,6 +17,7 @@ use std::{
 
 use lexopt::Arg;
 use serde_json::json;
+use vnet::frame::FRAME_SIZE;
 
 use crate::{
     Command,
@@ -36,7 +37,7 @@ Usage: peloton bench [OPTION...]
 
 The packet generator sends 60-byte UDP packets (64 with their checksum on a wire) into the
 graph, 256 a frame: ethernet-input, ip4-input, ip4-lookup, ip4-rewrite and out. Clocks are
-those of the processor's time-stamp counter, medians of windows of 8 frames.
+those of the processor's time-stamp counter, medians of windows of 16 frames.
 
       --routes N           Routes, and as many prefixes that packets go to at random
                            (default 1)
@@ -124,6 +125,11 @@ fn bench(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     signal::watch();
     let goes_on = || signal::caught().is_none();
     if let Length::Time(time) = options.length {
+        if !options.workload.record.is_empty() {
+            // Until each flow is known.
+            let frames = u64::from(options.workload.flows).div_ceil(FRAME_SIZE as u64);
+            let _: Measurement = measure::measure(&prepared, Length::Frames(frames), goes_on);
+        }
         let _: Measurement = measure::measure(&prepared, Length::Time(time / 5), goes_on);
     }
     let measured = measure::measure(&prepared, options.length, goes_on);

@@ -16,6 +16,7 @@ mod pcap;
 mod pcapng;
 mod reader;
 mod time;
+pub(crate) mod trace;
 mod window;
 mod writer;
 

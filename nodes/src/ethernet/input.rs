@@ -8,7 +8,7 @@ use vnet::{
     graph::{Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     interface::{InterfaceView, InterfaceViews, SwIfIndex, TagTarget, TagType, Tags},
     runtime::Shared,
-    trace::{TraceCx, TraceRecord},
+    trace::{Start, Tap, Taps, TraceCx, TraceRecord},
     wire::{
         ethernet::{EtherType, Header, MacAddress, VlanTag},
         trace::Ethernet,
@@ -37,6 +37,7 @@ vnet::node_errors! {
         UnknownVlan => ("unknown-vlan", "unknown vlan", Error),
         MacMismatch => ("mac-mismatch", "l3 mac mismatch", Error),
         Down => ("down", "interface is down", Error),
+        Punted => ("punted", "interface is down and punts", Info),
         UnknownInterface => ("unknown-interface", "received on an interface that is gone", Error),
     }
 }
@@ -44,6 +45,7 @@ vnet::node_errors! {
 /// The node.
 pub(crate) struct Input {
     views: Shared<InterfaceViews>,
+    taps: Shared<Taps>,
 }
 
 /// What is known of the interface on which a run of frames came.
@@ -70,8 +72,31 @@ impl<'a> Port<'a> {
 type Cx<'a, 'd> = &'a mut PacketCx<'d, Next, Error>;
 
 impl Input {
-    pub(crate) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
-        NodeSpec::internal("ethernet-input", move |_| Self { views: views.clone() })
+    pub(crate) fn spec(views: Shared<InterfaceViews>, taps: Shared<Taps>) -> NodeSpec {
+        NodeSpec::internal("ethernet-input", move |_| Self {
+            views: views.clone(),
+            taps: taps.clone(),
+        })
+    }
+
+    /// Shows all frames as they came, each under the interface that its tags belong to.
+    #[cold]
+    fn tap(&self, cx: &NodeCx<'_, Next, Error>, tap: &dyn Tap, frame: &mut Frame) {
+        let views = self.views.read(cx.token());
+        for buffer in cx.buffers(frame).iter_mut() {
+            let interface = receiver(views, buffer).unwrap_or(buffer.rx);
+            cx.show_tap(tap, views, buffer, Start::here(buffer, true), interface);
+        }
+    }
+}
+
+/// The interface that a frame's tags belong to.
+fn receiver(views: &InterfaceViews, buffer: &Buffer) -> Option<SwIfIndex> {
+    let table = views.get(buffer.rx)?.tags.as_ref()?;
+    let (tags, ..) = read_tags(buffer, buffer.view::<Header>()?.ethertype.get())?;
+    match table.lookup(tags) {
+        TagTarget::Up(interface) | TagTarget::Down(interface) => Some(interface),
+        TagTarget::Unknown => None,
     }
 }
 
@@ -110,9 +135,9 @@ fn is_multicast(header: &Header) -> bool {
 /// Everything else, step by step.
 #[cold]
 #[inline(never)]
-fn any(cx: Cx<'_, '_>, port: Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
+fn any(cx: Cx<'_, '_>, views: &InterfaceViews, port: Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
     buffer.l2_offset = buffer.current_data();
-    match classify(cx, &port, buffer) {
+    match classify(cx, views, &port, buffer) {
         Ok(next) => next.into(),
         Err((error, next)) => {
             cx.error(buffer, error);
@@ -121,7 +146,12 @@ fn any(cx: Cx<'_, '_>, port: Port<'_>, buffer: &mut Buffer) -> Slot<Next> {
     }
 }
 
-fn classify(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Result<Next, (Error, Next)> {
+fn classify(
+    cx: Cx<'_, '_>,
+    views: &InterfaceViews,
+    port: &Port<'_>,
+    buffer: &mut Buffer,
+) -> Result<Next, (Error, Next)> {
     let drop = |error| (error, Next::Drop);
     let view = port.view.ok_or(drop(Error::UnknownInterface))?;
     let table = view.tags.as_ref().ok_or(drop(Error::UnknownInterface))?;
@@ -130,6 +160,10 @@ fn classify(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Result<Next
         read_tags(buffer, header.ethertype.get()).ok_or(drop(Error::Truncated))?;
     let interface = match table.lookup(tags) {
         TagTarget::Up(interface) if view.up => interface,
+        TagTarget::Down(interface) if views.get(interface).is_some_and(|down| down.punt) => {
+            receive(cx, port, buffer, interface);
+            return Err((Error::Punted, Next::Punt));
+        }
         TagTarget::Up(_) | TagTarget::Down(_) => return Err(drop(Error::Down)),
         TagTarget::Unknown => return Err(drop(Error::UnknownVlan)),
     };
@@ -145,19 +179,23 @@ fn classify(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer) -> Result<Next
         1 => buffer.set_flags(BufferFlags::VLAN_1_DEEP),
         _ => buffer.set_flags(BufferFlags::VLAN_2_DEEP),
     }
+    receive(cx, port, buffer, interface);
     if !buffer.advance(length) {
         return Err(drop(Error::Truncated));
-    }
-    if interface != port.rx {
-        // Frames of the main interface were counted by its device.
-        let counters = &cx.state().interfaces;
-        counters.rx.add(interface.0, 1, packet as u64);
-        buffer.rx = interface;
     }
     match ethertype {
         EtherType::IP4 => Ok(Next::Ip4),
         EtherType::IP6 => Ok(Next::Ip6),
         _ => Err((Error::UnknownType, Next::Punt)),
+    }
+}
+
+/// Makes a sub-interface the one that received the frame. Frames of the main interface were counted by its device.
+fn receive(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer, interface: SwIfIndex) {
+    if interface != port.rx {
+        let bytes = buffer.length_in_chain() as u64;
+        cx.state().interfaces.rx.add(interface.0, 1, bytes);
+        buffer.rx = interface;
     }
 }
 
@@ -170,8 +208,9 @@ fn read_tags(buffer: &Buffer, first_type: u16) -> Option<(Tags, EtherType, usize
         let bytes = buffer.current().get(at..)?;
         let (tag, _) = VlanTag::ref_from_prefix(bytes).ok()?;
         if tags.count == 0 {
+            // The types of older double tagging count as 802.1Q, as in VPP.
             tags.outer_type =
-                if ethertype == EtherType::VLAN { TagType::Dot1q } else { TagType::Dot1ad };
+                if ethertype == EtherType::QINQ { TagType::Dot1ad } else { TagType::Dot1q };
             tags.outer = tag.id();
         } else {
             tags.inner = tag.id();
@@ -193,6 +232,9 @@ impl Node for Input {
     type Trace = Trace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        if let Some(tap) = &self.taps.read(cx.token()).rx {
+            self.tap(cx, &**tap, frame);
+        }
         let views = self.views.read(cx.token());
         cx.each_run(
             frame,
@@ -200,7 +242,7 @@ impl Node for Input {
             |_, rx| Port::of(views, rx),
             |cx, port, buffer| match plain(port, buffer) {
                 Some(next) => next,
-                None => any(cx, *port, buffer),
+                None => any(cx, views, *port, buffer),
             },
             |_, _, _, _| {},
         )

@@ -3,10 +3,12 @@
 use vnet::{
     buffer::Buffer,
     graph::{GraphError, Map, NodeFlags, NodeSpec, PacketCx, Slot},
-    interface::{Duplex, InterfaceError, LinkState, NewHardware, SwIfIndex},
+    interface::{InterfaceError, NewHardware, SwIfIndex},
     runtime::Main,
     trace::NoTrace,
 };
+
+use super::link::UP;
 
 vnet::next_nodes! {
     /// Where frames go that were sent by a loopback interface.
@@ -15,6 +17,8 @@ vnet::next_nodes! {
     }
 }
 
+/// The class of loopback interfaces.
+pub(super) const CLASS: &str = "Loopback";
 /// The largest frame.
 const MAX_FRAME: u32 = 9216;
 
@@ -76,7 +80,7 @@ pub fn create(
     let tx_next = super::add_device(main, node)?;
     let new = NewHardware {
         name,
-        device_class: "Loopback",
+        device_class: CLASS,
         device_instance: instance,
         mac: Some(mac.unwrap_or([0xde, 0xad, 0, 0, high, low])),
         max_frame_size: MAX_FRAME,
@@ -85,8 +89,7 @@ pub fn create(
     };
     main.change_interfaces(|table| {
         let (hw, sw) = table.create_hardware(new)?;
-        let up = LinkState { up: true, speed: None, duplex: Duplex::Full };
-        table.set_link(hw, up)?;
+        table.set_link(hw, UP)?;
         Ok(sw)
     })
 }
@@ -98,7 +101,7 @@ pub fn create(
 pub fn delete(main: &mut Main, interface: SwIfIndex) -> Result<(), LoopbackError> {
     main.change_interfaces(|table| {
         let hw = table.hardware_of(interface)?;
-        if hw.device_class != "Loopback" || hw.sw_if_index != interface {
+        if hw.device_class != CLASS || hw.sw_if_index != interface {
             return Err(LoopbackError::NotLoopback(hw.name.clone()));
         }
         Ok(table.delete_hardware(interface)?)

@@ -12,7 +12,7 @@ use vnet::{
     interface::{InterfaceViews, SwIfIndex},
     plugin::Registrar,
     runtime::{Main, Shared},
-    trace::{TraceCx, TraceRecord},
+    trace::{Start, Tap, Taps, TraceCx, TraceRecord},
     wire::trace::Ethernet,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -40,16 +40,18 @@ const END: &str = "interface-output-arc-end";
 /// Registers the nodes and their arc.
 pub(crate) fn register(r: &mut Registrar) {
     for name in [OUTPUT, END] {
-        let views = r.interface_views();
+        let (views, taps) = (r.interface_views(), r.taps());
         let starts = name == OUTPUT;
         let spec = NodeSpec::internal(name, move |at| Output {
             views: views.clone(),
+            taps: taps.clone(),
             arc: if starts { at.arc(OUTPUT) } else { ArcIndex::ABSENT },
             counts: starts,
         });
         r.node(if starts { spec } else { spec.sibling_of(OUTPUT) });
     }
     r.arc(ArcSpec::new(OUTPUT, &[OUTPUT], END));
+    super::follow_state(r, super::loopback::CLASS);
     super::commands::commands().into_iter().for_each(|command| r.command(command));
 }
 
@@ -66,8 +68,23 @@ pub fn add_device(main: &mut Main, tx: NodeIndex) -> Result<NextIndex, GraphErro
 /// Both nodes: the first counts and starts the arc, the second is where the arc ends.
 struct Output {
     views: Shared<InterfaceViews>,
+    taps: Shared<Taps>,
     arc: ArcIndex,
     counts: bool,
+}
+
+impl Output {
+    /// Shows the packets that will be sent.
+    #[cold]
+    fn tap(&self, cx: &NodeCx<'_, Next, Error>, tap: &dyn Tap, frame: &mut Frame) {
+        let views = self.views.read(cx.token());
+        for buffer in cx.buffers(frame).iter_mut() {
+            let tx = buffer.tx;
+            if let Some(view) = views.get(tx).filter(|view| view.up) {
+                cx.show_tap(tap, views, buffer, Start::here(buffer, view.ethernet), tx);
+            }
+        }
+    }
 }
 
 /// Where the packets of an interface go.
@@ -105,6 +122,11 @@ impl Node for Output {
     type Trace = Trace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        if self.counts
+            && let Some(tap) = &self.taps.read(cx.token()).tx
+        {
+            self.tap(cx, &**tap, frame);
+        }
         let views = self.views.read(cx.token());
         cx.each_run(
             frame,
@@ -121,7 +143,10 @@ impl Node for Output {
             },
             |cx, tx, (way, bytes), packets| {
                 if self.counts && !matches!(way, Way::Down | Way::Deleted) {
-                    cx.state().interfaces.tx.add(tx.0, packets as u64, bytes);
+                    // What a sub-interface sends its main interface sends, too.
+                    for interface in [Some(tx), views.above(tx)].into_iter().flatten() {
+                        cx.state().interfaces.tx.add(interface.0, packets as u64, bytes);
+                    }
                 }
             },
         )

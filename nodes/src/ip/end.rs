@@ -38,7 +38,8 @@ impl Map for End {
     type Trace = NoTrace;
 
     fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
-        cx.error(buffer, self.error);
+        // A lookup that found fault with the routes has said so.
+        cx.error_if_none(buffer, self.error);
         cx.start_arc(self.arc, buffer.rx, buffer, self.next)
     }
 

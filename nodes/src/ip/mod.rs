@@ -11,7 +11,7 @@ use vnet::{
     error::ErrorSet,
     fib::{FibIndex, ForwardingReader, LoadBalanceIndex},
     frame::FRAME_SIZE,
-    graph::{ArcIndex, ArcStart, NextSet, PacketCx, Slot},
+    graph::{ArcDoor, ArcIndex, ArcStart, NextSet, PacketCx, Slot},
     interface::SwIfIndex,
 };
 
@@ -21,38 +21,39 @@ pub(crate) use rewrite::Rewrite;
 
 /// Where the arcs of unicast and of multicast packets start for those of one interface.
 #[derive(Clone, Copy)]
-pub(crate) struct ArcStarts {
-    unicast: ArcStart,
-    multicast: ArcStart,
+pub(crate) struct ArcStarts<N> {
+    unicast: ArcDoor<N>,
+    multicast: ArcDoor<N>,
+    /// Where packets go when there is no feature on either.
+    default: Slot<N>,
     is_any: bool,
 }
 
-impl ArcStarts {
-    pub(crate) fn new<N: NextSet, E: ErrorSet>(
+impl<N: NextSet> ArcStarts<N> {
+    pub(crate) fn new<E: ErrorSet>(
         cx: &PacketCx<'_, N, E>,
-        unicast: ArcIndex,
-        multicast: ArcIndex,
+        [unicast, multicast]: [ArcIndex; 2],
         rx: SwIfIndex,
+        default: N,
     ) -> Self {
-        let [unicast, multicast] = [unicast, multicast].map(|arc| cx.arc_start(arc, rx));
-        let is_any = [unicast, multicast].iter().any(|&start| start != ArcStart::NO_FEATURE);
-        Self { unicast, multicast, is_any }
+        let starts = [unicast, multicast].map(|arc| cx.arc_start(arc, rx));
+        let [unicast, multicast] = starts.map(|start| cx.arc_door(start, default));
+        let is_any = starts.iter().any(|&start| start != ArcStart::NO_FEATURE);
+        Self { unicast, multicast, default: default.into(), is_any }
     }
 
-    /// Sends a packet to the first feature of its arc, or to `default`. Where there is no feature, nobody asks which arc it is.
+    /// Sends a packet to the first feature of its arc. Where there is none, nobody asks which arc it is.
     #[inline(always)]
-    pub(crate) fn enter<N: NextSet, E: ErrorSet>(
+    pub(crate) fn enter(
         self,
-        cx: &PacketCx<'_, N, E>,
         buffer: &mut Buffer,
         is_multicast: impl FnOnce(&Buffer) -> bool,
-        default: N,
     ) -> Slot<N> {
-        if !self.is_any {
-            return default.into();
+        match self.is_any {
+            false => self.default,
+            true if is_multicast(buffer) => self.multicast.enter(buffer),
+            true => self.unicast.enter(buffer),
         }
-        let start = if is_multicast(buffer) { self.multicast } else { self.unicast };
-        cx.enter(start, buffer, default)
     }
 }
 

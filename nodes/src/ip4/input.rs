@@ -58,7 +58,7 @@ impl Input {
     #[inline(always)]
     fn map<const VERIFY: bool>(
         cx: &PacketCx<'_, Next, Error>,
-        starts: ArcStarts,
+        starts: ArcStarts<Next>,
         buffer: &mut Buffer,
     ) -> Slot<Next> {
         buffer.l3_offset = buffer.current_data();
@@ -69,7 +69,7 @@ impl Input {
             cx.error(buffer, error);
             return Next::Drop.into();
         }
-        starts.enter(cx, buffer, is_multicast, Next::Lookup)
+        starts.enter(buffer, is_multicast)
     }
 
     fn run<const VERIFY: bool>(
@@ -80,7 +80,7 @@ impl Input {
         cx.each_run(
             frame,
             |_, buffer| buffer.rx,
-            |cx, rx| ArcStarts::new(cx, self.unicast, self.multicast, rx),
+            |cx, rx| ArcStarts::new(cx, [self.unicast, self.multicast], rx, Next::Lookup),
             |cx, starts, buffer| Self::map::<VERIFY>(cx, *starts, buffer),
             |cx, rx, _, packets| cx.state().interfaces.ip4.add(rx.0, packets as u64),
         )

@@ -36,10 +36,14 @@ impl Input {
     }
 
     #[inline]
-    fn map(cx: &PacketCx<'_, Next, Error>, starts: ArcStarts, buffer: &mut Buffer) -> Slot<Next> {
+    fn map(
+        cx: &PacketCx<'_, Next, Error>,
+        starts: ArcStarts<Next>,
+        buffer: &mut Buffer,
+    ) -> Slot<Next> {
         buffer.l3_offset = buffer.current_data();
         match check(buffer) {
-            Ok(()) => starts.enter(cx, buffer, is_multicast, Next::Lookup),
+            Ok(()) => starts.enter(buffer, is_multicast),
             Err(error) => {
                 cx.error(buffer, error);
                 Next::Drop.into()
@@ -78,7 +82,7 @@ impl Node for Input {
         cx.each_run(
             frame,
             |_, buffer| buffer.rx,
-            |cx, rx| ArcStarts::new(cx, self.unicast, self.multicast, rx),
+            |cx, rx| ArcStarts::new(cx, [self.unicast, self.multicast], rx, Next::Lookup),
             |cx, starts, buffer| Self::map(cx, *starts, buffer),
             |cx, rx, _, packets| cx.state().interfaces.ip6.add(rx.0, packets as u64),
         )

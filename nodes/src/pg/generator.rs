@@ -11,13 +11,16 @@ use std::{
 
 use vnet::{
     graph::{InputMode, NodeFlags, NodeIndex, NodeKind, NodeSpec},
-    interface::{Duplex, InterfaceError, LinkState, NewHardware, SwIfIndex},
+    interface::{InterfaceError, NewHardware, SwIfIndex},
     plugin::Registrar,
     runtime::{EngineTime, Main, Shared},
     wire::{ethernet::MacAddress, link::LinkType},
 };
 
-use crate::capture::{Writer, WriterOptions};
+use crate::{
+    capture::{Writer, WriterOptions},
+    interface::{LINK_UP, follow_state},
+};
 
 use super::{
     Data, Layer, Mode, NewInterface, PgError, Sent, SpecError, StreamSpec,
@@ -28,6 +31,8 @@ use super::{
     stream::{Label, Progress, Running, Source, StreamId},
 };
 
+/// The class of its interfaces.
+const CLASS: &str = "pg";
 /// The input node.
 const INPUT: &str = "pg-input";
 /// The largest frame that an interface takes, in bytes.
@@ -83,6 +88,7 @@ impl Generator {
         let owner = generator.clone();
         let writer = generator.clone();
         r.on_stop(move |_| writer.finish_captures());
+        follow_state(r, CLASS);
         // Streams end on the thread that runs them; that nothing is left to poll for is the main thread's to see.
         r.process("pg-process", |cx| async move {
             loop {
@@ -115,7 +121,7 @@ impl Generator {
         let mac = new.mac.unwrap_or_else(|| default_mac(new.number));
         let hardware = NewHardware {
             name: name.clone(),
-            device_class: "pg",
+            device_class: CLASS,
             device_instance: new.number,
             mac: (mode == Mode::Ethernet).then_some(mac.0),
             max_frame_size: MAX_FRAME,
@@ -124,7 +130,7 @@ impl Generator {
         };
         let sw_if_index = main.change_interfaces(|table| {
             let (hw, sw) = table.create_hardware(hardware)?;
-            table.set_link(hw, LinkState { up: true, speed: None, duplex: Duplex::Full })?;
+            table.set_link(hw, LINK_UP)?;
             Ok::<_, InterfaceError>(sw)
         })?;
         self.state.borrow_mut().ports.push(Port { name, mode, sw_if_index, tx });

@@ -91,14 +91,12 @@ impl<S: Site> Probe<S> {
     fn measure(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) {
         let Point { meter, outbox, with_link } = point;
         let (before, was_idle) = (*meter.counters(), meter.live_flows() == 0);
-        let (now, with_link) = (cx.packet_time(), *with_link);
-        let views = self.views.read(cx.token());
-        let site = S::new(views);
         let mut sink = |record: &FlowRecord| outbox.push(record);
-        let mut buffers = cx.buffers(frame);
-        let buffers = buffers.prefetched::<4>().enumerate();
-        let next = NextFeature { at: u32::MAX, slot: None };
-        meter.frame(Packets { buffers, cx, next, site, views, with_link, now }, &mut sink);
+        // Known when the loop is compiled, this decides most of what is asked of a packet.
+        match *with_link {
+            true => self.show::<true>(cx, frame, meter, &mut sink),
+            false => self.show::<false>(cx, frame, meter, &mut sink),
+        }
         if outbox.has_room() {
             meter.sweep(SWEEP, &mut sink);
         }
@@ -107,21 +105,38 @@ impl<S: Site> Probe<S> {
         }
         count(cx, &before, meter.counters());
     }
+
+    /// Shows the packets to the meter.
+    #[inline]
+    fn show<const WITH_LINK: bool>(
+        &self,
+        cx: Cx<'_, '_>,
+        frame: &mut Frame,
+        meter: &mut Meter,
+        sink: &mut impl FnMut(&FlowRecord),
+    ) {
+        let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
+        let next = NextFeature { at: u32::MAX, slot: None };
+        let mut buffers = cx.buffers(frame);
+        let (buffers, site) = (buffers.iter_mut().enumerate(), S::new(views));
+        meter.frame(Packets::<_, S, WITH_LINK> { buffers, cx, next, site, views, now }, sink);
+    }
 }
 
 /// The packets of a frame as the meter takes them, each sent to its next feature on the way. A type, since a closure would not
 /// be inlined into the meter's loop.
-struct Packets<'c, 'd, I, S> {
+struct Packets<'c, 'd, I, S, const WITH_LINK: bool> {
     buffers: I,
     cx: &'c mut NodeCx<'d, NoNext, Error>,
     next: NextFeature,
     site: S,
     views: &'c InterfaceViews,
-    with_link: bool,
     now: PacketTime,
 }
 
-impl<'b, I: Iterator<Item = (usize, &'b mut Buffer)>, S: Site> Iterator for Packets<'_, '_, I, S> {
+impl<'b, I: Iterator<Item = (usize, &'b mut Buffer)>, S: Site, const WITH_LINK: bool> Iterator
+    for Packets<'_, '_, I, S, WITH_LINK>
+{
     type Item = Observed<'b>;
 
     #[inline(always)]
@@ -130,7 +145,7 @@ impl<'b, I: Iterator<Item = (usize, &'b mut Buffer)>, S: Site> Iterator for Pack
         let next = self.next.of(self.cx, buffer);
         self.cx.set_next(i, next);
         self.site.note(self.views, buffer);
-        Some(observed::<S>(buffer, self.with_link, self.now))
+        Some(observed::<S>(buffer, WITH_LINK, self.now))
     }
 }
 

@@ -45,18 +45,18 @@ impl Site for IpInput {
 
     #[inline(always)]
     fn view(buffer: &Buffer, with_link: bool) -> View<'_> {
-        let header = buffer.current_data().saturating_sub(buffer.l2_offset);
-        match u16::try_from(header) {
-            Ok(header) if with_link && header > 0 => View {
+        let header = || u16::try_from(buffer.current_data().saturating_sub(buffer.l2_offset));
+        if with_link && let Ok(header @ 1..) = header() {
+            return View {
                 bytes: buffer.from_offset(buffer.l2_offset),
                 start: Start::Network(header),
                 length: buffer.length_in_chain() as u32 + u32::from(header),
-            },
-            _ => View {
-                bytes: buffer.current(),
-                start: Start::Network(0),
-                length: buffer.length_in_chain() as u32,
-            },
+            };
+        }
+        View {
+            bytes: buffer.current(),
+            start: Start::Network(0),
+            length: buffer.length_in_chain() as u32,
         }
     }
 }

@@ -66,19 +66,6 @@ impl Adjacencies {
     }
 }
 
-/// An adjacency as `show ip fib` prints it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdjacencyDescription {
-    /// The interface to send by.
-    pub interface: SwIfIndex,
-    /// The next hop; the unspecified address for a glean adjacency.
-    pub next_hop: IpAddr,
-    /// The longest packet that may be sent, in bytes.
-    pub max_l3_bytes: u16,
-    /// What is put in front of the packet.
-    pub rewrite: Vec<u8>,
-}
-
 /// The facts about an adjacency, as one value. An incomplete one keeps the rewrite that it had while it was complete,
 /// so that a packet that was already on its way to be sent is sent as it would have been a moment before.
 ///
@@ -170,19 +157,6 @@ impl AdjacencyBody {
         match self.family() {
             Family::Ip4 => Ipv4Addr::from_bits(low as u32).into(),
             Family::Ip6 => Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)).into(),
-        }
-    }
-
-    /// All of it, for people.
-    #[must_use]
-    pub fn describe(&self) -> AdjacencyDescription {
-        let mut rewrite = [0; MAX_REWRITE];
-        let length = self.copy_rewrite(&mut rewrite);
-        AdjacencyDescription {
-            interface: self.sw_if_index(),
-            next_hop: self.next_hop(),
-            max_l3_bytes: self.max_l3_bytes(),
-            rewrite: rewrite[MAX_REWRITE - length..].to_vec(),
         }
     }
 

@@ -7,11 +7,9 @@
 mod body;
 mod table;
 
-pub use body::{
-    Adjacencies, AdjacencyBody, AdjacencyDescription, AdjacencyKind, MAX_ADJACENCIES, MAX_REWRITE,
-};
+pub use body::{Adjacencies, AdjacencyBody, AdjacencyKind, MAX_ADJACENCIES, MAX_REWRITE};
 pub(crate) use table::{AdjacencyKey, AdjacencyTable};
-pub use table::{Link, LinkKind};
+pub use table::{Link, LinkKind, MaxPacket};
 
 use core::fmt;
 

@@ -10,7 +10,8 @@ use super::body::{BODIES, Facts};
 use super::{Adjacencies, AdjacencyIndex, AdjacencyKind, MAX_ADJACENCIES, MAX_REWRITE};
 use crate::fib::slots::Slots;
 use crate::fib::{Dpo, Family, PathListId};
-use crate::interface::SwIfIndex;
+use crate::interface::{OutputTags, SwIfIndex};
+use crate::wire::ethernet::EtherType;
 
 /// How packets leave an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +20,48 @@ pub enum LinkKind {
     Ethernet {
         /// The interface's own address, the source of what it sends.
         mac: [u8; 6],
+        /// The VLAN tags of what it sends.
+        tags: OutputTags,
     },
     /// As bare IP packets, to the one other end.
     PointToPoint,
+    /// Not at all: the interface takes frames of several VLANs, and what it sent would have no certain tags. Paths and
+    /// neighbours on it are refused.
+    ReceiveOnly,
+}
+
+impl LinkKind {
+    /// Ethernet without VLAN tags.
+    #[must_use]
+    pub const fn ethernet(mac: [u8; 6]) -> Self {
+        Self::Ethernet { mac, tags: OutputTags::Untagged }
+    }
+}
+
+/// The longest packets that may leave an interface, in bytes from the IP header on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPacket {
+    /// Of IPv4.
+    pub ip4: u16,
+    /// Of IPv6.
+    pub ip6: u16,
+}
+
+impl MaxPacket {
+    /// The same for both families.
+    #[must_use]
+    pub const fn both(bytes: u16) -> Self {
+        Self { ip4: bytes, ip6: bytes }
+    }
+
+    /// That of a family.
+    #[must_use]
+    pub const fn of(self, family: Family) -> u16 {
+        match family {
+            Family::Ip4 => self.ip4,
+            Family::Ip6 => self.ip6,
+        }
+    }
 }
 
 /// What the forwarding state knows about an interface.
@@ -29,8 +69,8 @@ pub enum LinkKind {
 pub struct Link {
     /// How packets leave it.
     pub kind: LinkKind,
-    /// The longest packet that may leave it, in bytes from the IP header on.
-    pub max_l3_bytes: u16,
+    /// The longest packets that may leave it.
+    pub max_l3_bytes: MaxPacket,
     /// The graph slot of the interface's output, as the owner of the rewrite nodes numbers it.
     pub next: u16,
     /// Whether it may be used: paths by an interface that is down forward nothing.
@@ -163,7 +203,7 @@ impl AdjacencyTable {
             LinkKind::PointToPoint => AdjacencyKind::Complete,
             LinkKind::Ethernet { .. } if next_hop.is_none() => AdjacencyKind::Glean,
             LinkKind::Ethernet { .. } if state.resolved => AdjacencyKind::Complete,
-            LinkKind::Ethernet { .. } => AdjacencyKind::Incomplete,
+            LinkKind::Ethernet { .. } | LinkKind::ReceiveOnly => AdjacencyKind::Incomplete,
         };
         let unspecified = match family {
             Family::Ip4 => Ipv4Addr::UNSPECIFIED.into(),
@@ -173,7 +213,7 @@ impl AdjacencyTable {
         let Some(body) = self.bodies.alloc() else { return false };
         shared.body_number(body).fill(&Facts {
             sw_if_index: interface,
-            max_l3_bytes: link.max_l3_bytes,
+            max_l3_bytes: link.max_l3_bytes.of(family),
             next: link.next,
             kind,
             next_hop: next_hop.unwrap_or(unspecified),
@@ -201,6 +241,11 @@ impl AdjacencyTable {
     /// The key of an adjacency in use.
     pub(crate) fn key(&self, index: AdjacencyIndex) -> Option<AdjacencyKey> {
         self.state(index).map(|state| state.key)
+    }
+
+    /// The adjacency of a key, where there is one.
+    pub(crate) fn find(&self, key: AdjacencyKey) -> Option<AdjacencyIndex> {
+        self.by_key.get(&key).copied()
     }
 
     /// How many adjacencies there are.
@@ -268,19 +313,19 @@ impl AdjacencyTable {
 
 fn rewrite(state: &State, link: LinkKind) -> ArrayVec<u8, MAX_REWRITE> {
     let mut bytes = ArrayVec::new();
-    let LinkKind::Ethernet { mac: source } = link else { return bytes };
-    let ethertype: u16 = match (state.key.family, state.kind) {
+    let LinkKind::Ethernet { mac: source, tags } = link else { return bytes };
+    let ethertype = match (state.key.family, state.kind) {
         // What is sent to everybody on an ip4 link is the question who has an address.
-        (Family::Ip4, AdjacencyKind::Glean) => 0x0806,
-        (Family::Ip4, _) => 0x0800,
-        (Family::Ip6, _) => 0x86dd,
+        (Family::Ip4, AdjacencyKind::Glean) => EtherType::ARP,
+        (Family::Ip4, _) => EtherType::IP4,
+        (Family::Ip6, _) => EtherType::IP6,
     };
     let destination = match state.kind {
         AdjacencyKind::Glean => Some([0xff; 6]),
         AdjacencyKind::Complete | AdjacencyKind::Incomplete => state.mac,
     };
     if let Some(destination) = destination {
-        bytes.extend(destination.into_iter().chain(source).chain(ethertype.to_be_bytes()));
+        bytes.extend(destination.into_iter().chain(source).chain(tags.header(ethertype)));
     }
     bytes
 }
@@ -288,10 +333,11 @@ fn rewrite(state: &State, link: LinkKind) -> ArrayVec<u8, MAX_REWRITE> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interface::{TagType, VlanId};
 
     const ETHERNET: Link = Link {
-        kind: LinkKind::Ethernet { mac: [2, 0xfe, 0, 0, 0, 1] },
-        max_l3_bytes: 9000,
+        kind: LinkKind::ethernet([2, 0xfe, 0, 0, 0, 1]),
+        max_l3_bytes: MaxPacket::both(9000),
         next: 3,
         up: true,
     };
@@ -358,6 +404,32 @@ mod tests {
             let a = table.acquire(&shared, key, &bare).unwrap();
             assert_eq!(table.dpo(a), Dpo::adjacency(a));
             assert_eq!(shared.body(a).rewrite_len(), 0);
+        }
+    }
+
+    #[test]
+    fn what_leaves_by_a_sub_interface_has_its_tags() {
+        let (mut table, shared) = AdjacencyTable::new().unwrap();
+        let [outer, inner] = [100, 200].map(|id| VlanId::new(id).unwrap());
+        let tagged = |tags| Link {
+            kind: LinkKind::Ethernet { mac: [2, 0xfe, 0, 0, 0, 1], tags },
+            ..ETHERNET
+        };
+        let addresses = [2, 0, 0, 0, 0, 2, 2, 0xfe, 0, 0, 0, 1];
+        let cases: [(u32, &str, OutputTags, &[u8]); 2] = [
+            (1, "10.0.0.1", OutputTags::Single(TagType::Dot1q, outer), &[0x81, 0, 0, 100, 8, 0]),
+            (
+                2,
+                "2001:db8::1",
+                OutputTags::Double(TagType::Dot1ad, outer, inner),
+                &[0x88, 0xa8, 0, 100, 0x81, 0, 0, 200, 0x86, 0xdd],
+            ),
+        ];
+        for (interface, next_hop, tags, behind) in cases {
+            let link = tagged(tags);
+            let a = table.acquire(&shared, key(interface, next_hop), &link).unwrap();
+            table.set_mac(&shared, a, &link, PEER);
+            assert_eq!(rewrite_of(&shared, a), [&addresses[..], behind].concat());
         }
     }
 

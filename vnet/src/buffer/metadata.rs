@@ -138,7 +138,7 @@ impl Buffer {
             flags: BufferFlags::empty(),
             next: BufferIndex::NONE,
             references: AtomicU16::new(1),
-            error: ErrorIndex(0),
+            error: ErrorIndex::NONE,
             rx: SwIfIndex::LOCAL0,
             tx: SwIfIndex::NONE,
             l2_offset: 0,

@@ -15,6 +15,9 @@ const CAPACITY: usize = 1 << 16;
 pub struct ErrorIndex(pub u16);
 
 impl ErrorIndex {
+    /// That no reason was noted: the first reason of `error-drop`.
+    pub const NONE: Self = Self(0);
+
     /// The reason `code` behind this one, which is a node's first.
     #[inline]
     #[must_use]

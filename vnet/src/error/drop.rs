@@ -8,9 +8,10 @@ use super::ErrorIndex;
 use crate::{
     buffer::Buffer,
     frame::Frame,
-    graph::{NoNext, Node, NodeCx, Verdict},
-    interface::Runs,
-    trace::{TraceCx, TraceRecord},
+    graph::{NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
+    interface::{InterfaceViews, InterfaceWriters, Runs, SwIfIndex},
+    runtime::Shared,
+    trace::{Start, Tap, Taps, TraceCx, TraceRecord},
 };
 
 crate::node_errors! {
@@ -24,7 +25,31 @@ crate::node_errors! {
 }
 
 /// The node.
-pub(crate) struct Drop;
+pub(crate) struct Drop {
+    views: Shared<InterfaceViews>,
+    taps: Shared<Taps>,
+}
+
+impl Drop {
+    pub(crate) fn spec(views: Shared<InterfaceViews>, taps: Shared<Taps>) -> NodeSpec {
+        let spec = NodeSpec::internal("error-drop", move |_| Self {
+            views: views.clone(),
+            taps: taps.clone(),
+        });
+        spec.flags(NodeFlags::DROP)
+    }
+
+    #[cold]
+    fn tap(&self, cx: &NodeCx<'_, NoNext, Error>, tap: &dyn Tap, frame: &mut Frame) {
+        let views = self.views.read(cx.token());
+        for buffer in cx.buffers(frame).iter_mut() {
+            let rx = buffer.rx;
+            // What no interface received was made with an Ethernet link in mind.
+            let is_ethernet = views.get(rx).is_none_or(|view| view.ethernet);
+            cx.show_tap(tap, views, buffer, Start::behind(buffer, is_ethernet), rx);
+        }
+    }
+}
 
 /// Why a traced packet was dropped.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -53,7 +78,17 @@ impl Node for Drop {
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
         // Packets of a frame mostly share their reason and their interface: runs are counted at once.
-        let (mut error, mut run) = (ErrorIndex(0), 0);
+        if let Some(tap) = &self.taps.read(cx.token()).drop {
+            self.tap(cx, &**tap, frame);
+        }
+        let views = self.views.read(cx.token());
+        let count = |counters: &InterfaceWriters, interface: SwIfIndex, packets| {
+            counters.drops.add(interface.0, packets);
+            if let Some(above) = views.above(interface) {
+                counters.drops.add(above.0, packets);
+            }
+        };
+        let (mut error, mut run) = (ErrorIndex::NONE, 0);
         let mut interfaces = Runs::default();
         for buffer in cx.buffers(frame).iter_mut() {
             let state = cx.state();
@@ -62,11 +97,11 @@ impl Node for Drop {
                 (error, run) = (buffer.error, 0);
             }
             run += 1;
-            interfaces.add(buffer.rx, 0, |i, n, _| state.interfaces.drops.add(i.0, n));
+            interfaces.add(buffer.rx, 0, |i, n, _| count(&state.interfaces, i, n));
         }
         let state = cx.state();
         state.errors.add(error, run);
-        interfaces.end(|i, n, _| state.interfaces.drops.add(i.0, n));
+        interfaces.end(|i, n, _| count(&state.interfaces, i, n));
         Verdict::Free
     }
 

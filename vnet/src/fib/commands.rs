@@ -1,16 +1,17 @@
 //! `ip route`, `ip table` and `show ip fib`.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Instant};
 
 use super::{
-    Dpo, DpoKind, Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path,
-    PathTarget, Source, TableId,
+    Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget,
+    ShowContext, Source, TableId,
 };
 use crate::{
     command::{
-        Align, ApiError, Cell, Column, Error, NameKind, OperationError, Output, Record, Table,
-        choice, flag, group, keyword, positional, value,
+        Align, ApiError, Column, Error, NameKind, OperationError, Output, Record, Table, choice,
+        flag, group, keyword, one_of, positional, value,
     },
+    counter::Count,
     interface::SwIfIndex,
     plugin::{Command, CommandCx},
     runtime::Main,
@@ -50,6 +51,9 @@ crate::args! {
         hop: Option<Hop> = positional(hop()).optional(),
         interface: Option<SwIfIndex> = positional(value::interface()).optional(),
         weight: u8 = keyword("weight", value::number(1..=255)).or(1),
+        preference: u8 = keyword("preference", value::number(0..=255))
+            .or(0)
+            .help("lower ones forward, as long as one of them leads anywhere"),
         next_hop_table: Option<u32> = keyword("next-hop-table", value::id("table-id")).optional(),
         lookup: Option<u32> = keyword("lookup-in-table", value::id("table-id"))
             .alias("ip4-lookup-in-table")
@@ -61,7 +65,7 @@ crate::args! {
 crate::args! {
     struct Route {
         count: u32 = keyword("count", value::number(1..=8_000_000)).or(1),
-        prefix: value::IpWithLength = positional(value::prefix()),
+        prefixes: Vec<value::IpWithLength> = positional(value::prefix()).at_least_once(),
         table: u32 = keyword("table", value::id("table-id")).or(0),
         paths: Vec<Via> = group::<Via>("via").many(),
     }
@@ -73,10 +77,23 @@ crate::args! {
     }
 }
 
+/// How a line names a table.
+#[derive(Clone, Copy)]
+enum Named {
+    Id(u32),
+    Index(u32),
+}
+
 crate::args! {
     struct Show {
-        table: Option<u32> = keyword("table", value::id("table-id")).optional(),
-        summary: bool = flag("summary").help("only how many routes there are of each length"),
+        table: Option<Named> = one_of([
+            keyword("table", value::id("table-id")).map(Named::Id),
+            keyword("index", value::id("fib-index")).map(Named::Index),
+        ]).optional(),
+        summary: bool = choice([("summary", true), ("brief", true)])
+            .or(false)
+            .help("only how many routes there are of each length"),
+        detail: bool = flag("detail").help("who added each route, by which paths"),
         address: Option<value::IpWithLength> = positional(address_or_prefix()).optional(),
     }
 }
@@ -129,15 +146,19 @@ pub(crate) fn commands() -> Vec<Command> {
                 "Show routes, and the packets that each has taken.",
                 move |cx: CommandCx, args: Show| cx.with(|main| show(main, family, &args)),
             )
-            .details("With an address, the route that its packets take.");
+            .details("With an address or a prefix, the route that its packets take, in detail.");
             [add, del, show]
         });
     let mut all: Vec<Command> = tables.collect();
     all.push(
-        Command::sync("ip route add", "Add a route, or replace its paths.", |cx: CommandCx, args: Route| {
+        Command::sync("ip route add", "Add a route, or paths to it.", |cx: CommandCx, args: Route| {
             cx.with(|main| add(main, args))
         })
-        .details("Each `via` is a path: a next hop with or without its interface, an interface, drop, punt or local. Flows are shared among paths by weight. `count` adds that many routes, each for the prefix behind the one before."),
+        .details(
+            "Each `via` is a path: a next hop with or without its interface, an interface, drop, punt or local. Paths \
+             are added to those that the route has, and flows are shared among them by weight; punt replaces them. \
+             `count` adds that many routes, each for the prefix behind the one before, and says how fast.",
+        ),
     );
     all.push(Command::sync(
         "ip route del",
@@ -147,16 +168,76 @@ pub(crate) fn commands() -> Vec<Command> {
     all
 }
 
-fn family_of(prefix: value::IpWithLength) -> Family {
-    Family::of(prefix.address)
+impl ShowContext for Main {
+    fn interface_name(&self, interface: SwIfIndex) -> String {
+        self.interface_name(interface)
+    }
+
+    fn route_count(&self, route: LoadBalanceIndex) -> Count {
+        self.route_counters().sum(route.0)
+    }
 }
 
-/// The paths of a line, in the terms of the table.
-fn paths(forwarding: &Forwarding, family: Family, given: &[Via]) -> Result<Vec<Path>, Error> {
-    given.iter().map(|via| path(forwarding, family, via)).collect()
+/// What a line asks for, in the terms of the tables.
+struct Order {
+    fib: FibIndex,
+    prefixes: Vec<Prefixes>,
+    paths: Vec<Path>,
 }
 
-fn path(forwarding: &Forwarding, family: Family, via: &Via) -> Result<Path, Error> {
+impl Order {
+    fn new(main: &Main, args: &Route) -> Result<Self, Error> {
+        let first = args.prefixes.first().map(|prefix| Family::of(prefix.address));
+        let Some(family) = first else { return Err(Error::NothingToDo) };
+        if args.prefixes.iter().any(|prefix| Family::of(prefix.address) != family) {
+            return Err(Error::failed(
+                ApiError::InvalidValue,
+                "the prefixes of one line must all be ip4 or all ip6",
+            ));
+        }
+        let prefixes = args.prefixes.iter().map(|&first| Prefixes::new(first, args.count));
+        Ok(Self {
+            fib: main.forwarding().table(family, TableId(args.table))?,
+            prefixes: prefixes.collect::<Result<_, _>>()?,
+            paths: args
+                .paths
+                .iter()
+                .map(|via| path(main, family, via))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Does `edit` for each prefix, up to the first that is refused.
+    fn run(
+        &self,
+        main: &mut Main,
+        edit: impl Fn(&mut Forwarding, FibIndex, IpPrefix, &[Path]) -> Result<(), FibError>,
+    ) -> Result<Output, Error> {
+        let all = self.prefixes.iter().map(|prefixes| prefixes.count).sum::<u32>();
+        let start = Instant::now();
+        let each = self.prefixes.iter().flat_map(Prefixes::iter);
+        for (done, prefix) in each.enumerate() {
+            edit(main.forwarding_mut(), self.fib, prefix, &self.paths).map_err(
+                |error| match done {
+                    0 => error.into(),
+                    _ => Error::failed(
+                        error.api_error(),
+                        format_args!("{error} ({done} of {all} prefixes were done before)"),
+                    ),
+                },
+            )?;
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        let has_count = self.prefixes.iter().any(|prefixes| prefixes.count > 1);
+        Ok(match has_count {
+            true => format!("{:.6e} routes/sec", f64::from(all) / seconds.max(1e-9)).into(),
+            false => Output::None,
+        })
+    }
+}
+
+fn path(main: &Main, family: Family, via: &Via) -> Result<Path, Error> {
+    let forwarding = main.forwarding();
     let table = |id: Option<u32>| forwarding.table(family, TableId(id.unwrap_or(0)));
     let target = match (via.special, via.hop, via.interface, via.lookup) {
         (Some(Special::Drop), None, None, None) => PathTarget::Drop,
@@ -180,81 +261,101 @@ fn path(forwarding: &Forwarding, family: Family, via: &Via) -> Result<Path, Erro
         }
         _ => return Err(Error::Conflict { word: "via".to_owned() }),
     };
-    Ok(Path { target, weight: via.weight })
-}
-
-/// The prefixes of a line: as many as `count` says, one behind the other.
-fn prefixes(args: &Route) -> Result<impl Iterator<Item = IpPrefix> + use<>, Error> {
-    let bad = |error| Error::failed(ApiError::InvalidValue, error);
-    let value::IpWithLength { address, length } = args.prefix.masked();
-    let (first, bits) = match address {
-        IpAddr::V4(a) => (u128::from(a.to_bits()), 32),
-        IpAddr::V6(a) => (a.to_bits(), 128),
-    };
-    let step = 1_u128.checked_shl(bits - u32::from(length)).unwrap_or(0);
-    let last = first.checked_add(step.saturating_mul(u128::from(args.count - 1)));
-    let most = if bits == 32 { u128::from(u32::MAX) } else { u128::MAX };
-    if last.is_none_or(|last| last > most) || (step == 0 && args.count > 1) {
-        return Err(Error::OutOfRange {
-            word: args.count.to_string(),
-            allowed: "as many prefixes as there are behind the first".to_owned(),
-        });
+    if let Some(interface) = target.interface() {
+        main.interfaces().output_tags(interface)?;
     }
-    let _: IpPrefix = IpPrefix::new(address, length).map_err(bad)?;
-    let at = move |i: u32| {
-        let bits_of = first + step * u128::from(i);
-        let address: IpAddr = match address {
-            IpAddr::V4(_) => std::net::Ipv4Addr::from_bits(bits_of as u32).into(),
-            IpAddr::V6(_) => std::net::Ipv6Addr::from_bits(bits_of).into(),
-        };
-        // The length is that of a prefix which was just made.
-        IpPrefix::new(address, length).ok()
-    };
-    Ok((0..args.count).filter_map(at))
+    Ok(Path::to(target).weighted(via.weight).preferred(via.preference))
 }
 
-fn add(main: &mut Main, args: Route) -> Result<(), Error> {
-    let family = family_of(args.prefix);
-    let fib = main.forwarding().table(family, TableId(args.table))?;
+/// As many prefixes as `count` says, one behind the other.
+struct Prefixes {
+    first: IpPrefix,
+    count: u32,
+}
+
+impl Prefixes {
+    fn new(first: value::IpWithLength, count: u32) -> Result<Self, Error> {
+        let bad = |error| Error::failed(ApiError::InvalidValue, error);
+        let first = IpPrefix::new(first.address, first.length).map_err(bad)?;
+        let all = Self { first, count };
+        let (start, step, last) = all.bits();
+        let room = (last - start) / step.max(1);
+        // A step of 0 is one of all 128 bits.
+        if u128::from(count - 1) > room || (step == 0 && count > 1) {
+            return Err(Error::OutOfRange {
+                word: count.to_string(),
+                allowed: "as many prefixes as there are behind the first".to_owned(),
+            });
+        }
+        Ok(all)
+    }
+
+    /// The first prefix, how far the next is, and the last address of the family.
+    fn bits(&self) -> (u128, u128, u128) {
+        let (start, width, last) = match self.first.address() {
+            IpAddr::V4(first) => (u128::from(first.to_bits()), 32, u128::from(u32::MAX)),
+            IpAddr::V6(first) => (first.to_bits(), 128, u128::MAX),
+        };
+        let step = 1_u128.checked_shl(width - u32::from(self.first.len())).unwrap_or(0);
+        (start, step, last)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = IpPrefix> + '_ {
+        let (start, step, _) = self.bits();
+        (0..self.count).map(move |i| {
+            let bits = start + step * u128::from(i);
+            let address: IpAddr = match self.first.family() {
+                Family::Ip4 => std::net::Ipv4Addr::from_bits(bits as u32).into(),
+                Family::Ip6 => std::net::Ipv6Addr::from_bits(bits).into(),
+            };
+            IpPrefix::around(address, self.first.len())
+        })
+    }
+}
+
+fn add(main: &mut Main, args: Route) -> Result<Output, Error> {
     if args.paths.is_empty() {
         return Err(Error::Missing { what: "via <next-hop>".to_owned() });
     }
-    let paths = paths(main.forwarding(), family, &args.paths)?;
-    for prefix in prefixes(&args)? {
-        main.forwarding_mut().set_route(fib, prefix, Source::Cli, &paths)?;
+    let order = Order::new(main, &args)?;
+    let is_punt = |path: &Path| path.target == PathTarget::Punt;
+    match order.paths.as_slice() {
+        [only] if is_punt(only) => order.run(main, |forwarding, fib, prefix, paths| {
+            forwarding.set_route(fib, prefix, Source::Cli, paths).map(|_| ())
+        }),
+        several if several.iter().any(is_punt) => Err(Error::failed(
+            ApiError::InvalidValue,
+            "Load-balancing over multiple special adjacencies is unsupported",
+        )),
+        _ => order.run(main, |forwarding, fib, prefix, paths| {
+            forwarding.add_paths(fib, prefix, Source::Cli, paths).map(|_| ())
+        }),
     }
-    Ok(())
 }
 
-fn delete(main: &mut Main, args: Route) -> Result<(), Error> {
-    let family = family_of(args.prefix);
-    let fib = main.forwarding().table(family, TableId(args.table))?;
-    let paths = paths(main.forwarding(), family, &args.paths)?;
-    for prefix in prefixes(&args)? {
+fn delete(main: &mut Main, args: Route) -> Result<Output, Error> {
+    Order::new(main, &args)?.run(main, |forwarding, fib, prefix, paths| {
         if paths.is_empty() {
-            main.forwarding_mut().delete_route(fib, prefix, Source::Cli)?;
+            return forwarding.delete_route(fib, prefix, Source::Cli);
         }
-        for path in &paths {
-            main.forwarding_mut().remove_path(fib, prefix, Source::Cli, path.target)?;
-        }
-    }
-    Ok(())
+        let mut targets = paths.iter().map(|path| path.target);
+        targets.try_for_each(|target| forwarding.remove_path(fib, prefix, Source::Cli, target))
+    })
 }
 
 fn show(main: &Main, family: Family, args: &Show) -> Result<Output, Error> {
     let forwarding = main.forwarding();
     let tables = match args.table {
-        Some(id) => vec![(TableId(id), forwarding.table(family, TableId(id))?)],
-        None => forwarding.tables(family),
-    };
-    let word = match family {
-        Family::Ip4 => "ipv4",
-        Family::Ip6 => "ipv6",
+        Some(Named::Id(id)) => vec![forwarding.table(family, TableId(id))?],
+        Some(Named::Index(index)) => vec![FibIndex(index)],
+        None => forwarding.tables(family).into_iter().map(|(_, fib)| fib).collect(),
     };
     let mut shown = Vec::new();
-    for (id, fib) in tables {
-        let title = format!("{word}-VRF:{id}, fib_index:{fib}");
-        let record = Record::new().line(title).field("table", u64::from(id.0));
+    for fib in tables {
+        let record = Record::new()
+            .line(forwarding.describe_table(family, fib)?)
+            .field("table", forwarding.table_id(family, fib)?.0)
+            .field("fib_index", fib.0);
         shown.push(if args.summary {
             record.nested("lengths", 0, summary(forwarding, family, fib)?).into()
         } else {
@@ -265,10 +366,8 @@ fn show(main: &Main, family: Family, args: &Show) -> Result<Output, Error> {
 }
 
 fn summary(forwarding: &Forwarding, family: Family, fib: FibIndex) -> Result<Table, Error> {
-    let mut table = Table::new([
-        Column::new("Prefix length", 20, Align::Right),
-        Column::new("Count", 16, Align::Right),
-    ]);
+    let column = |title, width| Column::new(title, width, Align::Right).titled(Align::Center);
+    let mut table = Table::new([column("Prefix length", 20), column("Count", 16)]);
     for (length, count) in forwarding.routes_per_length(family, fib)?.iter().enumerate() {
         if *count > 0 {
             table.row([(length as u64).into(), (*count).into()]);
@@ -279,75 +378,19 @@ fn summary(forwarding: &Forwarding, family: Family, fib: FibIndex) -> Result<Tab
 
 fn routes(main: &Main, family: Family, fib: FibIndex, args: &Show) -> Result<Output, Error> {
     let forwarding = main.forwarding();
-    let chosen: Vec<(IpPrefix, LoadBalanceIndex)> = match args.address {
-        None => forwarding.routes(family, fib)?.collect(),
-        Some(given) if Family::of(given.address) != family => Vec::new(),
+    let chosen: Vec<LoadBalanceIndex> = match args.address {
+        None => forwarding.routes(family, fib)?.map(|(_, index)| index).collect(),
         Some(given) => {
             let bad = |error| Error::failed(ApiError::InvalidValue, error);
             let prefix = IpPrefix::new(given.address, given.length).map_err(bad)?;
-            let index = match forwarding.find(fib, prefix)? {
-                Some(index) => index,
-                None => forwarding.longest_match(fib, given.address)?,
-            };
-            let info = forwarding.route(index);
-            info.map(|info| (info.prefix, index)).into_iter().collect()
+            if prefix.family() != family {
+                let expected = format!("an {family} address or prefix");
+                return Err(Error::BadValue { word: given.address.to_string(), expected });
+            }
+            vec![forwarding.covering(fib, prefix)?]
         }
     };
-    let record = |(prefix, index)| route(main, family, prefix, index).into();
-    Ok(Output::List(chosen.into_iter().map(record).collect()))
-}
-
-/// One route, as VPP prints it.
-fn route(main: &Main, family: Family, prefix: IpPrefix, index: LoadBalanceIndex) -> Record {
-    let count = main.route_counters().sum(index.0);
-    let record = Record::new()
-        .line(prefix.to_string())
-        .field("prefix", prefix.to_string())
-        .field("packets", count.packets)
-        .field("bytes", count.bytes);
-    let Some(info) = main.forwarding().route(index) else { return record };
-    let chain = match family {
-        Family::Ip4 => "ip4",
-        Family::Ip6 => "ip6",
-    };
-    let to = format!("to:[{}:{}]", count.packets, count.bytes);
-    let buckets = info.buckets.len();
-    let mut record = record.line(format!("  unicast-{chain}-chain")).line(format!(
-        "  [@0]: dpo-load-balance: [proto:{chain} index:{} buckets:{buckets} {to}]",
-        index.0
-    ));
-    let described: Vec<String> = info.buckets.iter().map(|dpo| describe(main, *dpo)).collect();
-    for (i, text) in described.iter().enumerate() {
-        record = record.line(format!("    [{i}] {text}"));
-    }
-    if info.looped {
-        record = record.line("    (a path of this route leads back to it)");
-    }
-    let sources: Vec<_> = info.sources.iter().map(|(source, _)| source.name().to_owned()).collect();
-    record.field("buckets", Cell::shown("", described)).field("sources", Cell::shown("", sources))
-}
-
-/// A forwarding decision in words.
-fn describe(main: &Main, dpo: Dpo) -> String {
-    let adjacency = || main.forwarding().reader().adjacency(dpo.adjacency_index()).describe();
-    let name = |index| main.interface_name(index);
-    match dpo.kind() {
-        DpoKind::Drop => "[@0]: dpo-drop".to_owned(),
-        DpoKind::Punt => "[@0]: dpo-punt".to_owned(),
-        DpoKind::Local => format!("[@2]: dpo-receive: {}", name(SwIfIndex(dpo.index()))),
-        DpoKind::Lookup => format!("[@1]: dst-address lookup in table index {}", dpo.index()),
-        DpoKind::Multi => "[@1]: dpo-load-balance".to_owned(),
-        DpoKind::Incomplete => {
-            let of = adjacency();
-            format!("[@3]: arp: via {} {}", of.next_hop, name(of.interface))
-        }
-        DpoKind::Glean => format!("[@4]: glean: {}", name(adjacency().interface)),
-        DpoKind::Adjacency => {
-            let of = adjacency();
-            let rewrite: String = of.rewrite.iter().map(|byte| format!("{byte:02x}")).collect();
-            let interface = name(of.interface);
-            let (hop, mtu) = (of.next_hop, of.max_l3_bytes);
-            format!("[@5]: via {hop} {interface}: mtu:{mtu} {rewrite}")
-        }
-    }
+    let detail = args.detail || args.address.is_some();
+    let record = |index| Some(forwarding.describe_route(index, detail, main)?.into());
+    Ok(Output::List(chosen.into_iter().filter_map(record).collect()))
 }

@@ -5,11 +5,13 @@ use core::net::IpAddr;
 use super::path::PathSet;
 use super::path_list::PathListId;
 use super::prefix::{Prefix, TypedPrefix};
+use super::rib::Located;
 use super::routes::Route;
 use super::{
     Dpo, DpoKind, Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, MAX_PATHS,
     Path, PathTarget, Source,
 };
+use crate::adjacency::LinkKind;
 
 /// A route as the operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct RouteInfo {
 }
 
 impl Forwarding {
-    /// Sets the paths of a route, in place of those that the source gave before: `ip route add`.
+    /// Sets the paths of a route, in place of those that the source gave before.
     pub fn set_route(
         &mut self,
         fib: FibIndex,
@@ -44,17 +46,17 @@ impl Forwarding {
         set
     }
 
-    /// Adds a path to those that the source gave: `ip route add ... ` with multipath. A path with the same target is
-    /// replaced, so that its weight changes. A route that is not there is made.
-    pub fn add_path(
+    /// Adds paths to those that the source gave: `ip route add`. A path with the same target is replaced, so that its
+    /// weight or preference changes. A route that is not there is made.
+    pub fn add_paths(
         &mut self,
         fib: FibIndex,
         prefix: IpPrefix,
         source: Source,
-        path: Path,
+        more: &[Path],
     ) -> Result<LoadBalanceIndex, FibError> {
         let mut paths = self.paths_of(fib, prefix, source)?.unwrap_or_default();
-        paths.push(path);
+        paths.extend_from_slice(more);
         self.set_route(fib, prefix, source, &paths)
     }
 
@@ -96,11 +98,15 @@ impl Forwarding {
         fib: FibIndex,
         prefix: IpPrefix,
     ) -> Result<Option<LoadBalanceIndex>, FibError> {
-        let located = match prefix.typed() {
-            TypedPrefix::Ip4(prefix) => self.ip4.locate(fib, prefix)?,
-            TypedPrefix::Ip6(prefix) => self.ip6.locate(fib, prefix)?,
-        };
-        Ok(Some(located.exact).filter(|&exact| exact != LoadBalanceIndex::NONE))
+        let exact = self.locate(fib, prefix)?.exact;
+        Ok(Some(exact).filter(|&exact| exact != LoadBalanceIndex::NONE))
+    }
+
+    fn locate(&self, fib: FibIndex, prefix: IpPrefix) -> Result<Located, FibError> {
+        match prefix.typed() {
+            TypedPrefix::Ip4(prefix) => self.ip4.locate(fib, prefix),
+            TypedPrefix::Ip6(prefix) => self.ip6.locate(fib, prefix),
+        }
     }
 
     /// The route that an address has.
@@ -133,6 +139,13 @@ impl Forwarding {
             Family::Ip4 => self.ip4.rib(fib)?.counts(),
             Family::Ip6 => self.ip6.rib(fib)?.counts(),
         })
+    }
+
+    /// The route that the addresses of a prefix have as far as they have one in common: that of the prefix, or of the
+    /// longest shorter one around it.
+    pub fn covering(&self, fib: FibIndex, prefix: IpPrefix) -> Result<LoadBalanceIndex, FibError> {
+        let Located { exact, cover } = self.locate(fib, prefix)?;
+        Ok(if exact == LoadBalanceIndex::NONE { cover } else { exact })
     }
 
     /// All about a route; `None` when no route has the number.
@@ -222,10 +235,12 @@ impl Forwarding {
             if path.target.next_hop().is_some_and(|address| Family::of(address) != family) {
                 return Err(FibError::FamilyMismatch(prefix));
             }
-            if let Some(interface) = path.target.interface()
-                && !self.interfaces.contains_key(&interface)
-            {
-                return Err(FibError::NoSuchInterface(interface));
+            if let Some(interface) = path.target.interface() {
+                let link = self.link(interface).ok_or(FibError::NoSuchInterface(interface))?;
+                let sends = !matches!(path.target, PathTarget::Local { .. });
+                if sends && link.kind == LinkKind::ReceiveOnly {
+                    return Err(FibError::ReceiveOnly(interface));
+                }
             }
             if let PathTarget::Recursive { table, .. } | PathTarget::Lookup { table } = path.target
             {
@@ -326,6 +341,7 @@ impl Forwarding {
         list: PathListId,
     ) -> Result<LoadBalanceIndex, FibError> {
         let index = self.routes.reserve().ok_or(FibError::RoutesFull)?;
+        self.start_counting(index);
         // The word is right before a lookup can find the route.
         let dpo = self.lists.get(list).map_or(Dpo::DROP, |list| list.dpo);
         self.shared.load_balances.store(index, dpo);
@@ -348,6 +364,17 @@ impl Forwarding {
         self.routes.insert(index, route, &mut self.lists);
         self.revisit(fib, prefix, index);
         Ok(index)
+    }
+
+    /// Makes a route's counters visible, and 0 where the number had an owner before. Nobody counts there: no lookup
+    /// finds the number yet, and none has since its last quiescent period.
+    fn start_counting(&self, index: LoadBalanceIndex) {
+        let Some(counters) = &self.counters else { return };
+        if index.position() < counters.len() {
+            counters.zero(index.0);
+        }
+        let visible = counters.validate(index.position() + 1);
+        debug_assert!(visible.is_ok(), "there are as many counters as route numbers");
     }
 
     /// Lets a route forward by another source's list.

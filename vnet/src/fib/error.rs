@@ -5,11 +5,9 @@ use std::io;
 
 use thiserror::Error;
 
-use super::{
-    Family, FibIndex, InterfaceAddress, IpPrefix, MAX_PATHS, MAX_ROUTES, PrefixError, TableId,
-};
+use super::{Family, FibIndex, IpPrefix, MAX_PATHS, MAX_ROUTES, PrefixError, TableId};
 use crate::adjacency::MAX_ADJACENCIES;
-use crate::interface::SwIfIndex;
+use crate::interface::{InterfaceAddress, SwIfIndex};
 
 /// Why an edit of the forwarding state was refused. Nothing is changed then.
 #[derive(Debug, Error)]
@@ -39,6 +37,11 @@ pub enum FibError {
     /// Interface indices this high have no place in the table of bindings.
     #[error("interface index {0} is too high for forwarding")]
     InterfaceIndex(SwIfIndex),
+    /// Nothing can be sent by the interface.
+    #[error(
+        "interface {0} takes frames of several VLANs, and what it sends would have no certain tags"
+    )]
+    ReceiveOnly(SwIfIndex),
     /// The route is not there.
     #[error("no route {0} from this source")]
     NoSuchRoute(IpPrefix),

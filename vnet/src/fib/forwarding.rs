@@ -15,6 +15,7 @@ use super::{
     TableUse,
 };
 use crate::adjacency::AdjacencyTable;
+use crate::counter::{Combined, CounterError};
 use crate::interface::SwIfIndex;
 use crate::neighbor::NeighborTable;
 
@@ -27,8 +28,10 @@ use crate::neighbor::NeighborTable;
 /// [`Forwarding::seal`], lets every worker pass a quiescent point, and calls [`Forwarding::reclaim`]. Without that,
 /// numbers and memory are never used again.
 ///
+/// [`MAX_ROUTES`]: super::MAX_ROUTES
+///
 /// ```
-/// use vnet::adjacency::{Link, LinkKind};
+/// use vnet::adjacency::{Link, LinkKind, MaxPacket};
 /// use vnet::fib::{DpoKind, FibIndex, Forwarding, Path, Source};
 /// use vnet::interface::SwIfIndex;
 /// # use vnet::neighbor::NeighborFlags;
@@ -39,8 +42,9 @@ use crate::neighbor::NeighborTable;
 /// let reader = forwarding.reader();
 ///
 /// let pg0 = SwIfIndex(1);
-/// let kind = LinkKind::Ethernet { mac: [2, 0, 0, 0, 0, 1] };
-/// forwarding.set_interface(pg0, Link { kind, max_l3_bytes: 9000, next: 3, up: true })?;
+/// let kind = LinkKind::ethernet([2, 0, 0, 0, 0, 1]);
+/// let max_l3_bytes = MaxPacket::both(9000);
+/// forwarding.set_interface(pg0, Link { kind, max_l3_bytes, next: 3, up: true })?;
 /// let peer = "10.0.0.2".parse()?;
 /// forwarding.set_neighbor(pg0, peer, [2, 0, 0, 0, 0, 2], NeighborFlags::STATIC, EngineTime(0))?;
 /// let fib = FibIndex::DEFAULT;
@@ -64,6 +68,8 @@ pub struct Forwarding {
     pub(super) adjacencies: AdjacencyTable,
     pub(super) neighbors: NeighborTable,
     pub(super) interfaces: BTreeMap<SwIfIndex, Interface>,
+    /// Packets and bytes by route number, where lookup nodes count.
+    pub(super) counters: Option<Combined>,
 }
 
 /// How much of it there is.
@@ -93,12 +99,24 @@ impl Forwarding {
             adjacencies,
             neighbors: NeighborTable::new(),
             interfaces: BTreeMap::new(),
+            counters: None,
         };
         for family in [Family::Ip4, Family::Ip6] {
             let fib = forwarding.add_table(family, TableId(0))?;
             debug_assert_eq!(fib, FibIndex::DEFAULT);
         }
         Ok(forwarding)
+    }
+
+    /// Keeps the counters of routes in step with the routes: a number that is given out is visible and starts at 0.
+    /// There must be an element for each number, [`MAX_ROUTES`](crate::fib::MAX_ROUTES) of them.
+    ///
+    /// # Errors
+    /// When there are fewer elements than routes.
+    pub fn count_by(&mut self, counters: Combined) -> Result<(), CounterError> {
+        counters.validate(self.routes.numbers())?;
+        self.counters = Some(counters);
+        Ok(())
     }
 
     /// A handle for a worker.

@@ -1,14 +1,13 @@
 //! Interfaces, their addresses, tables and neighbours, and the routes that follow from them.
 
-use core::fmt;
 use core::net::IpAddr;
 use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 
 use super::path_list::PathListId;
 use super::{Family, FibError, FibIndex, Forwarding, IpPrefix, MAX_INTERFACES, Path, Source};
-use crate::adjacency::{AdjacencyIndex, AdjacencyKey, Link};
-use crate::interface::SwIfIndex;
+use crate::adjacency::{AdjacencyIndex, AdjacencyKey, Link, LinkKind};
+use crate::interface::{InterfaceAddress, SwIfIndex};
 use crate::neighbor::{Neighbor, NeighborFlags, NeighborKey};
 use crate::runtime::EngineTime;
 
@@ -18,42 +17,6 @@ pub(super) struct Interface {
     pub(super) link: Link,
     /// In the order in which they were added.
     addresses: Vec<InterfaceAddress>,
-}
-
-/// An address of an interface, with the length of the prefix that it is connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InterfaceAddress {
-    address: IpAddr,
-    prefix: IpPrefix,
-}
-
-impl InterfaceAddress {
-    /// Fails when `len` exceeds the family's.
-    pub fn new(address: IpAddr, len: u8) -> Result<Self, FibError> {
-        Ok(Self { address, prefix: IpPrefix::new(address, len)? })
-    }
-
-    /// The address.
-    #[must_use]
-    pub const fn address(self) -> IpAddr {
-        self.address
-    }
-
-    /// The prefix that is connected.
-    #[must_use]
-    pub const fn prefix(self) -> IpPrefix {
-        self.prefix
-    }
-
-    fn overlaps(self, other: Self) -> bool {
-        self.prefix.contains(other.prefix.address()) || other.prefix.contains(self.prefix.address())
-    }
-}
-
-impl fmt::Display for InterfaceAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix.len())
-    }
 }
 
 impl Forwarding {
@@ -123,7 +86,7 @@ impl Forwarding {
     ) -> Result<(), FibError> {
         self.interface(interface)?;
         self.table_id(family, fib)?;
-        let of_family = |address: &InterfaceAddress| address.prefix.family() == family;
+        let of_family = |address: &InterfaceAddress| address.family() == family;
         if self.addresses(interface).iter().any(of_family) {
             return Err(FibError::HasAddresses(interface, family));
         }
@@ -164,20 +127,20 @@ impl Forwarding {
         address: InterfaceAddress,
     ) -> Result<(), FibError> {
         let mut addresses = self.interface(interface)?.addresses.clone();
-        if addresses.iter().any(|other| other.address == address.address) {
+        if addresses.iter().any(|other| other.address() == address.address()) {
             return Err(FibError::DuplicateAddress(interface, address));
         }
-        let fib = self.fib_of(interface, address.prefix.family());
+        let fib = self.fib_of(interface, address.family());
         let overlap = self.interfaces.iter().find(|(other, known)| {
             **other != interface
-                && self.fib_of(**other, address.prefix.family()) == fib
+                && self.fib_of(**other, address.family()) == fib
                 && known.addresses.iter().any(|other| other.overlaps(address))
         });
         if let Some((&other, _)) = overlap {
             return Err(FibError::AddressInUse(address, other));
         }
         addresses.push(address);
-        self.set_addresses(interface, address.prefix.family(), addresses)
+        self.set_addresses(interface, address.family(), addresses)
     }
 
     /// Removes an address: `set interface ip address del`.
@@ -192,7 +155,7 @@ impl Forwarding {
         if addresses.len() == before {
             return Err(FibError::NoSuchAddress(interface, address));
         }
-        self.set_addresses(interface, address.prefix.family(), addresses)
+        self.set_addresses(interface, address.family(), addresses)
     }
 
     /// Sets a neighbour's MAC address: `set ip neighbor`. Its adjacency is complete from now on, and unless the flags
@@ -206,6 +169,9 @@ impl Forwarding {
         now: EngineTime,
     ) -> Result<(), FibError> {
         let link = self.interface(interface)?.link;
+        if link.kind == LinkKind::ReceiveOnly {
+            return Err(FibError::ReceiveOnly(interface));
+        }
         let key = NeighborKey { interface, address };
         let old = self.neighbors.get(key).copied();
         let known_static = old.is_some_and(|old| old.flags.contains(NeighborFlags::STATIC));
@@ -339,7 +305,7 @@ impl Forwarding {
     /// An address that is a neighbour on several interfaces has a path by each.
     fn add_neighbor_route(&mut self, fib: FibIndex, key: NeighborKey) -> Result<(), FibError> {
         let path = Path::via(key.address, key.interface);
-        self.add_path(fib, IpPrefix::host(key.address), Source::Adjacency, path).map(|_| ())
+        self.add_paths(fib, IpPrefix::host(key.address), Source::Adjacency, &[path]).map(|_| ())
     }
 
     fn delete_neighbor_route(&mut self, fib: FibIndex, key: NeighborKey) -> Result<(), FibError> {
@@ -372,26 +338,21 @@ fn connected_routes(
     addresses: &[InterfaceAddress],
 ) -> BTreeMap<IpPrefix, Path> {
     let mut routes = BTreeMap::new();
-    let addresses = || addresses.iter().filter(|address| address.prefix.family() == family);
+    let addresses = || addresses.iter().filter(|address| address.family() == family);
     for address in addresses() {
-        routes.insert(IpPrefix::host(address.address), Path::local(interface));
+        routes.insert(IpPrefix::host(address.address()), Path::local(interface));
     }
-    for address in addresses().filter(|address| !address.prefix.is_host()) {
-        for end in ends(address.prefix).into_iter().flatten() {
+    for address in addresses().filter(|address| !address.prefix().is_host()) {
+        for end in ends(address.prefix()).into_iter().flatten() {
             routes.entry(IpPrefix::host(end)).or_insert(Path::DROP);
         }
-        routes.entry(address.prefix).or_insert_with(|| Path::attached(interface));
+        routes.entry(address.prefix()).or_insert_with(|| Path::attached(interface));
     }
     routes
 }
 
 /// The network and the broadcast address of an IPv4 prefix that has them (RFC 3021: a /31 has none).
 fn ends(prefix: IpPrefix) -> Option<[IpAddr; 2]> {
-    match prefix.address() {
-        IpAddr::V4(first) if prefix.len() < 31 => {
-            let last = first.to_bits() | u32::MAX.checked_shr(prefix.len().into()).unwrap_or(0);
-            Some([first.into(), core::net::Ipv4Addr::from_bits(last).into()])
-        }
-        _ => None,
-    }
+    let has_ends = prefix.family() == Family::Ip4 && prefix.len() < 31;
+    has_ends.then(|| [prefix.address(), prefix.last()])
 }

@@ -55,7 +55,6 @@ pub use edit::RouteInfo;
 pub use error::{FibError, TableUse};
 pub use forwarding::{Forwarding, ForwardingCounts};
 pub use index::{FibIndex, LoadBalanceIndex, TableId};
-pub use interfaces::InterfaceAddress;
 pub use ip4::Ip4Lpm;
 pub use ip6::Ip6Lpm;
 pub use load_balance::{LoadBalances, MAX_BUCKETS, MAX_ROUTES};

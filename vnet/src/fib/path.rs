@@ -63,7 +63,7 @@ pub enum PathTarget {
         /// The table in which to find it.
         table: FibIndex,
     },
-    /// Nowhere.
+    /// Nowhere: it forwards nothing, so that packets are dropped where a route has no other path.
     Drop,
     /// To the punt path.
     Punt,
@@ -104,9 +104,11 @@ impl PathTarget {
     }
 }
 
-/// One way of a route, and its share of the flows among the route's paths.
+/// One way of a route, and its share of the flows among the route's paths. Ordered by preference first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
+    /// Its rank among the route's paths: those of the lowest number that lead anywhere forward, the others wait.
+    pub preference: u8,
     /// Where it leads.
     pub target: PathTarget,
     /// Its share, relative to the other paths'. 0 counts as 1, as in VPP.
@@ -119,10 +121,10 @@ impl Path {
     /// Punt.
     pub const PUNT: Self = Self::to(PathTarget::Punt);
 
-    /// A path of weight 1.
+    /// A path of weight 1 and preference 0.
     #[must_use]
     pub const fn to(target: PathTarget) -> Self {
-        Self { target, weight: 1 }
+        Self { preference: 0, target, weight: 1 }
     }
 
     /// Via a next hop on an interface.
@@ -147,6 +149,12 @@ impl Path {
     #[must_use]
     pub const fn local(interface: SwIfIndex) -> Self {
         Self::to(PathTarget::Local { interface })
+    }
+
+    /// The same path with another preference.
+    #[must_use]
+    pub const fn preferred(self, preference: u8) -> Self {
+        Self { preference, ..self }
     }
 
     /// The same path with another weight.

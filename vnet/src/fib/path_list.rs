@@ -3,6 +3,7 @@
 //! A million routes through one next hop have one path list. It is resolved once, its result is the word that each of
 //! its routes publishes, and a change of the next hop walks the list's routes.
 
+use core::fmt;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,6 +17,12 @@ use crate::adjacency::AdjacencyIndex;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub(crate) struct PathListId(u32);
+
+impl fmt::Display for PathListId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
 
 /// One of the things that a path list forwards to, after all recursion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +50,13 @@ pub(super) struct PathList {
     pub(super) adjacencies: SmallVec<[AdjacencyIndex; 1]>,
     /// Whether a path leads back to the list itself. Such paths forward nothing.
     pub(super) looped: bool,
+}
+
+impl PathList {
+    /// How many routes and sources of routes have the list.
+    pub(super) const fn users(&self) -> u32 {
+        self.users
+    }
 }
 
 /// All path lists, found by their content.

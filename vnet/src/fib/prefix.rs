@@ -68,13 +68,15 @@ impl IpPrefix {
     /// The prefix of `len` bits that contains `address`. Fails when `len` exceeds the family's.
     pub fn new(address: IpAddr, len: u8) -> Result<Self, PrefixError> {
         let max = Family::of(address).max_len();
-        if len > max {
-            return Err(PrefixError::Length(max));
-        }
-        Ok(match address {
+        if len > max { Err(PrefixError::Length(max)) } else { Ok(Self::around(address, len)) }
+    }
+
+    /// The prefix of `len` bits, which the family has, that contains `address`.
+    pub(crate) fn around(address: IpAddr, len: u8) -> Self {
+        match address {
             IpAddr::V4(a) => Prefix::new(a.to_bits(), len).into(),
             IpAddr::V6(a) => Prefix::new(a.to_bits(), len).into(),
-        })
+        }
     }
 
     /// The prefix of this address alone (/32 or /128).
@@ -97,6 +99,20 @@ impl IpPrefix {
     #[must_use]
     pub const fn address(self) -> IpAddr {
         self.address
+    }
+
+    /// The highest address of the prefix.
+    #[must_use]
+    pub fn last(self) -> IpAddr {
+        match self.typed() {
+            TypedPrefix::Ip4(prefix) => prefix.last().to_address(),
+            TypedPrefix::Ip6(prefix) => prefix.last().to_address(),
+        }
+    }
+
+    /// The shorter prefixes that this one lies in, the shortest first.
+    pub fn covering(self) -> impl Iterator<Item = Self> {
+        (0..self.len).map(move |len| Self::around(self.address, len))
     }
 
     /// How many bits all addresses of the prefix share.

@@ -158,11 +158,16 @@ impl Forwarding {
     }
 
     fn via_list(&self, next_hop: IpAddr, table: FibIndex) -> Option<PathListId> {
+        Some(self.routes.get(self.via(next_hop, table)?)?.list)
+    }
+
+    /// The route of a next hop that a path is resolved through.
+    pub(super) fn via(&self, next_hop: IpAddr, table: FibIndex) -> Option<LoadBalanceIndex> {
         let via = match next_hop {
             IpAddr::V4(address) => self.ip4.via(table, address.to_bits()),
             IpAddr::V6(address) => self.ip6.via(table, address.to_bits()),
         };
-        Some(self.routes.get(via?.route)?.list)
+        Some(via?.route)
     }
 
     /// Finds out anew what a list forwards to, and lets its routes publish it if it changed. Says whether it did.
@@ -171,8 +176,17 @@ impl Forwarding {
         let set = Arc::clone(&list.set);
         let mut resolution =
             Resolution { members: SmallVec::new(), adjacencies: SmallVec::new(), looped: false };
+        // The paths come in the order of their preference.
+        let mut chosen = None;
         for path in &set.paths {
+            let before = resolution.members.len();
             self.contribute(id, set.family, path, loops, &mut resolution);
+            if chosen.is_some_and(|preference| preference != path.preference) {
+                // It waits for those before it to lead nowhere; what it depends on is watched.
+                resolution.members.truncate(before);
+            } else if resolution.members.len() > before {
+                chosen = Some(path.preference);
+            }
         }
         let Resolution { members, adjacencies, looped } = resolution;
         let members = reduced(members);
@@ -210,7 +224,7 @@ impl Forwarding {
     ) {
         let weight = u64::from(path.weight) << SHARE_BITS;
         let dpo = match path.target {
-            PathTarget::Drop => Some(Dpo::DROP),
+            PathTarget::Drop => None,
             PathTarget::Punt => Some(Dpo::PUNT),
             PathTarget::Local { interface } => Some(Dpo::local(interface)),
             PathTarget::Lookup { table } => Some(Dpo::lookup(table)),
@@ -243,7 +257,7 @@ impl Forwarding {
         link.up.then(|| self.adjacencies.dpo(index))
     }
 
-    /// Divides `weight` among what another list forwards to. A route that only drops leads to no next hop.
+    /// Divides `weight` among what another list forwards to.
     fn through_route(
         &mut self,
         via: PathListId,
@@ -254,9 +268,6 @@ impl Forwarding {
         let Some(via) = self.lists.get(via) else { return };
         let members = via.members.clone();
         let total: u64 = members.iter().map(|member| u64::from(member.weight)).sum();
-        if members.iter().all(|member| member.dpo.kind() == DpoKind::Drop) {
-            return;
-        }
         for Member { dpo, weight: share } in members {
             let dpo = if dpo.kind() == DpoKind::Glean {
                 // The next hop is on a connected prefix: from here on it is a next hop like any other.

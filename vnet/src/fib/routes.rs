@@ -103,6 +103,11 @@ impl Routes {
         Self { routes: Vec::new(), slots: Slots::new(1, MAX_ROUTES as u32) }
     }
 
+    /// All numbers that were ever given out are below this.
+    pub(super) fn numbers(&self) -> usize {
+        self.slots.end() as usize
+    }
+
     /// A number for a route that is about to be added.
     pub(super) fn reserve(&mut self) -> Option<LoadBalanceIndex> {
         self.slots.alloc().map(LoadBalanceIndex)

@@ -29,6 +29,11 @@ impl Slots {
         })
     }
 
+    /// All elements that were ever handed out are before this one.
+    pub(crate) const fn end(&self) -> u32 {
+        self.next
+    }
+
     /// How many `alloc` calls would succeed now.
     pub(crate) fn available(&self) -> usize {
         self.free.len() + (self.limit - self.next) as usize

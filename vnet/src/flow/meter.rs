@@ -204,7 +204,8 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
             }
             staged += 1;
             if !self.stage_common(&packet) {
-                self.stage_any(&packet);
+                // By value: a packet that is lent to no one stays in registers.
+                self.stage_any(packet);
             }
         }
         self.enter(staged, sink);
@@ -243,7 +244,7 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
     }
 
     #[inline(never)]
-    fn stage_any(&mut self, packet: &Observed<'_>) {
+    fn stage_any(&mut self, packet: Observed<'_>) {
         if packet.is_own_export {
             return self.counters.count_unmeasured(Unmeasured::OwnExport);
         }
@@ -255,15 +256,15 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
             match (ip, &mut self.v4, &mut self.v6, &mut self.other) {
                 (Ok(Ip::V4(ip, transport)), Some(cache), _, _) => {
                     let key = F::key(point, &link, ip, &transport);
-                    return cache.stage(key, sample(packet, watermark, &transport));
+                    return cache.stage(key, sample(&packet, watermark, &transport));
                 }
                 (Ok(Ip::V6(ip, transport)), _, Some(cache), _) => {
                     let key = G::key(point, &link, ip, &transport);
-                    return cache.stage(key, sample(packet, watermark, &transport));
+                    return cache.stage(key, sample(&packet, watermark, &transport));
                 }
                 (_, _, _, Some(cache)) => {
                     return cache
-                        .stage(Other::key(point, &link), sample_of_frame(packet, watermark));
+                        .stage(Other::key(point, &link), sample_of_frame(&packet, watermark));
                 }
                 _ => (),
             }

@@ -103,18 +103,20 @@
 //! ```
 
 mod commands;
+mod dot;
 mod feature;
 mod next;
 mod node;
 mod registry;
+mod show_node;
 mod spec;
 
 pub(crate) use commands::commands;
 pub use feature::{
-    ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
+    ArcDoor, ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
 };
-pub(crate) use next::resolve;
 pub use next::{NextIndex, NextSet, NoNext, Slot};
+pub(crate) use next::{Sent, resolve};
 pub(crate) use node::{DynNode, RawCx};
 pub use node::{Map, Node, NodeCx, PacketCx, Verdict};
 pub use registry::{Graph, GraphError, NodeIndex, NodeInfo};

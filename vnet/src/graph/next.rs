@@ -75,6 +75,46 @@ pub(crate) fn resolve(raw: u16, slots: &[NodeIndex]) -> Option<NodeIndex> {
     slots.get(raw as usize).copied()
 }
 
+/// Packets that a node has sent on, by next slot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent {
+    slots: Vec<u64>,
+    /// To features, which have no slots.
+    direct: u64,
+}
+
+impl Sent {
+    /// Makes room for `slots` slots.
+    pub(crate) fn resize(&mut self, slots: usize) {
+        self.slots.resize(slots, 0);
+    }
+
+    /// `n` packets more by the slot `raw`.
+    #[inline]
+    pub(crate) fn add(&mut self, raw: u16, n: usize) {
+        if let Some(slot) = self.slots.get_mut(raw as usize) {
+            *slot += n as u64;
+        } else if raw & DIRECT != 0 {
+            self.direct += n as u64;
+        }
+    }
+
+    /// Those of a slot.
+    pub(crate) fn by_slot(&self, slot: usize) -> u64 {
+        self.slots.get(slot).copied().unwrap_or(0)
+    }
+
+    /// Those to features.
+    pub(crate) fn to_features(&self) -> u64 {
+        self.direct
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.slots.fill(0);
+        self.direct = 0;
+    }
+}
+
 impl<N> Clone for Slot<N> {
     #[inline]
     fn clone(&self) -> Self {

@@ -5,15 +5,15 @@ use core::{
     ops::{Deref, DerefMut},
 };
 
-use super::{ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Slot};
+use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Sent, Slot};
 use crate::{
     buffer::{Buffer, BufferFlags, Template},
     counter::{Counter, Element, ErrorIndex},
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
-    interface::SwIfIndex,
+    interface::{InterfaceViews, SwIfIndex},
     runtime::{Dispatching, EngineTime, Local, PacketTime, WorkerState},
-    trace::TraceRecord,
+    trace::{Seen, Start, Tap, TraceRecord},
 };
 
 /// What is to happen to a frame that a node has looked at.
@@ -114,6 +114,14 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         buffer.error = self.error_base.plus(error.code());
     }
 
+    /// As [`Self::error`], where no node before has noted a reason.
+    #[inline]
+    pub fn error_if_none(&self, buffer: &mut Buffer, error: Error) {
+        if buffer.error == ErrorIndex::NONE {
+            self.error(buffer, error);
+        }
+    }
+
     /// Counts `n` times `counter` for this node, whatever becomes of the packet.
     #[inline]
     pub fn count(&mut self, counter: Error, n: u64) {
@@ -160,6 +168,19 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         }
     }
 
+    /// The first feature behind `start`, or `default` where there is none: where [`Self::enter`] sends packets, to be found once
+    /// for all of them in a row.
+    #[inline]
+    #[must_use]
+    pub fn arc_door(&self, start: ArcStart, default: impl Into<Slot<Next>>) -> ArcDoor<Next> {
+        match start {
+            ArcStart::NO_FEATURE => ArcDoor { position: 0, slot: default.into() },
+            ArcStart(position) => {
+                ArcDoor { position, slot: Slot::direct(self.features.node_at(position)) }
+            }
+        }
+    }
+
     /// The next enabled feature of the arc that the packet is on, or the end of the arc.
     #[inline]
     pub fn next_feature(&self, buffer: &mut Buffer) -> Slot<Next> {
@@ -183,6 +204,20 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
     ) -> bool {
         let Some(node) = super::resolve(next.raw(), self.next_nodes) else { return false };
         self.state.send_copy(buffer, node, change)
+    }
+
+    /// Lets a tap see a packet that came or leaves by `interface`.
+    pub fn show_tap(
+        &self,
+        tap: &dyn Tap,
+        views: &InterfaceViews,
+        buffer: &Buffer,
+        start: Start,
+        interface: SwIfIndex,
+    ) {
+        let WorkerState { magazine, wall, .. } = &*self.state;
+        let main = views.above(interface).unwrap_or(interface);
+        tap.see(&Seen { buffer, start, interface, main, time: *wall, magazine });
     }
 
     /// Proof that no configuration changes now; opens what is [`Shared`](crate::runtime::Shared).
@@ -387,6 +422,7 @@ pub(crate) struct RawCx<'d> {
     pub(crate) state: &'d mut WorkerState,
     pub(crate) nexts: &'d mut [u16; FRAME_SIZE],
     pub(crate) next_nodes: &'d [NodeIndex],
+    pub(crate) sent: &'d mut Sent,
     pub(crate) features: &'d FeatureTables,
     pub(crate) token: Dispatching<'d>,
     pub(crate) node: NodeIndex,
@@ -404,7 +440,8 @@ pub(crate) struct Adapter<N>(pub(crate) N);
 
 impl<N: Node> DynNode for Adapter<N> {
     fn run(&mut self, cx: RawCx<'_>, frame: &mut Frame) -> usize {
-        let RawCx { state, nexts, next_nodes, features, token, node, error_base, is_input } = cx;
+        let RawCx { state, nexts, next_nodes, sent, features, token, node, error_base, is_input } =
+            cx;
         let packet =
             PacketCx { state, features, next_nodes, token, node, error_base, of: PhantomData };
         let mut cx = NodeCx { packet, nexts };
@@ -418,8 +455,8 @@ impl<N: Node> DynNode for Adapter<N> {
             record_traces(&self.0, state, node, frame);
         }
         match verdict {
-            Verdict::PerPacket => state.enqueue_each(frame, nexts, next_nodes),
-            Verdict::All(slot) => state.enqueue_all(frame, slot.raw(), next_nodes),
+            Verdict::PerPacket => state.enqueue_each(frame, nexts, next_nodes, sent),
+            Verdict::All(slot) => state.enqueue_all(frame, slot.raw(), next_nodes, sent),
             Verdict::Free => frame.free_from(&mut state.magazine, 0),
             Verdict::Consumed => {}
         }

@@ -1,10 +1,11 @@
 //! Addresses of interfaces, and which of them exclude each other.
 
-use super::{Family, InterfaceError, SwIfIndex};
+use super::{InterfaceError, SwIfIndex};
+use crate::fib::{Family, IpPrefix};
 use core::fmt;
 use std::{collections::BTreeMap, net::IpAddr, ops::Bound};
 
-/// An address of an interface, with the length of the prefix that is on its link.
+/// An address of an interface, with the prefix that is on its link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceAddress {
     address: IpAddr,
@@ -14,38 +15,41 @@ pub struct InterfaceAddress {
 impl InterfaceAddress {
     /// An address with a prefix length of 0 to 32 or 128 bits.
     pub fn new(address: IpAddr, length: u8) -> Result<Self, InterfaceError> {
-        let width = if address.is_ipv4() { 32 } else { 128 };
-        if length > width {
-            return Err(InterfaceError::PrefixLength { address, length });
+        match length <= Family::of(address).max_len() {
+            true => Ok(Self { address, length }),
+            false => Err(InterfaceError::PrefixLength { address, length }),
         }
-        Ok(Self { address, length })
     }
 
     /// The address.
     #[must_use]
-    pub fn address(&self) -> IpAddr {
+    pub const fn address(self) -> IpAddr {
         self.address
+    }
+
+    /// The prefix that is on the link.
+    #[must_use]
+    pub fn prefix(self) -> IpPrefix {
+        IpPrefix::around(self.address, self.length)
     }
 
     /// Length of its prefix in bits.
     #[must_use]
-    pub fn length(&self) -> u8 {
+    pub const fn length(self) -> u8 {
         self.length
     }
 
     /// Its family.
     #[must_use]
-    pub fn family(&self) -> Family {
-        if self.address.is_ipv4() { Family::Ip4 } else { Family::Ip6 }
+    pub const fn family(self) -> Family {
+        Family::of(self.address)
     }
 
-    /// The address without the bits behind the prefix, left-aligned in 128 bits.
-    fn network(&self, length: u8) -> u128 {
-        let bits = match self.address {
-            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
-            IpAddr::V6(address) => address.to_bits(),
-        };
-        bits & mask(length)
+    /// Whether one of the two prefixes lies in the other.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        let (a, b) = (self.prefix(), other.prefix());
+        a.contains(b.address()) || b.contains(a.address())
     }
 }
 
@@ -62,8 +66,8 @@ pub(super) struct ConnectedPrefixes {
     prefixes: BTreeMap<Key, Connected>,
 }
 
-/// Family, table, network and length: the order keeps what lies inside of a prefix together.
-type Key = (Family, u32, u128, u8);
+/// Table and prefix: the order keeps what lies inside of a prefix together.
+type Key = (u32, IpPrefix);
 
 #[derive(Clone, Debug)]
 struct Connected {
@@ -79,16 +83,15 @@ impl ConnectedPrefixes {
         interface: SwIfIndex,
         new: InterfaceAddress,
     ) -> Option<(InterfaceAddress, SwIfIndex)> {
-        let key = |length| (new.family(), table, new.network(length), length);
-        let shorter = (0..new.length).find_map(|length| self.prefixes.get(&key(length)));
-        let same = self.prefixes.get(&key(new.length));
+        let shorter =
+            new.prefix().covering().find_map(|prefix| self.prefixes.get(&(table, prefix)));
+        let same = self.prefixes.get(&(table, new.prefix()));
         let same =
             same.filter(|found| found.interface != interface || found.addresses.contains(&new));
         let found = shorter.or(same).or_else(|| {
-            let last = new.network(new.length) | !mask(new.length);
             let inside = (
-                Bound::Excluded(key(new.length)),
-                Bound::Included((new.family(), table, last, u8::MAX)),
+                Bound::Excluded((table, new.prefix())),
+                Bound::Included((table, IpPrefix::host(new.prefix().last()))),
             );
             self.prefixes.range(inside).map(|(_, found)| found).next()
         })?;
@@ -98,13 +101,16 @@ impl ConnectedPrefixes {
     }
 
     pub(super) fn insert(&mut self, table: u32, interface: SwIfIndex, address: InterfaceAddress) {
-        let key = (address.family(), table, address.network(address.length), address.length);
         let empty = || Connected { interface, addresses: Vec::new() };
-        self.prefixes.entry(key).or_insert_with(empty).addresses.push(address);
+        self.prefixes
+            .entry((table, address.prefix()))
+            .or_insert_with(empty)
+            .addresses
+            .push(address);
     }
 
     pub(super) fn remove(&mut self, table: u32, address: InterfaceAddress) {
-        let key = (address.family(), table, address.network(address.length), address.length);
+        let key = (table, address.prefix());
         if let Some(found) = self.prefixes.get_mut(&key) {
             found.addresses.retain(|other| *other != address);
             if found.addresses.is_empty() {
@@ -112,10 +118,6 @@ impl ConnectedPrefixes {
             }
         }
     }
-}
-
-fn mask(length: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -130,27 +132,34 @@ mod tests {
         (table, interface, new): (u32, SwIfIndex, InterfaceAddress),
     ) -> bool {
         held.iter().any(|(t, i, old)| {
-            let length = old.length.min(new.length);
-            let overlap = old.family() == new.family()
-                && *t == table
-                && old.network(length) == new.network(length);
+            let length = old.length().min(new.length());
+            let overlap = *t == table && network(*old, length) == network(new, length);
             let neighbour =
-                *i == interface && old.length == new.length && old.address != new.address;
+                *i == interface && old.length() == new.length() && old.address != new.address;
             overlap && !neighbour
         })
+    }
+
+    /// The family, and the first `length` bits in front of zeros.
+    fn network(of: InterfaceAddress, length: u8) -> (Family, u128) {
+        let bits = match of.address {
+            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        (of.family(), bits & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0))
     }
 
     fn address() -> impl Strategy<Value = InterfaceAddress> {
         let v4 = (any::<bool>(), 0..4_u32, prop::sample::select(vec![0, 1, 8, 24, 30, 31, 32]));
         let v6 = (any::<bool>(), 0..4_u128, prop::sample::select(vec![0, 1, 64, 127, 128]));
         prop_oneof![
-            v4.prop_map(|(high, low, length)| InterfaceAddress {
-                address: IpAddr::V4((u32::from(high) << 31 | low).into()),
-                length
+            v4.prop_map(|(high, low, length)| {
+                let address = IpAddr::V4((u32::from(high) << 31 | low).into());
+                InterfaceAddress::new(address, length).unwrap()
             }),
-            v6.prop_map(|(high, low, length)| InterfaceAddress {
-                address: IpAddr::V6((u128::from(high) << 127 | low).into()),
-                length
+            v6.prop_map(|(high, low, length)| {
+                let address = IpAddr::V6((u128::from(high) << 127 | low).into());
+                InterfaceAddress::new(address, length).unwrap()
             }),
         ]
     }

@@ -1,9 +1,9 @@
 //! Addresses, tables and unnumbered interfaces.
 
 use super::{
-    Event, Family, InterfaceAddress, InterfaceError, InterfaceTable, SwIfIndex, SwInterface,
-    TableBinding,
+    Event, InterfaceAddress, InterfaceError, InterfaceTable, SwIfIndex, SwInterface, TableBinding,
 };
+use crate::fib::Family;
 use std::net::IpAddr;
 
 impl InterfaceTable {
@@ -189,10 +189,12 @@ impl InterfaceTable {
         if interface == SwIfIndex::LOCAL0 {
             return Err(InterfaceError::Local0);
         }
-        if on.sub().is_some_and(|sub| !sub.tags.is_exact()) {
-            return Err(InterfaceError::NotExact);
+        match self.output_tags(interface) {
+            Err(InterfaceError::NoOutputTags { tags, .. }) if !tags.is_exact() => {
+                Err(InterfaceError::NotExact)
+            }
+            tags => tags.map(|_| on),
         }
-        Ok(on)
     }
 
     fn cannot_lend(

@@ -1,15 +1,15 @@
 //! The commands of interfaces.
 
 use super::{
-    Family, InterfaceAddress, InterfaceError, InterfaceTable, MtuKind, SwIfIndex, TableBinding,
-    Verbosity, show_addresses, show_hardware, show_interfaces, show_tags,
+    InterfaceAddress, InterfaceError, InterfaceTable, MtuKind, SwIfIndex, TableBinding, Verbosity,
+    show_addresses, show_hardware, show_interfaces, show_tags,
 };
 use crate::{
     command::{
         ApiError, Cell, Error, Field, OperationError, Output, Record, choice, flag, keyword,
         one_of, positional, value,
     },
-    fib::{FibError, TableId},
+    fib::{Family, FibError, TableId},
     plugin::{Command, CommandCx},
     runtime::Main,
 };
@@ -47,23 +47,29 @@ enum State {
     Up,
     Down,
     Punt,
+    Enable,
 }
 
 crate::args! {
     struct SetState {
         interface: SwIfIndex = positional(value::interface()),
-        state: State = choice([("up", State::Up), ("down", State::Down), ("punt", State::Punt)]),
+        state: State = choice([
+            ("up", State::Up),
+            ("down", State::Down),
+            ("punt", State::Punt),
+            ("enable", State::Enable),
+        ]),
     }
 }
 
 crate::args! {
     struct SetMtu {
-        kind: MtuKind = choice([
+        kind: Option<MtuKind> = choice([
             ("packet", MtuKind::L3),
             ("ip4", MtuKind::Ip4),
             ("ip6", MtuKind::Ip6),
             ("mpls", MtuKind::Mpls),
-        ]).or(MtuKind::L3),
+        ]).optional(),
         bytes: u32 = positional(value::number(0..=65535).hint("bytes")),
         interface: SwIfIndex = positional(value::interface()),
     }
@@ -136,6 +142,7 @@ crate::args! {
 pub(crate) fn commands() -> Vec<Command> {
     let mut all = shows();
     all.extend(settings());
+    all.extend(super::sub_commands::commands());
     all.extend(addressing());
     all
 }
@@ -221,7 +228,7 @@ fn features(main: &Main, interface: SwIfIndex) -> Record {
 }
 
 /// A command that changes the table.
-fn change<A, F>(path: &str, help: &str, f: F) -> Command
+pub(super) fn change<A, F>(path: &str, help: &str, f: F) -> Command
 where
     A: crate::command::Args,
     F: Fn(&mut InterfaceTable, A) -> Result<(), InterfaceError> + Clone + 'static,
@@ -233,17 +240,20 @@ where
 
 fn settings() -> Vec<Command> {
     vec![
-        change("set interface state", "Set an interface up or down.", |table, args: SetState| {
-            match args.state {
-                State::Up => table.set_admin(args.interface, true),
-                State::Down => table.set_admin(args.interface, false),
-                State::Punt => table.set_punt(args.interface, true),
-            }
-        }),
+        change("set interface state", "Set an interface up or down.", set_state).details(
+            "With `punt' it is down, and all that it receives is punted; `enable' ends that and nothing else.",
+        ),
         change(
             "set interface mtu",
             "Set an MTU of an interface, in bytes.",
-            |table, args: SetMtu| table.set_mtu(args.interface, args.kind, args.bytes),
+            |table, args: SetMtu| match args.kind {
+                Some(kind) => table.set_mtu(args.interface, kind, args.bytes),
+                None => table.set_device_mtu(args.interface, args.bytes),
+            },
+        )
+        .details(
+            "Of packets of any protocol, or of one; 0 takes it back. Without a word for which, that of packets of any \
+             protocol on the interface and on all its sub-interfaces.",
         ),
         change(
             "set interface mac address",
@@ -263,10 +273,20 @@ fn settings() -> Vec<Command> {
         change("set interface name", "Rename an interface.", |table, args: SetText| {
             table.rename(args.interface, &args.text)
         }),
-        change("delete sub-interface", "Delete a sub-interface.", |table, args: One| {
-            table.delete_sub(args.interface)
-        }),
     ]
+}
+
+fn set_state(table: &mut InterfaceTable, args: SetState) -> Result<(), InterfaceError> {
+    let (admin, punt) = match args.state {
+        State::Up => (Some(true), false),
+        State::Down => (Some(false), false),
+        State::Punt => (Some(false), true),
+        State::Enable => (None, false),
+    };
+    if let Some(up) = admin {
+        table.set_admin(args.interface, up)?;
+    }
+    table.set_punt(args.interface, punt)
 }
 
 fn addressing() -> Vec<Command> {
@@ -310,12 +330,8 @@ fn set_address(table: &mut InterfaceTable, args: SetAddress) -> Result<(), Inter
 }
 
 fn set_table(main: &mut Main, args: SetTable, family: Family) -> Result<(), Error> {
-    let fib_family = match family {
-        Family::Ip4 => crate::fib::Family::Ip4,
-        Family::Ip6 => crate::fib::Family::Ip6,
-    };
     let unknown = |error: FibError| Error::failed(ApiError::NoSuchFib, error);
-    let fib = main.forwarding().table(fib_family, TableId(args.table)).map_err(unknown)?;
+    let fib = main.forwarding().table(family, TableId(args.table)).map_err(unknown)?;
     let binding = TableBinding { table_id: args.table, fib_index: fib.0 };
     main.change_interfaces(|table| table.set_table(args.interface, family, binding))?;
     Ok(())

@@ -121,6 +121,14 @@ pub enum InterfaceError {
     /// An interface without exact-match has no addresses.
     #[error("sub-interface without exact-match doesn't support IP addressing")]
     NotExact,
+    /// An interface that takes more than one VLAN does not route.
+    #[error("{name} takes {tags}: frames that it sends would have no certain VLAN tags")]
+    NoOutputTags {
+        /// The interface.
+        name: String,
+        /// What it takes.
+        tags: TagMatch,
+    },
     /// The interface has the address.
     #[error("{address} is on {name} already")]
     DuplicateAddress {
@@ -194,7 +202,7 @@ impl InterfaceError {
             Self::NotASubInterface { .. } => -98,
             Self::AddressConflict { .. } => -105,
             Self::HasAddresses { .. } => -114,
-            Self::Local0 | Self::NotExact => -126,
+            Self::Local0 | Self::NotExact | Self::NoOutputTags { .. } => -126,
             Self::DuplicateAddress { .. } => -127,
             Self::NotEthernet { .. } => -151,
         }

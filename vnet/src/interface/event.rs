@@ -1,6 +1,7 @@
 //! What happened to interfaces.
 
-use super::{Family, HwIfIndex, InterfaceAddress, LinkState, MtuKind, SwIfIndex, TableBinding};
+use super::{HwIfIndex, InterfaceAddress, LinkState, MtuKind, SwIfIndex, TableBinding};
+use crate::fib::Family;
 use std::net::Ipv6Addr;
 
 /// A change of the table. Events come in the order of the changes; when an interface is deleted, what it had (its
@@ -37,6 +38,13 @@ pub enum Event {
         sw_if_index: SwIfIndex,
         /// Whether it is up now.
         up: bool,
+    },
+    /// An interface punts what it receives while it is down, or does so no more.
+    Punt {
+        /// The interface.
+        sw_if_index: SwIfIndex,
+        /// Whether it does.
+        on: bool,
     },
     /// The link of a hardware interface changed.
     Link {

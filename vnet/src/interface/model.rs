@@ -1,7 +1,10 @@
 //! The interface table against two others: a naive one that is asked the same, and one that knows events only.
 
 use super::*;
-use crate::counter::{Segment, ThreadIndex};
+use crate::{
+    counter::{Segment, ThreadIndex},
+    fib::Family,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -317,7 +320,7 @@ impl NaiveTable {
 
     fn add_address(&mut self, index: u32, new: InterfaceAddress) -> Option<Option<u32>> {
         let on = self.get(index)?.clone();
-        let exact = on.above.is_none_or(|(_, _, tags)| tags.is_exact());
+        let exact = on.above.is_none_or(|(_, _, tags)| routes(tags));
         if new.to_string().starts_with("fe80") {
             let fits = exact && new.length() == 128;
             self.get(index)?.link_local |= fits;
@@ -340,7 +343,7 @@ impl NaiveTable {
 
     fn unnumber(&mut self, index: u32, donor: Option<u32>) -> Option<Option<u32>> {
         let on = self.get(index)?.clone();
-        let exact = |of: &Naive| of.above.is_none_or(|(_, _, tags)| tags.is_exact());
+        let exact = |of: &Naive| of.above.is_none_or(|(_, _, tags)| routes(tags));
         if !exact(&on) {
             return None;
         }
@@ -355,6 +358,12 @@ impl NaiveTable {
         self.get(index)?.donor = donor;
         Some(None)
     }
+}
+
+/// Whether all frames of a sub-interface have the same tags, told from the words of its command.
+fn routes(tags: TagMatch) -> bool {
+    let words = tags.to_string();
+    words == "untagged" || (words.ends_with("exact-match") && !words.contains("any"))
 }
 
 fn same_network(a: InterfaceAddress, b: InterfaceAddress, length: u8) -> bool {

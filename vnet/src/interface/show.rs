@@ -1,8 +1,7 @@
 //! What `show interface` and its relatives print, in VPP's columns.
 
-use super::{
-    Family, HwInterface, InterfaceCounters, InterfaceTable, LinkState, SwIfIndex, SwInterface,
-};
+use super::{HwInterface, InterfaceCounters, InterfaceTable, LinkState, SwIfIndex, SwInterface};
+use crate::fib::Family;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 

@@ -1,6 +1,7 @@
 //! Software interfaces.
 
 use super::{HwIfIndex, InterfaceAddress, SubInterface, SwIfIndex};
+use crate::fib::Family;
 use std::net::Ipv6Addr;
 
 /// What kind of software interface it is.
@@ -10,15 +11,6 @@ pub enum SwKind {
     Hardware,
     /// A sub-interface.
     Sub(SubInterface),
-}
-
-/// A family of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// IPv4.
-    Ip4,
-    /// IPv6.
-    Ip6,
 }
 
 /// The table in which an interface's packets are looked up.
@@ -102,7 +94,7 @@ pub struct SwInterface {
     pub hw_if_index: HwIfIndex,
     /// Whether the operator wants it up. New interfaces are down.
     pub admin_up: bool,
-    /// Whether all that it receives is punted.
+    /// Whether all that it receives while it is down is punted.
     pub punt: bool,
     /// Its MTUs.
     pub mtu: Mtu,

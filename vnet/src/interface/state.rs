@@ -33,9 +33,13 @@ impl InterfaceTable {
         Ok(())
     }
 
-    /// Punts all that an interface receives, or ends that.
+    /// Punts all that an interface receives while it is down, or ends that.
     pub fn set_punt(&mut self, interface: SwIfIndex, punt: bool) -> Result<(), InterfaceError> {
-        self.changeable(interface)?.punt = punt;
+        let changed = self.changeable(interface)?;
+        if changed.punt != punt {
+            changed.punt = punt;
+            self.events.push(Event::Punt { sw_if_index: interface, on: punt });
+        }
         Ok(())
     }
 
@@ -75,6 +79,19 @@ impl InterfaceTable {
             self.events.push(Event::Mtu { sw_if_index: interface, kind, bytes });
         }
         Ok(())
+    }
+
+    /// Sets the MTU of packets of any protocol on a main interface and on all its sub-interfaces.
+    pub fn set_device_mtu(
+        &mut self,
+        interface: SwIfIndex,
+        bytes: u32,
+    ) -> Result<(), InterfaceError> {
+        let index = self.main_interface(interface)?.index;
+        let subs: Vec<_> = self.hardware_of(interface)?.subs.values().copied().collect();
+        core::iter::once(index)
+            .chain(subs)
+            .try_for_each(|interface| self.set_mtu(interface, MtuKind::L3, bytes))
     }
 
     /// The MTU that holds for packets of a kind: the interface's own for the protocol, else for all, else that of the

@@ -1,7 +1,10 @@
 //! Sub-interfaces: which tagged frames they take.
 
 use super::{InterfaceError, SwIfIndex};
+use crate::wire::ethernet::{EtherType, VlanTag};
+use arrayvec::ArrayVec;
 use core::fmt;
+use zerocopy::IntoBytes;
 
 /// A VLAN identifier that a sub-interface can be bound to, 1..=4095. (0 marks a frame that has a priority, no VLAN.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +42,53 @@ pub enum TagType {
     Dot1q,
     /// 0x88a8, IEEE 802.1ad.
     Dot1ad,
+}
+
+impl TagType {
+    /// Its EtherType.
+    #[must_use]
+    pub const fn ethertype(self) -> EtherType {
+        match self {
+            Self::Dot1q => EtherType::VLAN,
+            Self::Dot1ad => EtherType::QINQ,
+        }
+    }
+}
+
+/// The VLAN tags of the frames that an interface sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputTags {
+    /// None.
+    Untagged,
+    /// One.
+    Single(TagType, VlanId),
+    /// Two, of which the inner one is an 802.1Q tag.
+    Double(TagType, VlanId, VlanId),
+}
+
+impl OutputTags {
+    /// What stands between a frame's addresses and its payload of type `payload`: the tags, of priority 0, and the
+    /// type; 2, 6 or 10 bytes.
+    #[must_use]
+    pub fn header(self, payload: EtherType) -> ArrayVec<u8, 10> {
+        let tag = |vlan: VlanId, next: EtherType| VlanTag {
+            control: vlan.number().into(),
+            ethertype: next.0.into(),
+        };
+        let (first, tags) = match self {
+            Self::Untagged => (payload, [None, None]),
+            Self::Single(outer, vlan) => (outer.ethertype(), [Some(tag(vlan, payload)), None]),
+            Self::Double(outer, vlan, inner) => {
+                let tags = [tag(vlan, EtherType::VLAN), tag(inner, payload)];
+                (outer.ethertype(), tags.map(Some))
+            }
+        };
+        let mut bytes: ArrayVec<u8, 10> = first.0.to_be_bytes().into_iter().collect();
+        for tag in tags.iter().flatten() {
+            bytes.extend(tag.as_bytes().iter().copied());
+        }
+        bytes
+    }
 }
 
 /// Which VLAN identifiers a tag may have. Ordered by precedence: one identifier goes before a range, a range before
@@ -118,7 +168,7 @@ pub enum TagMatch {
         outer: VlanMatch,
         /// The tag behind it; `None` asks for one tag only.
         inner: Option<VlanMatch>,
-        /// Whether frames with more tags are refused. Only such interfaces can have addresses.
+        /// Whether frames with more tags are refused.
         exact: bool,
     },
 }
@@ -131,10 +181,25 @@ impl TagMatch {
         Self::Tagged { outer_type, outer, inner: None, exact: true }
     }
 
-    /// Whether the number of tags is fixed, so that the interface can route.
+    /// Whether the number of tags is fixed.
     #[must_use]
     pub const fn is_exact(&self) -> bool {
         matches!(self, Self::Untagged | Self::Tagged { exact: true, .. })
+    }
+
+    /// The tags that every frame has which it takes, so that what the interface sends can have them too; `None` when
+    /// frames of different tags are taken.
+    #[must_use]
+    pub const fn output_tags(&self) -> Option<OutputTags> {
+        let Self::Tagged { outer_type, outer: VlanMatch::Id(outer), inner, exact: true } = *self
+        else {
+            return if matches!(self, Self::Untagged) { Some(OutputTags::Untagged) } else { None };
+        };
+        match inner {
+            None => Some(OutputTags::Single(outer_type, outer)),
+            Some(VlanMatch::Id(inner)) => Some(OutputTags::Double(outer_type, outer, inner)),
+            Some(VlanMatch::Range(..) | VlanMatch::Any) => None,
+        }
     }
 
     /// Whether two sub-interfaces of one interface would claim the same frames with the same precedence.
@@ -218,4 +283,44 @@ pub struct SubInterface {
     pub id: u32,
     /// The frames that it takes.
     pub tags: TagMatch,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_leave_with_the_bytes_that_ieee_802_1q_and_802_1ad_give() {
+        let id = |number| VlanId::new(number).unwrap();
+        let cases: [(OutputTags, &[u8]); 4] = [
+            (OutputTags::Untagged, &[0x08, 0x00]),
+            (OutputTags::Single(TagType::Dot1q, id(100)), &[0x81, 0x00, 0x00, 100, 0x08, 0x00]),
+            (OutputTags::Single(TagType::Dot1ad, id(4095)), &[0x88, 0xa8, 0x0f, 0xff, 0x08, 0x00]),
+            (
+                OutputTags::Double(TagType::Dot1ad, id(256), id(1)),
+                &[0x88, 0xa8, 0x01, 0x00, 0x81, 0x00, 0x00, 0x01, 0x08, 0x00],
+            ),
+        ];
+        for (tags, bytes) in cases {
+            assert_eq!(tags.header(EtherType::IP4).as_slice(), bytes, "{tags:?}");
+        }
+    }
+
+    #[test]
+    fn only_one_certain_set_of_tags_can_be_put_on_a_frame() {
+        let id = |number| VlanMatch::Id(VlanId::new(number).unwrap());
+        let tagged = |outer, inner, exact| {
+            TagMatch::Tagged { outer_type: TagType::Dot1q, outer, inner, exact }.output_tags()
+        };
+        assert_eq!(TagMatch::Untagged.output_tags(), Some(OutputTags::Untagged));
+        assert_eq!(TagMatch::Default.output_tags(), None);
+        assert!(tagged(id(1), None, true).is_some());
+        assert!(tagged(id(1), Some(id(2)), true).is_some());
+        assert_eq!(tagged(id(1), None, false), None, "more tags may follow");
+        for wide in [VlanMatch::Any, VlanMatch::Range(VlanId(1), VlanId(2))] {
+            assert_eq!(tagged(wide, None, true), None);
+            assert_eq!(tagged(wide, Some(id(2)), true), None);
+            assert_eq!(tagged(id(1), Some(wide), true), None);
+        }
+    }
 }

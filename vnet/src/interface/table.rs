@@ -1,9 +1,9 @@
 //! The table: who is there, and how they come and go.
 
 use super::{
-    Event, HwIfIndex, HwInterface, InterfaceError, LinkState, Mtu, NewHardware, SubInterface,
-    SwIfIndex, SwInterface, SwKind, TableBinding, TagMatch, TagTable, address::ConnectedPrefixes,
-    pool::Pool, tags::Candidate,
+    Event, HwIfIndex, HwInterface, InterfaceError, LinkState, Mtu, NewHardware, OutputTags,
+    SubInterface, SwIfIndex, SwInterface, SwKind, TableBinding, TagMatch, TagTable,
+    address::ConnectedPrefixes, pool::Pool, tags::Candidate,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -87,8 +87,26 @@ impl InterfaceTable {
         id: u32,
         tags: TagMatch,
     ) -> Result<SwIfIndex, InterfaceError> {
+        self.check_sub(super_if, id, tags)?;
         let main = self.main_interface(super_if)?;
         let (name, hw_if_index) = (format!("{}.{id}", main.name), main.hw_if_index);
+        let kind = SwKind::Sub(SubInterface { super_if, id, tags });
+        let sub = self.insert_software(name, kind, hw_if_index, Mtu::of_packets(0));
+        if let Some(hardware) = self.hardware.at_mut(hw_if_index.0) {
+            hardware.subs.insert(id, sub);
+        }
+        self.tags_changed(hw_if_index);
+        Ok(sub)
+    }
+
+    /// What [`create_sub`](Self::create_sub) would refuse.
+    pub fn check_sub(
+        &self,
+        super_if: SwIfIndex,
+        id: u32,
+        tags: TagMatch,
+    ) -> Result<(), InterfaceError> {
+        let main = self.main_interface(super_if)?;
         let hardware = self.hardware_of(super_if)?;
         if !hardware.is_ethernet() {
             return Err(InterfaceError::NotEthernet { name: main.name.clone() });
@@ -102,14 +120,7 @@ impl InterfaceTable {
         if let Some(by) = { subs }.find(claims) {
             return Err(InterfaceError::TagsInUse { tags, by: by.name.clone() });
         }
-        self.check_new_name(&name)?;
-        let kind = SwKind::Sub(SubInterface { super_if, id, tags });
-        let sub = self.insert_software(name, kind, hw_if_index, Mtu::of_packets(0));
-        if let Some(hardware) = self.hardware.at_mut(hw_if_index.0) {
-            hardware.subs.insert(id, sub);
-        }
-        self.tags_changed(hw_if_index);
-        Ok(sub)
+        self.check_new_name(&format!("{}.{id}", main.name))
     }
 
     /// Deletes a sub-interface.
@@ -191,6 +202,17 @@ impl InterfaceTable {
     #[must_use]
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    /// The VLAN tags of what an interface sends. Without one certain set of them it can only receive: addresses, next
+    /// hops and neighbours on it are refused.
+    pub fn output_tags(&self, interface: SwIfIndex) -> Result<OutputTags, InterfaceError> {
+        let on = self.known(interface)?;
+        let Some(SubInterface { tags, .. }) = on.sub().copied() else {
+            return Ok(OutputTags::Untagged);
+        };
+        let refused = || InterfaceError::NoOutputTags { name: on.name.clone(), tags };
+        tags.output_tags().ok_or_else(refused)
     }
 
     /// The tags that an Ethernet interface takes, for workers. It is built when it is asked for after a change, which

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Family, InterfaceTable, SwIfIndex, TagTable};
+use super::{InterfaceTable, SwIfIndex, TagTable};
+use crate::fib::Family;
 
 /// What a worker knows of one software interface.
 #[derive(Clone, Debug)]
 pub struct InterfaceView {
     /// Whether packets may pass: the interface, what carries it, and the link are up.
     pub up: bool,
+    /// Whether what it receives while it is down is punted.
+    pub punt: bool,
     /// MAC address of the hardware; zeros without Ethernet.
     pub mac: [u8; 6],
     /// Whether frames have Ethernet headers.
@@ -48,6 +51,7 @@ impl InterfaceViews {
             }
             views[at] = Some(InterfaceView {
                 up: sw.admin_up && carrier_up && hw.link.up,
+                punt: sw.punt,
                 mac: hw.mac.unwrap_or_default(),
                 ethernet: hw.is_ethernet(),
                 fib4: sw.table(Family::Ip4).fib_index,
@@ -65,5 +69,11 @@ impl InterfaceViews {
     #[must_use]
     pub fn get(&self, interface: SwIfIndex) -> Option<&InterfaceView> {
         self.0.get(interface.0 as usize)?.as_ref()
+    }
+
+    /// The main interface above a sub-interface, whose counters count for both.
+    #[must_use]
+    pub fn above(&self, interface: SwIfIndex) -> Option<SwIfIndex> {
+        self.get(interface).map(|view| view.main).filter(|&main| main != interface)
     }
 }

@@ -53,15 +53,15 @@ pub(crate) fn commands() -> Vec<Command> {
 
 fn set(main: &mut Main, args: Set) -> Result<(), Error> {
     let now = main.clock().now();
-    let forwarding = main.forwarding_mut();
     if args.delete {
-        forwarding.delete_neighbor(args.interface, args.address)?;
+        main.forwarding_mut().delete_neighbor(args.interface, args.address)?;
         return Ok(());
     }
     let mac = args.mac.ok_or_else(|| Error::Missing { what: "<mac-address>".to_owned() })?;
+    main.interfaces().output_tags(args.interface)?;
     let mut flags = NeighborFlags::STATIC;
     flags.set(NeighborFlags::NO_FIB_ENTRY, args.no_fib_entry);
-    forwarding.set_neighbor(args.interface, args.address, mac, flags, now)?;
+    main.forwarding_mut().set_neighbor(args.interface, args.address, mac, flags, now)?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     error::Error,
     future::Future,
     io,
@@ -22,7 +23,7 @@ use crate::{
     counter::{CounterError, ErrorCounters, ErrorIndex, Segment, ThreadIndex},
     error::{DropError, DropNode, ErrorSet},
     fib::{FibError, Forwarding, MAX_ROUTES},
-    graph::{FeatureError, Features, Graph, GraphError, NodeFlags, NodeSpec},
+    graph::{FeatureError, Features, Graph, GraphError},
     interface::{InterfaceCounters, InterfaceTable, InterfaceViews},
     ipfix::engine::Ipfix,
     log::{Log, Stamp},
@@ -31,7 +32,7 @@ use crate::{
         BarrierHeld, Clock, EngineId, EngineTime, Interrupts, Locals, Main, Shared, Worker,
         WorkerState,
     },
-    trace::TraceFilter,
+    trace::{Taps, TraceFilter},
 };
 
 /// Buffers that an engine has unless told otherwise, as VPP has for each NUMA node.
@@ -126,16 +127,18 @@ impl Builder {
     pub fn build(self) -> Result<Engine, BuildError> {
         let engine = EngineId::new();
         let views = Shared::new(engine, InterfaceViews::default());
-        let forwarding = Forwarding::new()?;
+        let mut forwarding = Forwarding::new()?;
         let clock = self.clock.clone();
         let log = Log::new(move || Stamp {
             engine: clock.now(),
             wall: UNIX_EPOCH + Duration::from_nanos(clock.wall().0),
         });
+        let taps = Shared::new(engine, Taps::default());
         let segment = Segment::new(1)?;
-        let mut registrar = Registrar::new(engine, views.clone(), forwarding.reader(), segment);
-        let drop_spec = NodeSpec::internal("error-drop", |_| DropNode).flags(NodeFlags::DROP);
-        registrar.node(drop_spec);
+
+        let mut registrar =
+            Registrar::new(engine, views.clone(), taps.clone(), forwarding.reader(), segment);
+        registrar.node(DropNode::spec(views.clone(), taps.clone()));
         let mut plugins = Vec::new();
         for plugin in in_order(self.plugins)? {
             let Plugin { name, version, description, .. } = plugin;
@@ -167,13 +170,14 @@ impl Builder {
         let mut errors = ErrorCounters::new(&mut segment)?;
         let interface_counters = InterfaceCounters::new(&mut segment)?;
         let route_counters = segment.combined("/net/route/to", MAX_ROUTES)?;
+        forwarding.count_by(route_counters.clone())?;
         let mut graph = Graph::default();
         let added = graph.add(nodes, &mut errors, &mut segment)?;
         let drop_node = graph.require("error-drop")?;
         let features = Features::solve(arcs, features, drop_node, |name| graph.find(name))?;
         // What `Buffer::reset` puts into a packet is "no reason noted".
         let no_reason = graph.node(drop_node).error_base.plus(DropError::None.code());
-        assert_eq!(no_reason, ErrorIndex(0), "error-drop registers first");
+        assert_eq!(no_reason, ErrorIndex::NONE, "error-drop registers first");
         let no_such_next = graph.node(drop_node).error_base.plus(DropError::NoSuchNext.code());
 
         let mut state = WorkerState::new(
@@ -203,10 +207,13 @@ impl Builder {
             interfaces: InterfaceTable::new(),
             interface_counters,
             views,
+            taps,
             forwarding,
             route_counters,
             log,
             interface_hooks,
+            unheard: VecDeque::new(),
+            telling: false,
             plugins,
             provided,
             cleared_at: EngineTime(0),

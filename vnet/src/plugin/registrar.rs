@@ -13,6 +13,7 @@ use crate::{
     },
     process::Cx,
     runtime::{EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
+    trace::Taps,
 };
 
 use super::{Command, Provided};
@@ -87,6 +88,7 @@ pub struct Registrar {
     pub(super) counters: Counters,
     pub(super) provided: Provided,
     views: Shared<InterfaceViews>,
+    taps: Shared<Taps>,
     forwarding: ForwardingReader,
     pub(super) ipfix: Ipfix,
 }
@@ -95,6 +97,7 @@ impl Registrar {
     pub(crate) fn new(
         engine: EngineId,
         views: Shared<InterfaceViews>,
+        taps: Shared<Taps>,
         forwarding: ForwardingReader,
         segment: Segment,
     ) -> Self {
@@ -114,6 +117,7 @@ impl Registrar {
             counters: Counters::default(),
             provided: Provided::default(),
             views,
+            taps,
             forwarding,
             ipfix: Ipfix::new(),
         }
@@ -178,6 +182,12 @@ impl Registrar {
     #[must_use]
     pub fn interface_views(&self) -> Shared<InterfaceViews> {
         self.views.clone()
+    }
+
+    /// Who is to see packets, for the nodes that receive, send or drop them.
+    #[must_use]
+    pub fn taps(&self) -> Shared<Taps> {
+        self.taps.clone()
     }
 
     /// Routes and adjacencies, as nodes read them.

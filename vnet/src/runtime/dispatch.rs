@@ -8,6 +8,7 @@ use crate::{
     frame::{FRAME_SIZE, Frame},
     graph::{
         DynNode, FeatureTables, Features, Graph, InputMode, Instance, NodeIndex, NodeKind, RawCx,
+        Sent,
     },
 };
 
@@ -29,6 +30,7 @@ pub struct Worker {
 struct Runtime {
     node: Option<Box<dyn DynNode>>,
     next_nodes: Vec<NodeIndex>,
+    sent: Sent,
     error_base: ErrorIndex,
     mode: InputMode,
     /// For adaptive inputs: which of the two it is in.
@@ -55,9 +57,12 @@ impl Worker {
         for &index in nodes {
             let info = graph.node(index);
             let at = Instance { thread: self.state.thread, features };
+            let mut sent = Sent::default();
+            sent.resize(info.nexts.len());
             self.nodes.push(Runtime {
                 node: graph.instantiate(index, &at),
                 next_nodes: info.nexts.clone(),
+                sent,
                 error_base: info.error_base,
                 mode: info.mode,
                 polls: info.mode == InputMode::Polling,
@@ -78,6 +83,7 @@ impl Worker {
         for ((_, info), runtime) in graph.nodes().zip(&mut self.nodes) {
             if runtime.next_nodes.len() != info.nexts.len() {
                 runtime.next_nodes.clone_from(&info.nexts);
+                runtime.sent.resize(info.nexts.len());
             }
         }
     }
@@ -147,6 +153,7 @@ impl Worker {
                     state: &mut self.state,
                     nexts: &mut self.nexts,
                     next_nodes: &runtime.next_nodes,
+                    sent: &mut runtime.sent,
                     features,
                     token,
                     node: index,
@@ -197,6 +204,11 @@ impl Worker {
         self.nodes[node.0 as usize].stats
     }
 
+    /// Packets that `node` has sent on, by next slot.
+    pub(crate) fn sent(&self, node: NodeIndex) -> &Sent {
+        &self.nodes[node.0 as usize].sent
+    }
+
     /// The state of `node`, which is no process.
     #[must_use]
     pub fn node_state(&self, node: NodeIndex, kind: NodeKind) -> NodeState {
@@ -218,6 +230,7 @@ impl Worker {
     pub(crate) fn clear_stats(&mut self) {
         for runtime in &mut self.nodes {
             runtime.stats = NodeStats::default();
+            runtime.sent.clear();
         }
     }
 }

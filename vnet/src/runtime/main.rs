@@ -1,6 +1,6 @@
 //! The engine's state on the main thread.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, Shared, Worker,
@@ -17,7 +17,7 @@ use crate::{
     interface::{Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
     log::Log,
     plugin::{PluginInfo, Provided},
-    trace::TraceFilter,
+    trace::{Taps, TraceFilter},
 };
 
 /// Everything that commands and processes see and change, while no packet is on its way.
@@ -36,10 +36,15 @@ pub struct Main {
     pub(crate) interfaces: InterfaceTable,
     pub(crate) interface_counters: InterfaceCounters,
     pub(crate) views: Shared<InterfaceViews>,
+    pub(crate) taps: Shared<Taps>,
     pub(crate) forwarding: Forwarding,
     pub(crate) route_counters: Combined,
     pub(crate) log: Log,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
+    /// Changes that the framework has followed and the hooks are still to hear of.
+    pub(crate) unheard: VecDeque<Event>,
+    /// Whether a hook is at work.
+    pub(crate) telling: bool,
     pub(crate) plugins: Vec<PluginInfo>,
     pub(crate) provided: Provided,
     pub(crate) cleared_at: EngineTime,
@@ -300,6 +305,17 @@ impl Main {
     pub fn show_trace(&self, max: usize, cx: &crate::trace::TraceCx<'_>) -> String {
         let tracer = &self.worker.state.tracer;
         crate::trace::show(tracer, (0, "vpp_main"), self.trace_filter, max, &self.graph, cx)
+    }
+
+    /// The taps.
+    #[must_use]
+    pub fn taps(&self) -> &Taps {
+        self.taps.view(&self.held)
+    }
+
+    /// Sets the taps.
+    pub fn set_taps(&mut self, taps: Taps) {
+        *self.taps.write(&mut self.held) = taps;
     }
 
     /// Sets all counts of `show runtime` of this thread back.

@@ -7,7 +7,7 @@ use crate::{
     buffer::{Buffer, BufferFlags, BufferIndex, Magazine},
     counter::{CombinedWriter, ErrorIndex, ErrorWriter, Writers},
     frame::{FRAME_SIZE, Frame, Picked, Selection},
-    graph::{NodeIndex, resolve},
+    graph::{NodeIndex, Sent, resolve},
     interface::InterfaceWriters,
     trace::Tracer,
 };
@@ -154,7 +154,14 @@ impl WorkerState {
 
     /// All packets of `frame` go by the slot `raw` of a node whose slots are `slots`.
     #[inline]
-    pub(crate) fn enqueue_all(&mut self, frame: &mut Frame, raw: u16, slots: &[NodeIndex]) {
+    pub(crate) fn enqueue_all(
+        &mut self,
+        frame: &mut Frame,
+        raw: u16,
+        slots: &[NodeIndex],
+        sent: &mut Sent,
+    ) {
+        sent.add(raw, frame.len());
         match resolve(raw, slots) {
             Some(node) => self.put(node, frame),
             None => self.put_lost(frame),
@@ -175,6 +182,7 @@ impl WorkerState {
         frame: &mut Frame,
         nexts: &[u16; FRAME_SIZE],
         slots: &[NodeIndex],
+        sent: &mut Sent,
     ) {
         let n = frame.len();
         if n == 0 {
@@ -184,19 +192,26 @@ impl WorkerState {
         // One pass without a branch in it; the compiler makes vector code of it.
         let differ = nexts[..n].iter().fold(0, |d, &next| d | (next ^ first));
         if differ == 0 {
-            self.enqueue_all(frame, first, slots);
+            self.enqueue_all(frame, first, slots, sent);
         } else {
-            self.scatter(frame, nexts, slots);
+            self.scatter(frame, nexts, slots, sent);
         }
     }
 
     /// Splits a frame by next, one pass for each.
-    fn scatter(&mut self, frame: &mut Frame, nexts: &[u16; FRAME_SIZE], slots: &[NodeIndex]) {
+    fn scatter(
+        &mut self,
+        frame: &mut Frame,
+        nexts: &[u16; FRAME_SIZE],
+        slots: &[NodeIndex],
+        sent: &mut Sent,
+    ) {
         let traced = frame.is_traced();
         let mut picked: Picked = [BufferIndex::NONE; _];
         let mut selection = Selection::new(nexts, frame.places(), frame.len());
         while let Some(next) = selection.first() {
             let n = selection.pick(next, &mut picked);
+            sent.add(next, n);
             match resolve(next, slots) {
                 Some(node) => self.put_indices(node, &picked[..n], traced),
                 None => {

@@ -6,6 +6,7 @@
 mod buffer;
 mod commands;
 mod show;
+mod tap;
 
 use core::fmt;
 
@@ -14,6 +15,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub use buffer::{TraceFilter, Tracer};
 pub(crate) use commands::commands;
 pub use show::{TraceTime, show};
+pub use tap::{Seen, Start, Tap, Taps};
 
 use crate::{counter::ErrorCounters, interface::SwIfIndex};
 

@@ -224,10 +224,10 @@ pub fn common4(bytes: &[u8]) -> Option<(&ip4::Header, Transport)> {
     let header = &packet.network;
     let total = header.total_length.get();
     let is_tcp = header.protocol == protocol::TCP;
-    let is_common = (header.version_ihl == ip4::Header::VERSION_IHL)
-        & !header.is_fragment()
-        & (is_tcp | (header.protocol == protocol::UDP))
-        & (usize::from(total) >= size_of::<Common4>());
+    let is_common = header.version_ihl == ip4::Header::VERSION_IHL
+        && !header.is_fragment()
+        && (is_tcp || header.protocol == protocol::UDP)
+        && usize::from(total) >= size_of::<Common4>();
     let tcp_flags = if is_tcp { packet.transport.offset_flags.get() & tcp::flags::ALL } else { 0 };
     let transport = Transport {
         octets: u32::from(total),
@@ -246,9 +246,9 @@ pub fn common6(bytes: &[u8]) -> Option<(&ip6::Header, Transport)> {
     let header = &packet.network;
     let length = header.payload_length.get();
     let is_tcp = header.next_header == protocol::TCP;
-    let is_common = (header.version() == 6)
-        & (is_tcp | (header.next_header == protocol::UDP))
-        & (usize::from(length) >= size_of::<TransportPrefix>());
+    let is_common = header.version() == 6
+        && (is_tcp || header.next_header == protocol::UDP)
+        && usize::from(length) >= size_of::<TransportPrefix>();
     let tcp_flags = if is_tcp { packet.transport.offset_flags.get() & tcp::flags::ALL } else { 0 };
     let transport = Transport {
         octets: FIXED6 + u32::from(length),

@@ -25,6 +25,7 @@ pub struct Column {
     width: usize,
     align: Align,
     cuts: bool,
+    gap: usize,
 }
 
 impl Column {
@@ -32,7 +33,7 @@ impl Column {
     /// characters than letters and digits an underscore.
     pub fn new(title: &str, width: usize, align: Align) -> Self {
         let key = key_of(title);
-        Self { title: title.to_owned(), title_align: align, key, width, align, cuts: false }
+        Self { title: title.to_owned(), title_align: align, key, width, align, cuts: false, gap: 0 }
     }
 
     /// Aligns the title differently from the cells.
@@ -46,6 +47,13 @@ impl Column {
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         key.clone_into(&mut self.key);
+        self
+    }
+
+    /// Puts so many blanks in front of the column, titles and cells alike.
+    #[must_use]
+    pub fn gap(mut self, blanks: usize) -> Self {
+        self.gap = blanks;
         self
     }
 
@@ -140,11 +148,7 @@ impl Table {
     pub(crate) fn write_text(&self, out: &mut String, indent: usize) {
         if self.header {
             let titles = self.columns.iter().map(|column| (column, column.title.as_str()));
-            push_row(
-                out,
-                indent,
-                titles.map(|(c, title)| (title.to_owned(), c.width, c.title_align)),
-            );
+            push_row(out, indent, titles.map(|(c, title)| (c, title.to_owned(), c.title_align)));
         }
         for row in &self.rows {
             self.write_row(out, indent, row);
@@ -162,7 +166,7 @@ impl Table {
                 cells.push(value.text());
             }
             let filled = self.columns.iter().zip(cells.drain(..));
-            push_row(out, indent, filled.map(|(c, text)| (c.fit(text), c.width, c.align)));
+            push_row(out, indent, filled.map(|(c, text)| (c, c.fit(text), c.align)));
             if details.as_slice().is_empty() {
                 return;
             }
@@ -195,10 +199,15 @@ impl Column {
     }
 }
 
-fn push_row(out: &mut String, indent: usize, cells: impl Iterator<Item = (String, usize, Align)>) {
+fn push_row<'c>(
+    out: &mut String,
+    indent: usize,
+    cells: impl Iterator<Item = (&'c Column, String, Align)>,
+) {
     out.extend(std::iter::repeat_n(' ', indent));
-    for (text, width, align) in cells {
-        let blanks = width.saturating_sub(text.chars().count());
+    for (column, text, align) in cells {
+        out.extend(std::iter::repeat_n(' ', column.gap));
+        let blanks = column.width.saturating_sub(text.chars().count());
         let before = match align {
             Align::Left => 0,
             Align::Right => blanks,
@@ -282,6 +291,19 @@ tap0                              1      up          9000/0/0/0     rx packets  
         assert_eq!(text, "  long-nameinterrupt wa    1.57e4\n");
         let json = serde_json::json!([{"name": "long-name", "state": "interrupt wait", "clocks": 15700.0}]);
         assert_eq!(table.to_json(), json);
+    }
+
+    #[test]
+    fn blanks_in_front_of_a_column_are_no_column() {
+        let mut table = Table::new([
+            Column::new("A", 3, Align::Center).titled(Align::Right),
+            Column::new("B", 3, Align::Left).gap(2),
+        ]);
+        table.row([1u32.into(), "x".into()]);
+        let mut text = String::new();
+        table.write_text(&mut text, 0);
+        assert_eq!(text, "  A  B  \n 1   x  \n");
+        assert_eq!(table.to_json(), serde_json::json!([{"a": 1, "b": "x"}]));
     }
 
     #[test]

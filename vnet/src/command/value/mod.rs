@@ -20,7 +20,7 @@ pub use self::name::{interface, named};
 pub use self::number::{
     Unsigned, float, hex, id, number, number_span, port, positive, rate, seconds, seconds_in,
 };
-pub use self::text::{Block, block, file, on_off, token, word, words};
+pub use self::text::{Block, block, file, on_off, tmp_file, token, word, words};
 use super::error::Error;
 use super::lex::{Token, TokenKind};
 use super::resolve::{NameKind, Resolver};

@@ -1,6 +1,6 @@
 //! Words, files, switches and raw blocks.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use super::{Offers, Value, bad};
@@ -26,6 +26,18 @@ pub fn word(hint: &str) -> Value<String> {
 pub fn file() -> Value<PathBuf> {
     Value::new("file", |text, _| {
         if text.is_empty() { Err(bad(text, "a file name")) } else { Ok(PathBuf::from(text)) }
+    })
+}
+
+/// A file to write, in quotes if it has spaces. A name that does not begin with `/` is one in `/tmp`, as in VPP.
+pub fn tmp_file() -> Value<PathBuf> {
+    file().try_map(|path, text| {
+        let climbs = path.components().any(|part| part == Component::ParentDir);
+        match (path.is_absolute(), climbs) {
+            (true, _) => Ok(path),
+            (false, false) => Ok(PathBuf::from("/tmp").join(path)),
+            (false, true) => Err(bad(text, "a file name in /tmp, or a path that begins with /")),
+        }
     })
 }
 

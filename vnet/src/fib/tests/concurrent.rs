@@ -270,8 +270,9 @@ fn buckets_and_rewrites_are_never_mixed() {
     for (which, &interface) in interfaces.iter().enumerate() {
         // Interface, MTU and next slot belong together, and to the next hop.
         let number = interface.0 as u16;
-        let kind = LinkKind::Ethernet { mac: [number as u8; 6] };
-        let link = Link { kind, max_l3_bytes: 1000 * number, next: number, up: true };
+        let kind = LinkKind::ethernet([number as u8; 6]);
+        let link =
+            Link { kind, max_l3_bytes: MaxPacket::both(1000 * number), next: number, up: true };
         forwarding.set_interface(interface, link).unwrap();
         change_mac(&mut forwarding, which, 1);
     }

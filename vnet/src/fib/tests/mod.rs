@@ -2,19 +2,23 @@
 
 mod concurrent;
 mod model;
+mod preference;
 mod scenarios;
+mod show;
 
 use core::net::IpAddr;
 
 use super::*;
-use crate::adjacency::{AdjacencyKind, Link, LinkKind};
-use crate::interface::SwIfIndex;
+use crate::adjacency::{AdjacencyKind, Link, LinkKind, MaxPacket};
+use crate::interface::{InterfaceAddress, SwIfIndex};
+use crate::neighbor::NeighborFlags;
+use crate::runtime::EngineTime;
 
 const FIB: FibIndex = FibIndex::DEFAULT;
 
 fn ethernet(interface: u32, up: bool) -> Link {
-    let kind = LinkKind::Ethernet { mac: [2, 0xfe, 0, 0, 0, interface as u8] };
-    Link { kind, max_l3_bytes: 9000, next: 3, up }
+    let kind = LinkKind::ethernet([2, 0xfe, 0, 0, 0, interface as u8]);
+    Link { kind, max_l3_bytes: MaxPacket::both(9000), next: 3, up }
 }
 
 fn prefix(text: &str) -> IpPrefix {
@@ -76,4 +80,42 @@ fn ways(reader: &ForwardingReader, fib: FibIndex, destination: IpAddr) -> Vec<Wa
         }
         _ => vec![Way::of(reader, dpo)],
     }
+}
+
+const PG0: SwIfIndex = SwIfIndex(1);
+const PG1: SwIfIndex = SwIfIndex(2);
+
+fn two_interfaces() -> Forwarding {
+    let mut forwarding = Forwarding::new().unwrap();
+    forwarding.set_interface(PG0, ethernet(PG0.0, true)).unwrap();
+    forwarding.set_interface(PG1, ethernet(PG1.0, true)).unwrap();
+    forwarding
+}
+
+fn interface_address(text: &str) -> InterfaceAddress {
+    let (address, len) = text.split_once('/').unwrap();
+    InterfaceAddress::new(address.parse().unwrap(), len.parse().unwrap()).unwrap()
+}
+
+fn set_neighbor(forwarding: &mut Forwarding, interface: SwIfIndex, text: &str, last: u8) {
+    let mac = [2, 0, 0, 0, 0, last];
+    forwarding
+        .set_neighbor(interface, address(text), mac, NeighborFlags::STATIC, EngineTime(0))
+        .unwrap();
+}
+
+fn set_route(forwarding: &mut Forwarding, text: &str, paths: &[Path]) -> LoadBalanceIndex {
+    forwarding.set_route(FIB, prefix(text), Source::Cli, paths).unwrap()
+}
+
+fn via(text: &str) -> Path {
+    Path::recursive(address(text), FIB)
+}
+
+fn listed(forwarding: &Forwarding, family: Family, fib: FibIndex) -> Vec<String> {
+    forwarding.routes(family, fib).unwrap().map(|(prefix, _)| prefix.to_string()).collect()
+}
+
+fn ways_to(forwarding: &Forwarding, text: &str) -> Vec<Way> {
+    ways(&forwarding.reader(), FIB, address(text))
 }

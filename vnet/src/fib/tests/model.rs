@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::neighbor::NeighborFlags;
-use crate::runtime::EngineTime;
 
 /// A small world, so that edits meet: these are all the addresses, and prefixes are made from them.
 const IP4: [&str; 8] = [
@@ -35,7 +33,7 @@ const IP6_LENGTHS: [u8; 10] = [0, 1, 16, 17, 32, 48, 63, 64, 127, 128];
 #[derive(Clone, Debug)]
 enum Step {
     SetRoute(IpPrefix, Source, Vec<Path>),
-    AddPath(IpPrefix, Source, Path),
+    AddPaths(IpPrefix, Source, Vec<Path>),
     RemovePath(IpPrefix, Source, PathTarget),
     DeleteRoute(IpPrefix, Source),
     SetNeighbor(SwIfIndex, IpAddr),
@@ -77,7 +75,9 @@ fn any_path(family: Family) -> impl Strategy<Value = Path> {
             PathTarget::Lookup { table: FIB },
         ]),
     ];
-    (target, 0..4_u8).prop_map(|(target, weight)| Path { target, weight })
+    (target, 0..4_u8, 0..3_u8).prop_map(|(target, weight, preference)| {
+        Path::to(target).weighted(weight).preferred(preference)
+    })
 }
 
 fn any_step(family: Family) -> impl Strategy<Value = Step> {
@@ -88,7 +88,8 @@ fn any_step(family: Family) -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (prefix(), source(), prop::collection::vec(any_path(family), 1..4))
             .prop_map(|(prefix, source, paths)| Step::SetRoute(prefix, source, paths)),
-        4 => (prefix(), source(), any_path(family)).prop_map(|(p, s, path)| Step::AddPath(p, s, path)),
+        4 => (prefix(), source(), prop::collection::vec(any_path(family), 1..3))
+            .prop_map(|(prefix, source, paths)| Step::AddPaths(prefix, source, paths)),
         2 => (prefix(), source(), any_path(family))
             .prop_map(|(p, s, path)| Step::RemovePath(p, s, path.target)),
         4 => (prefix(), source()).prop_map(|(prefix, source)| Step::DeleteRoute(prefix, source)),
@@ -103,12 +104,13 @@ fn any_step(family: Family) -> impl Strategy<Value = Step> {
 
 /// What was ordered, and nothing derived.
 struct Model {
-    routes: BTreeMap<IpPrefix, BTreeMap<Source, BTreeMap<PathTarget, u8>>>,
+    routes: BTreeMap<IpPrefix, BTreeMap<Source, Paths>>,
     neighbors: BTreeSet<(SwIfIndex, IpAddr)>,
     up: BTreeMap<SwIfIndex, bool>,
 }
 
-type Paths = BTreeMap<PathTarget, u8>;
+/// Weight and preference of each target.
+type Paths = BTreeMap<PathTarget, (u8, u8)>;
 
 impl Model {
     fn new(forwarding: &Forwarding, family: Family) -> Self {
@@ -166,12 +168,22 @@ impl Model {
         false
     }
 
-    /// Where packets go, without shares.
+    /// Where packets go, without shares: by the paths of the first preference that lead anywhere.
     fn ways(&self, paths: &Paths) -> BTreeSet<Way> {
+        let preferences: BTreeSet<u8> = paths.values().map(|(_, preference)| *preference).collect();
+        let with = |preference| {
+            paths.iter().filter(move |(_, (_, p))| *p == preference).map(|(target, _)| *target)
+        };
+        let mut each = preferences.into_iter().map(|p| self.ways_of(paths, with(p)));
+        each.find(|ways| !ways.is_empty()).unwrap_or_default()
+    }
+
+    /// Where packets go by some targets of `paths`.
+    fn ways_of(&self, paths: &Paths, targets: impl Iterator<Item = PathTarget>) -> BTreeSet<Way> {
         let mut ways = BTreeSet::new();
-        for &target in paths.keys() {
+        for target in targets {
             match target {
-                PathTarget::Drop => ways.extend([Way::Drop]),
+                PathTarget::Drop => {}
                 PathTarget::Punt => ways.extend([Way::Punt]),
                 PathTarget::Local { interface } => ways.extend([Way::Local(interface)]),
                 PathTarget::Lookup { table } => ways.extend([Way::Lookup(table)]),
@@ -186,11 +198,7 @@ impl Model {
                     if self.leads_to(via, paths) {
                         continue;
                     }
-                    let through = self.ways(via);
-                    if through.iter().all(|&way| way == Way::Drop) {
-                        continue;
-                    }
-                    ways.extend(through.into_iter().map(|way| match way {
+                    ways.extend(self.ways(via).into_iter().map(|way| match way {
                         Way::Glean(interface) => self.send(interface, next_hop),
                         way => way,
                     }));
@@ -230,7 +238,7 @@ fn recursive(target: PathTarget) -> Option<IpAddr> {
 }
 
 fn paths_of(paths: &[Path]) -> Paths {
-    paths.iter().map(|path| (path.target, path.weight.max(1))).collect()
+    paths.iter().map(|path| (path.target, (path.weight.max(1), path.preference))).collect()
 }
 
 /// Does a step in both worlds. Both must accept it, or both refuse.
@@ -244,12 +252,12 @@ fn apply(forwarding: &mut Forwarding, model: &mut Model, step: &Step) {
                 model.set(prefix, source, paths_of(paths));
             }
         }
-        Step::AddPath(prefix, source, path) => {
-            let done = forwarding.add_path(FIB, prefix, source, path);
-            assert_eq!(done.is_ok(), model.knows(&path));
+        Step::AddPaths(prefix, source, ref more) => {
+            let done = forwarding.add_paths(FIB, prefix, source, more);
+            assert_eq!(done.is_ok(), more.iter().all(|path| model.knows(path)));
             if done.is_ok() {
                 let mut paths = model.paths(prefix, source).unwrap_or_default();
-                paths.insert(path.target, path.weight.max(1));
+                paths.extend(paths_of(more));
                 model.set(prefix, source, paths);
             }
         }
@@ -276,7 +284,7 @@ fn apply(forwarding: &mut Forwarding, model: &mut Model, step: &Step) {
                 model.neighbors.insert((interface, address));
                 let prefix = IpPrefix::host(address);
                 let mut paths = model.paths(prefix, Source::Adjacency).unwrap_or_default();
-                paths.insert(Path::via(address, interface).target, 1);
+                paths.insert(Path::via(address, interface).target, (1, 0));
                 model.set(prefix, Source::Adjacency, paths);
             }
         }

@@ -1,46 +1,6 @@
 //! What an operator orders, and what must follow.
 
 use super::*;
-use crate::neighbor::NeighborFlags;
-use crate::runtime::EngineTime;
-
-const PG0: SwIfIndex = SwIfIndex(1);
-const PG1: SwIfIndex = SwIfIndex(2);
-
-fn two_interfaces() -> Forwarding {
-    let mut forwarding = Forwarding::new().unwrap();
-    forwarding.set_interface(PG0, ethernet(PG0.0, true)).unwrap();
-    forwarding.set_interface(PG1, ethernet(PG1.0, true)).unwrap();
-    forwarding
-}
-
-fn interface_address(text: &str) -> InterfaceAddress {
-    let (address, len) = text.split_once('/').unwrap();
-    InterfaceAddress::new(address.parse().unwrap(), len.parse().unwrap()).unwrap()
-}
-
-fn set_neighbor(forwarding: &mut Forwarding, interface: SwIfIndex, text: &str, last: u8) {
-    let mac = [2, 0, 0, 0, 0, last];
-    forwarding
-        .set_neighbor(interface, address(text), mac, NeighborFlags::STATIC, EngineTime(0))
-        .unwrap();
-}
-
-fn set_route(forwarding: &mut Forwarding, text: &str, paths: &[Path]) -> LoadBalanceIndex {
-    forwarding.set_route(FIB, prefix(text), Source::Cli, paths).unwrap()
-}
-
-fn via(text: &str) -> Path {
-    Path::recursive(address(text), FIB)
-}
-
-fn listed(forwarding: &Forwarding, family: Family, fib: FibIndex) -> Vec<String> {
-    forwarding.routes(family, fib).unwrap().map(|(prefix, _)| prefix.to_string()).collect()
-}
-
-fn ways_to(forwarding: &Forwarding, text: &str) -> Vec<Way> {
-    ways(&forwarding.reader(), FIB, address(text))
-}
 
 #[test]
 fn a_new_table_has_the_prefixes_that_are_never_routed() {
@@ -133,11 +93,11 @@ fn paths_are_replaced_or_added_as_ordered() {
     assert_eq!(set_route(&mut forwarding, "192.0.2.0/24", &[Path::via(b, PG1)]), route);
     assert_eq!(ways_to(&forwarding, "192.0.2.1"), [Way::Send(PG1, b)]);
     let heavy = Path::via(a, PG0).weighted(3);
-    forwarding.add_path(FIB, prefix("192.0.2.0/24"), Source::Cli, heavy).unwrap();
+    forwarding.add_paths(FIB, prefix("192.0.2.0/24"), Source::Cli, &[heavy]).unwrap();
     let (to_a, to_b) = (Way::Send(PG0, a), Way::Send(PG1, b));
     assert_eq!(ways_to(&forwarding, "192.0.2.1"), [to_a, to_a, to_a, to_b]);
     let light = Path::via(a, PG0);
-    forwarding.add_path(FIB, prefix("192.0.2.0/24"), Source::Cli, light).unwrap();
+    forwarding.add_paths(FIB, prefix("192.0.2.0/24"), Source::Cli, &[light]).unwrap();
     assert_eq!(ways_to(&forwarding, "192.0.2.1"), [to_a, to_b]);
     let mut remove =
         |path: Path| forwarding.remove_path(FIB, prefix("192.0.2.0/24"), Source::Cli, path.target);
@@ -287,7 +247,7 @@ fn an_interface_that_changes_its_mac_address_sends_from_it() {
         tail[8..14].to_vec()
     };
     assert_eq!(source(), [2, 0xfe, 0, 0, 0, 1]);
-    let kind = LinkKind::Ethernet { mac: [6; 6] };
+    let kind = LinkKind::ethernet([6; 6]);
     forwarding.set_interface(PG0, Link { kind, ..ethernet(1, true) }).unwrap();
     assert_eq!(source(), [6; 6]);
 }
@@ -394,63 +354,4 @@ fn routes_are_counted_by_length() {
     let counts = forwarding.routes_per_length(Family::Ip4, FIB).unwrap();
     assert_eq!((counts[0], counts[4], counts[8], counts[24], counts[32]), (1, 2, 1, 2, 2));
     assert_eq!(counts.iter().sum::<u32>(), 8);
-}
-
-struct Names;
-
-impl ShowContext for Names {
-    fn interface_name(&self, interface: SwIfIndex) -> String {
-        format!("pg{}", interface.0 - 1)
-    }
-
-    fn route_counters(&self, _: LoadBalanceIndex) -> (u64, u64) {
-        (3, 252)
-    }
-}
-
-#[test]
-fn routes_read_as_in_vpp() {
-    let mut forwarding = two_interfaces();
-    forwarding.add_address(PG0, interface_address("10.0.0.1/24")).unwrap();
-    set_neighbor(&mut forwarding, PG0, "10.0.0.2", 9);
-    let peer = Path::via(address("10.0.0.2"), PG0);
-    let silent = Path::via(address("10.0.1.2"), PG1);
-    set_route(&mut forwarding, "192.0.2.0/24", &[peer, silent]);
-    let table = forwarding.add_table(Family::Ip4, TableId(7)).unwrap();
-    set_route(&mut forwarding, "198.51.100.0/24", &[Path::to(PathTarget::Lookup { table })]);
-    assert_eq!(
-        forwarding.describe_table(Family::Ip4, FIB).unwrap(),
-        "ipv4-VRF:0, fib_index:0, flow hash:[src dst sport dport proto flowlabel ] epoch:0 \
-         flags:none locks:[interface:2, default-route:1, ]"
-    );
-    let mut text = String::new();
-    for (_, index) in forwarding.routes(Family::Ip4, FIB).unwrap() {
-        let info = forwarding.route(index).unwrap();
-        text += &forwarding.describe_route(&info, &Names).replace(&format!("index:{index} "), "");
-        text.push('\n');
-    }
-    let cases = [
-        ("0.0.0.0/0", 1, "    [0] [@0]: dpo-drop ip4\n"),
-        (
-            "10.0.0.0/24",
-            1,
-            "    [0] [@4]: ipv4-glean: [src:10.0.0.0/24] pg0: mtu:9000 next:3 flags:[] \
-             ffffffffffff02fe000000010806\n",
-        ),
-        ("10.0.0.1/32", 1, "    [0] [@2]: dpo-receive: 10.0.0.1 on pg0\n"),
-        (
-            "192.0.2.0/24",
-            2,
-            "    [0] [@5]: ipv4 via 10.0.0.2 pg0: mtu:9000 next:3 flags:[] \
-             02000000000902fe000000010800\n    [1] [@3]: arp-ipv4: via 10.0.1.2 pg1\n",
-        ),
-        ("198.51.100.0/24", 1, "    [0] [@10]: dst-address,unicast lookup in ipv4-VRF:7\n"),
-    ];
-    for (prefix, buckets, lines) in cases {
-        let route = format!(
-            "{prefix}\n  unicast-ip4-chain\n  [@0]: dpo-load-balance: [proto:ip4 buckets:{buckets} \
-             uRPF:-1 to:[3:252]]\n{lines}"
-        );
-        assert!(text.contains(&route), "{route}\nin\n{text}");
-    }
 }

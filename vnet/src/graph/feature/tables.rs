@@ -1,6 +1,10 @@
 //! Arcs as nodes read them.
 
-use crate::{buffer::Buffer, graph::NodeIndex, interface::SwIfIndex};
+use crate::{
+    buffer::Buffer,
+    graph::{NodeIndex, Slot},
+    interface::SwIfIndex,
+};
 
 /// Names an arc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +22,23 @@ pub struct ArcStart(pub(crate) u32);
 impl ArcStart {
     /// Nothing is enabled there.
     pub const NO_FEATURE: Self = Self(0);
+}
+
+/// The first feature of an arc for the packets of one interface, or where they go when there is none. Good for one frame, as its
+/// [`ArcStart`].
+#[derive(Clone, Copy, Debug)]
+pub struct ArcDoor<Next> {
+    pub(in crate::graph) position: u32,
+    pub(in crate::graph) slot: Slot<Next>,
+}
+
+impl<Next> ArcDoor<Next> {
+    /// Sends a packet there.
+    #[inline(always)]
+    pub fn enter(self, buffer: &mut Buffer) -> Slot<Next> {
+        buffer.feature = self.position;
+        self.slot
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -45,6 +66,12 @@ impl FeatureTables {
     #[inline]
     pub(crate) fn at(&self, position: u32, buffer: &mut Buffer) -> NodeIndex {
         buffer.feature = position;
+        self.node_at(position)
+    }
+
+    /// The node at `position`.
+    #[inline]
+    pub(crate) fn node_at(&self, position: u32) -> NodeIndex {
         // A position of a chain that is gone leads to the first entry, which drops.
         self.positions.get(position as usize).unwrap_or(&self.positions[0]).node
     }

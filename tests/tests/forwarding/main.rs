@@ -1,0 +1,13 @@
+//! Packets in, packets out: what a router does to them, judged by tshark.
+
+mod basics;
+mod faults;
+mod headers;
+mod law;
+mod packets;
+mod pcap;
+mod routes;
+mod scene;
+mod sharing;
+mod shows;
+mod vlan;
