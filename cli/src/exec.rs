@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::PathBuf,
     process::ExitCode,
 };
@@ -24,6 +24,7 @@ use crate::{
     plugins::{Assembled, Choice},
     race::{Winner, race},
     signal::{Signal, Signals},
+    stdout,
 };
 
 /// Between two looks at the streams that are still to end.
@@ -118,7 +119,7 @@ impl Script {
                 Err(signal) => return Ok(signal.status()),
             };
             let (output, error) = reply.parts();
-            print(output)?;
+            stdout::print(output)?;
             if !reply.ok {
                 return Err(at(statement.line, error.trim_end()));
             }
@@ -154,10 +155,4 @@ impl Script {
         }
         ExitCode::SUCCESS
     }
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    printed.map_err(|error| Failure::failed(format_args!("standard output: {error}")))
 }

@@ -19,6 +19,7 @@ pub mod shell;
 pub mod signal;
 mod start;
 pub mod startup;
+pub mod stdout;
 mod sys;
 mod terminal;
 
@@ -124,9 +125,6 @@ SIGTERM end it in good order: flow records are sent, the control socket is remov
 }
 
 fn print(text: &str) -> Result<ExitCode, Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Failure::failed(format_args!("standard output: {error}"))),
-    }
+    stdout::print(text)?;
+    Ok(ExitCode::SUCCESS)
 }

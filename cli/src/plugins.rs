@@ -6,7 +6,10 @@ use nodes::{
     capture::{self, Captures},
     pg::{self, Generator},
 };
-use vnet::plugin::{BuildError, Builder, Engine, Plugin};
+use vnet::{
+    command::Shown,
+    plugin::{BuildError, Builder, Engine, Plugin},
+};
 
 use crate::args::Failure;
 
@@ -31,7 +34,7 @@ pub const KNOWN: &[Known] = &[
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChoiceError {
     /// There is none of that name.
-    #[error("no plugin `{name}', there are {}", names())]
+    #[error("no plugin `{}', there are {}", Shown(name), names())]
     Unknown {
         /// The name.
         name: String,

@@ -34,6 +34,7 @@ use crate::{
     shell::{self, End, Look, ShellError},
     signal::Signals,
     startup::{ClassChange, Logging, Startup},
+    stdout::{self, StdoutError},
     sys, terminal,
 };
 
@@ -74,10 +75,14 @@ fn run(startup: &Startup) -> Result<ExitCode, Failure> {
     let assembled = build(startup)?;
     let _pidfile = unix.pidfile.as_deref().map(Pidfile::write).transpose()?;
     let listener = listen(startup, &assembled.engine)?;
-    if let Some(file) = &unix.exec
-        && !run_first(&assembled, &signals, file)
-    {
-        return assembled.end().map(|()| ExitCode::SUCCESS);
+    if let Some(file) = &unix.exec {
+        match run_first(&assembled, &signals, file) {
+            Ok(true) => {}
+            ended => {
+                let flushed = assembled.end();
+                return ended.map_err(Failure::from).and(flushed).map(|()| ExitCode::SUCCESS);
+            }
+        }
     }
 
     let settings = Terminal { pager: false, ansi: false, history: true };
@@ -181,7 +186,10 @@ fn listen(startup: &Startup, engine: &Engine) -> Result<Option<Listener>, Failur
 
 /// Runs the commands of the startup file's own file; `false` when a signal came. As with VPP, a command that fails ends the
 /// file, not the engine.
-fn run_first(assembled: &Assembled, signals: &Signals, file: &Path) -> bool {
+///
+/// # Errors
+/// What they print has nowhere to go.
+fn run_first(assembled: &Assembled, signals: &Signals, file: &Path) -> Result<bool, StdoutError> {
     let engine = &assembled.engine;
     let session = engine.session(Terminal::PLAIN);
     let (cx, signals, path) = (engine.cx(), signals.clone(), file.to_owned());
@@ -195,14 +203,14 @@ fn run_first(assembled: &Assembled, signals: &Signals, file: &Path) -> bool {
     };
     match engine.run_until(run) {
         Some(Winner::First((result, printed))) => {
-            print!("{printed}");
+            stdout::print(printed)?;
             if let Err(error) = result {
                 warn(engine, &error.to_string());
             }
-            true
+            Ok(true)
         }
-        Some(Winner::Second(_)) => false,
-        None => true,
+        Some(Winner::Second(_)) => Ok(false),
+        None => Ok(true),
     }
 }
 

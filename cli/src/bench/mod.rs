@@ -9,11 +9,7 @@ pub mod measure;
 pub mod workload;
 
 use core::time::Duration;
-use std::{
-    ffi::OsString,
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{ffi::OsString, process::ExitCode};
 
 use lexopt::Arg;
 use serde_json::json;
@@ -22,7 +18,7 @@ use vnet::frame::FRAME_SIZE;
 use crate::{
     Command,
     args::{Failure, UsageError, layers, number, seconds, text},
-    signal,
+    signal, stdout,
 };
 use measure::{Length, Measurement, NodeCost};
 use workload::{MAX_FLOWS, MAX_ROUTES, Workload};
@@ -143,10 +139,8 @@ fn bench(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     } else {
         as_table(&options.workload, &measured, &shown)
     };
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    let failed = |error| Failure::failed(format_args!("standard output: {error}"));
-    written.map(|()| ExitCode::SUCCESS).map_err(failed)
+    stdout::print(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The nodes that are to be listed.

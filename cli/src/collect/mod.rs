@@ -24,6 +24,7 @@ use crate::{
     Command,
     args::Failure,
     signal::{self, Signal},
+    stdout::{self, StdoutError},
 };
 use options::Options;
 use tally::{Report, Tally};
@@ -73,8 +74,8 @@ fn collect(options: &Options) -> Result<ExitCode, Failure> {
 enum CollectError {
     #[error("cannot receive: {0}")]
     Receive(io::Error),
-    #[error("standard output: {0}")]
-    Stdout(io::Error),
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
 }
 
 struct Process {
@@ -138,10 +139,9 @@ impl Process {
         if self.text.is_empty() {
             return Ok(());
         }
-        let mut out = io::stdout().lock();
-        let written = out.write_all(&self.text).and_then(|()| out.flush());
+        let written = stdout::print(&self.text);
         self.text.clear();
-        written.map_err(CollectError::Stdout)
+        Ok(written?)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     Answer, FrameError, Frames, MessageError, Request,
     message::{Done, MAX_ANSWER, MAX_REQUEST, VERSION},
 };
-use crate::signal;
+use crate::{signal, stdout::StdoutError};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 << 10;
@@ -27,6 +27,9 @@ pub enum ClientError {
     /// Nobody is there.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// What a command prints has nowhere to go.
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
     /// It is no engine that answers.
     #[error("{0}")]
     Frame(#[from] FrameError),
@@ -140,7 +143,7 @@ impl Client {
     pub fn execute(
         &mut self,
         line: &[u8],
-        print: &mut dyn FnMut(Printed<'_>) -> io::Result<()>,
+        print: &mut dyn FnMut(Printed<'_>) -> Result<(), StdoutError>,
     ) -> Result<Done, ClientError> {
         if line.len() >= MAX_REQUEST {
             return Err(ClientError::TooLong { length: line.len(), limit: MAX_REQUEST - 1 });
@@ -189,7 +192,7 @@ impl Client {
 
     fn until_done(
         &mut self,
-        print: &mut dyn FnMut(Printed<'_>) -> io::Result<()>,
+        print: &mut dyn FnMut(Printed<'_>) -> Result<(), StdoutError>,
     ) -> Result<Done, ClientError> {
         loop {
             match self.answer()? {

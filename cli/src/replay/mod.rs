@@ -23,10 +23,12 @@ mod summary;
 pub mod top;
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, IsTerminal, Write},
-    os::unix::fs::MetadataExt,
-    path::Path,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
     process::ExitCode,
     time::Instant,
 };
@@ -38,6 +40,7 @@ use crate::{
     args::Failure,
     complain,
     signal::{self, Signal},
+    stdout,
 };
 use options::Options;
 use outputs::{OutputError, Outputs, Written};
@@ -93,9 +96,7 @@ fn report(outputs: Outputs, summary: &Summary<'_>) -> Result<(), OutputError> {
     if summary.options.prints_report() {
         let table = outputs.top.table(summary.options.meter.record, run::precision(read));
         let gap = if table.is_empty() { "" } else { "\n" };
-        let mut out = io::stdout().lock();
-        write!(out, "{table}{gap}{summary}")?;
-        out.flush()?;
+        stdout::print(format!("{table}{gap}{summary}"))?;
     } else if io::stderr().is_terminal() {
         // Whoever watches wants to know; who only reads standard output does not.
         let _: io::Result<()> = write!(io::stderr(), "{summary}");
@@ -124,23 +125,34 @@ fn status(
     }
 }
 
-/// Looks at all captures before the first packet is read, so that a wrong name does not spoil a long run. Pipes are left
-/// alone. Returns the size of all captures where all are files.
+/// Looks at all captures before the first packet is read, so that a wrong name does not spoil a long run, and no output
+/// spoils a capture. Pipes are left alone. Returns the size of all captures where all are files.
 fn check_captures(options: &Options) -> Result<Option<u64>, Failure> {
     let mut bytes = Some(0);
+    let stdout = own_file(io::stdout().as_fd());
+    let ipfix_file = options.ipfix_file.as_deref().and_then(|path| fs::metadata(path).ok());
     for path in &options.captures {
-        let file = (path.as_os_str() != "-").then(|| fs::metadata(path)).transpose();
-        let metadata = file.map_err(|source| {
-            Failure::failed(ReadError::Open { file: path.display().to_string(), source })
-        })?;
+        let is_stdin = path.as_os_str() == "-";
+        let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+        let metadata = match is_stdin {
+            true => own_file(io::stdin().as_fd()),
+            false => {
+                let open = |source| ReadError::Open { file: name.clone(), source };
+                Some(fs::metadata(path).map_err(open).map_err(Failure::failed)?)
+            }
+        };
         match metadata {
             Some(metadata) if metadata.is_file() || metadata.is_dir() => {
-                Reader::open(path).map_err(Failure::failed)?;
-                if is_same(&metadata, options.ipfix_file.as_deref()) {
-                    let path = path.display();
-                    return Err(Failure::failed(format_args!(
-                        "{path}: --ipfix-file would overwrite this capture"
-                    )));
+                if !is_stdin {
+                    Reader::open(path).map_err(Failure::failed)?;
+                }
+                for (output, what) in [(&ipfix_file, "--ipfix-file"), (&stdout, "standard output")]
+                {
+                    if output.as_ref().is_some_and(|output| is_same(output, &metadata)) {
+                        return Err(Failure::failed(format_args!(
+                            "{name}: {what} would overwrite this capture"
+                        )));
+                    }
                 }
                 bytes = bytes.map(|sum| sum + metadata.len());
             }
@@ -150,7 +162,11 @@ fn check_captures(options: &Options) -> Result<Option<u64>, Failure> {
     Ok(bytes)
 }
 
-fn is_same(capture: &fs::Metadata, output: Option<&Path>) -> bool {
-    let output = output.and_then(|path| fs::metadata(path).ok());
-    output.is_some_and(|output| (output.dev(), output.ino()) == (capture.dev(), capture.ino()))
+/// What stands behind a descriptor that the program was started with.
+fn own_file(descriptor: BorrowedFd<'_>) -> Option<fs::Metadata> {
+    File::from(descriptor.try_clone_to_owned().ok()?).metadata().ok()
+}
+
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }

@@ -3,7 +3,7 @@
 use core::ops::ControlFlow;
 use std::{
     fs::File,
-    io::{self, Write},
+    io,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -26,7 +26,10 @@ use super::{
     run::Sink,
     top::TopFlows,
 };
-use crate::signal::{self, Signal};
+use crate::{
+    signal::{self, Signal},
+    stdout::{self, StdoutError},
+};
 
 /// Octets of JSON that are gathered before the system is called.
 const BLOCK: usize = 64 << 10;
@@ -35,8 +38,8 @@ const BLOCK: usize = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// Standard output.
-    #[error("standard output: {0}")]
-    Stdout(#[from] io::Error),
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
     /// The IPFIX File.
     #[error(transparent)]
     File(#[from] FileError),
@@ -211,15 +214,14 @@ impl JsonLines {
         Self { set, text: Vec::with_capacity(BLOCK + 1024) }
     }
 
-    fn record(&mut self, record: &FlowRecord, precision: Precision) -> io::Result<()> {
+    fn record(&mut self, record: &FlowRecord, precision: Precision) -> Result<(), StdoutError> {
         json::write_flow(&mut self.text, record, self.set, precision);
         self.text.push(b'\n');
         if self.text.len() >= BLOCK { self.write_out() } else { Ok(()) }
     }
 
-    fn write_out(&mut self) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        let written = out.write_all(&self.text).and_then(|()| out.flush());
+    fn write_out(&mut self) -> Result<(), StdoutError> {
+        let written = stdout::print(&self.text);
         self.text.clear();
         written
     }

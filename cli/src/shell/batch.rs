@@ -2,12 +2,13 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use vnet::command::is_unfinished;
+use vnet::command::Lines;
 
 use super::{End, ShellError};
 use crate::{
     control::client::{Client, Printed},
     signal,
+    stdout::{self, StdoutError},
 };
 
 /// The longest command, with all of its lines.
@@ -18,7 +19,7 @@ pub(super) fn run(mut client: Client) -> Result<End, ShellError> {
     let mut input = io::stdin().lock();
     let mut failed = false;
     loop {
-        let command = match next(&mut input)? {
+        let command = match next(&mut input).map_err(ShellError::Stdin)? {
             Next::Command(command) => command,
             Next::TooLong => {
                 let complaint = format!("a command longer than {LONGEST} bytes was not run\n");
@@ -41,14 +42,14 @@ pub(super) fn run(mut client: Client) -> Result<End, ShellError> {
 }
 
 /// Output to standard output, errors to standard error.
-pub fn print(printed: Printed<'_>) -> io::Result<()> {
+pub fn print(printed: Printed<'_>) -> Result<(), StdoutError> {
     match printed {
-        Printed::Output(text) => {
-            let mut out = io::stdout().lock();
-            out.write_all(text)?;
-            out.flush()
+        Printed::Output(text) => stdout::print(text),
+        Printed::Complaint(text) => {
+            // When even standard error is gone, the exit status is all that is left.
+            let _: io::Result<()> = io::stderr().write_all(text);
+            Ok(())
         }
-        Printed::Complaint(text) => io::stderr().write_all(text),
     }
 }
 
@@ -65,6 +66,7 @@ enum Next {
 
 fn next(input: &mut impl BufRead) -> io::Result<Next> {
     let mut command = Vec::new();
+    let mut lines = Lines::default();
     loop {
         let before = command.len();
         let room = (LONGEST - before) as u64;
@@ -73,11 +75,8 @@ fn next(input: &mut impl BufRead) -> io::Result<Next> {
             input.skip_until(b'\n')?;
             return Ok(Next::TooLong);
         }
-        // Only a closing brace ends what an opening one began: to look at the whole again for every line would be slow.
-        let may_end = before == 0
-            || command[before..].contains(&b'}')
-            || command[..before].ends_with(b"\\\n");
-        let goes_on = !may_end || str::from_utf8(&command).is_ok_and(is_unfinished);
+        // What is not text is refused as a whole.
+        let goes_on = str::from_utf8(&command[before..]).is_ok_and(|line| lines.go_on_behind(line));
         match (length, goes_on) {
             (0, _) if command.is_empty() => return Ok(Next::End),
             (0, _) | (_, false) => return Ok(Next::Command(command)),
@@ -105,6 +104,14 @@ mod tests {
         let expected =
             ["a\n", "\n", "new {\n x {\n }\n y\n}\n", "echo \\\n b\n", "\u{fffd}{\n", "last {\n"];
         assert_eq!(commands, expected);
+    }
+
+    #[test]
+    fn a_long_command_is_read_in_one_pass() {
+        let text = format!("comment {{\n{}}}\nafter\n", "\"}\"\n".repeat(200_000));
+        let start = std::time::Instant::now();
+        assert_eq!(commands(text.as_bytes()).len(), 2);
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
     }
 
     #[test]

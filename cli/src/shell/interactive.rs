@@ -2,8 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fs,
-    io::{self, Write},
+    fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     rc::Rc,
@@ -24,6 +23,7 @@ use super::{
 use crate::{
     control::client::{Client, ClientError, Printed},
     signal,
+    stdout::{self, StdoutError},
 };
 
 pub(super) fn run(mut client: Client, look: &Look) -> Result<End, ShellError> {
@@ -34,7 +34,7 @@ pub(super) fn run(mut client: Client, look: &Look) -> Result<End, ShellError> {
     let client = Rc::new(RefCell::new(client));
     let mut shell = Shell::new(client, terminal, look)?;
     if let Some(banner) = &look.banner {
-        write(banner)?;
+        stdout::print(banner)?;
     }
     let mut initial = String::new();
     loop {
@@ -134,8 +134,11 @@ impl<'l> Shell<'l> {
         Ok(done.quit)
     }
 
-    fn show(&self, text: &str) -> io::Result<()> {
-        if self.terminal.pager { pager::show(text, self.look.pager_limit) } else { write(text) }
+    fn show(&self, text: &str) -> Result<(), StdoutError> {
+        match self.terminal.pager {
+            true => Ok(pager::show(text, self.look.pager_limit)?),
+            false => stdout::print(text),
+        }
     }
 
     /// Adds a line to the history, also of later runs. That it cannot be written is no reason to stop.
@@ -154,10 +157,4 @@ fn prepare(file: &Path) -> io::Result<()> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file).map(drop)
-}
-
-fn write(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }

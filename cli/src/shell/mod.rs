@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use crate::{
     control::client::{Client, ClientError},
+    stdout::StdoutError,
     terminal,
 };
 
@@ -57,9 +58,12 @@ pub enum ShellError {
     /// The terminal.
     #[error("terminal: {0}")]
     Terminal(#[from] rustyline::error::ReadlineError),
-    /// Standard input or output.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
+    /// Standard input.
+    #[error("standard input: {0}")]
+    Stdin(std::io::Error),
+    /// Standard output.
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
 }
 
 /// Lets the user, or a program in the user's place, work in the session until it ends.

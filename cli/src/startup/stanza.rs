@@ -1,5 +1,7 @@
 //! How stanzas are read by a table of their words.
 
+use vnet::command::Shown;
+
 use super::{
     Startup,
     text::{Block, Problem, StartupError, Text, Word},
@@ -162,7 +164,11 @@ fn refused(
 }
 
 fn note(startup: &mut Startup, block: &Block<'_>, word: &Word, what: &str) {
-    startup.notes.push(format!("{}: `{what}' has no effect here", block.text.place(word.at)));
+    startup.notes.push(format!(
+        "{}: `{}' has no effect here",
+        block.text.place(word.at),
+        Shown(what)
+    ));
 }
 
 fn list(words: impl Iterator<Item = &'static str>) -> String {

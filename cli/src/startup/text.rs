@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 
 use vnet::command::{
-    self,
+    self, Shown,
     lex::{Fault, Token, TokenKind, tokens},
 };
 
@@ -38,7 +38,7 @@ pub enum Problem {
     #[error("{0}")]
     Syntax(#[from] command::Error),
     /// A stanza that there is not.
-    #[error("unknown stanza `{word}', there are {known}")]
+    #[error("unknown stanza `{}', there are {known}", Shown(word))]
     UnknownStanza {
         /// Its word.
         word: String,
@@ -46,7 +46,7 @@ pub enum Problem {
         known: String,
     },
     /// A word that its stanza does not have.
-    #[error("unknown word `{word}' in `{stanza}', there are {known}")]
+    #[error("unknown word `{}' in `{}', there are {known}", Shown(word), Shown(stanza))]
     UnknownWord {
         /// The stanza.
         stanza: String,
@@ -59,10 +59,10 @@ pub enum Problem {
     #[error("`{{' where a word was expected")]
     UnexpectedBlock,
     /// A word without its block.
-    #[error("`{0}' needs `{{ ... }}' behind it")]
+    #[error("`{}' needs `{{ ... }}' behind it", Shown(.0))]
     NoBlock(String),
     /// A word without its value.
-    #[error("`{word}' needs {expected} behind it")]
+    #[error("`{}' needs {expected} behind it", Shown(word))]
     NoValue {
         /// The word.
         word: String,
@@ -70,7 +70,7 @@ pub enum Problem {
         expected: &'static str,
     },
     /// A value that is none.
-    #[error("`{word} {value}': expected {expected}")]
+    #[error("`{} {}': expected {expected}", Shown(word), Shown(value))]
     BadValue {
         /// The word.
         word: String,
@@ -80,7 +80,7 @@ pub enum Problem {
         expected: &'static str,
     },
     /// What this engine cannot do.
-    #[error("`{word} {value}': {why}")]
+    #[error("`{} {}': {why}", Shown(word), Shown(value))]
     Impossible {
         /// The word.
         word: String,

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use vnet::{graph::GraphError, interface::InterfaceError};
 
-use super::spec::MAX_SIZE;
+use super::{replay::MAX_CAPTURE, spec::MAX_SIZE};
 use crate::capture::{ReadError, WriteError};
 
 /// Why a stream cannot be. The texts of the first eight are VPP's.
@@ -54,6 +54,9 @@ pub enum SpecError {
     /// The capture to replay holds no packet.
     #[error("pcap file '{0}' holds no packets")]
     CaptureEmpty(String),
+    /// The capture to replay does not belong into memory.
+    #[error("pcap file '{0}' has more than {MAX_CAPTURE} bytes")]
+    CaptureTooLong(String),
 }
 
 /// Why an operation on streams or packet-generator interfaces is refused.

@@ -4,13 +4,16 @@ use std::path::Path;
 
 use vnet::{
     buffer::{Buffer, BufferFlags, DATA_SIZE},
+    command::open_regular,
     runtime::PacketTime,
+    wire::link::LinkType,
 };
 
 use super::{SpecError, spec::MAX_SIZE};
-use vnet::wire::link::LinkType;
+use crate::capture::{Batch, Packet, ReadError, Reader};
 
-use crate::capture::{Batch, Packet, Reader};
+/// The most bytes of a capture, since it is held in memory.
+pub(super) const MAX_CAPTURE: u64 = 4 << 30;
 
 /// Packets in memory, in order.
 #[derive(Clone, Debug)]
@@ -42,9 +45,16 @@ impl Replay {
     /// Reads a whole capture, of which packets may be captured in part, but none may be larger than [`MAX_SIZE`].
     ///
     /// # Errors
-    /// What is wrong with the capture, or that there is nothing in it.
+    /// What is wrong with the capture, that there is nothing in it, or that it has more than 4 GiB. A pipe
+    /// is refused: the engine would wait for it.
     pub fn read(path: &Path) -> Result<Self, SpecError> {
-        let mut reader = Reader::open(path)?;
+        let name = path.display().to_string();
+        let opened = |source| ReadError::Open { file: name.clone(), source };
+        let file = open_regular(path).map_err(opened)?;
+        if file.metadata().map_err(opened)?.len() > MAX_CAPTURE {
+            return Err(SpecError::CaptureTooLong(name));
+        }
+        let mut reader = Reader::from_stream(name, file)?;
         let mut replay = Self { bytes: Vec::new(), packets: Vec::new() };
         let mut largest = 0;
         loop {

@@ -1,6 +1,6 @@
 //! What a command can complain about: a text for people and VPP's number for the binary API, side by side.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// VPP's API error numbers, as replies carry them in `retval`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -154,7 +154,7 @@ pub enum Error {
         at: usize,
     },
     /// A line of a script failed; printed as `FILE:LINE: message`.
-    #[error("{file}:{line}: {message}")]
+    #[error("{}:{line}: {}", Printable(file), Printable(message))]
     Script {
         /// The file as it was named.
         file: String,
@@ -164,7 +164,7 @@ pub enum Error {
         message: String,
     },
     /// The operation itself failed.
-    #[error("{text}")]
+    #[error("{}", Printable(text))]
     Failed {
         /// Its number in the binary API.
         number: ApiError,
@@ -247,16 +247,40 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// A word from outside, made fit to print: control characters escaped, length bounded.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
+pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 64;
-        for c in self.0.chars().take(SHOWN) {
-            if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
-        }
+        escaped(f, self.0.chars().take(SHOWN))?;
         if self.0.chars().nth(SHOWN).is_some() { write!(f, "...") } else { Ok(()) }
     }
+}
+
+/// A text with words from outside in it, made fit to print: control characters escaped, and so much left out in the
+/// middle that its length is bounded. What went wrong stands at the end.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const BEGINNING: usize = 512;
+        const END: usize = 256;
+        let text = self.0;
+        let count = text.chars().count();
+        if count <= BEGINNING + END {
+            return escaped(f, text.chars());
+        }
+        escaped(f, text.chars().take(BEGINNING))?;
+        write!(f, "...")?;
+        escaped(f, text.chars().skip(count - END))
+    }
+}
+
+fn escaped(f: &mut fmt::Formatter<'_>, mut chars: impl Iterator<Item = char>) -> fmt::Result {
+    chars.try_for_each(|c| match c.is_control() {
+        true => write!(f, "{}", c.escape_default()),
+        false => f.write_char(c),
+    })
 }
 
 #[cfg(test)]
@@ -290,6 +314,17 @@ mod tests {
         let text = error.to_string();
         assert!(text.starts_with("unknown input `\\u{1b}[2J\\nxx"), "{text}");
         assert!(text.len() < 120, "{text}");
+    }
+
+    #[test]
+    fn texts_with_hostile_words_are_shown_escaped_and_their_end_is_kept() {
+        let name = format!("\x1b[2J\n{}", "x".repeat(1 << 20));
+        let error = Error::unspecified(format!("cannot read {name}: File name too long"));
+        let script = Error::Script { file: name, line: 3, message: error.to_string() };
+        for text in [error.to_string(), script.to_string()] {
+            assert!(!text.contains(char::is_control) && text.len() < 2000, "{text}");
+            assert!(text.ends_with("xxx: File name too long"), "{text}");
+        }
     }
 
     #[test]

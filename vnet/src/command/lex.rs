@@ -75,6 +75,29 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     Ok(tokens)
 }
 
+/// Scans a line, with its end, behind `depth` open braces; how many are open behind it, and whether the line's end was
+/// continued. Only blocks reach over line ends, so that this is all there is to know.
+pub(crate) fn scan_line(line: &str, mut depth: usize) -> Result<(usize, bool), Fault> {
+    let mut lexer = Lexer::new(line, 0);
+    loop {
+        lexer.skip_blank(true);
+        match lexer.peek(0) {
+            None => return Ok((depth, true)),
+            Some(b'\n') => return Ok((depth, false)),
+            Some(b'{') if depth == MAX_DEPTH => {
+                return Err(lexer.fault(lexer.at, Error::TooDeep { limit: MAX_DEPTH }));
+            }
+            Some(b'}') if depth == 0 => return Err(lexer.fault(lexer.at, Error::StrayBrace)),
+            Some(brace @ (b'{' | b'}')) => {
+                depth = if brace == b'{' { depth + 1 } else { depth - 1 };
+                lexer.at += 1;
+            }
+            Some(b'"') => drop(lexer.quoted()?),
+            Some(_) => drop(lexer.word()),
+        }
+    }
+}
+
 /// A position in a text, moving from token to token.
 pub(crate) struct Lexer<'a> {
     text: &'a str,

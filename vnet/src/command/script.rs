@@ -1,7 +1,7 @@
 //! Scripts: commands in a text, one a line unless braces or a backslash continue it.
 
 use super::error::Error;
-use super::lex::{Fault, Lexer};
+use super::lex::{Fault, Lexer, scan_line};
 
 /// One command of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,40 @@ pub fn statements(text: &str) -> Statements<'_> {
 
 /// Whether the text goes on: a brace is open, or its last line ends with a backslash.
 pub fn is_unfinished(text: &str) -> bool {
-    let open = statements(text).any(|s| s.is_err_and(|(_, e)| e == Error::UnclosedBrace));
-    open || text.trim_end_matches([' ', '\t']).ends_with('\\') || text.ends_with("\\\n")
+    let mut lines = Lines::default();
+    text.split_inclusive('\n').fold(false, |_, line| lines.go_on_behind(line))
+}
+
+/// Follows a text line by line, and says where it may be cut so that no statement is. However long the text, each line is
+/// looked at once.
+#[derive(Debug, Default)]
+pub struct Lines {
+    depth: usize,
+    broken: bool,
+}
+
+impl Lines {
+    /// Takes the next line, of which the last may lack its end. Whether its statement goes on behind it.
+    pub fn go_on_behind(&mut self, line: &str) -> bool {
+        if self.broken {
+            return false;
+        }
+        let scanned = if line.ends_with('\n') {
+            scan_line(line, self.depth)
+        } else {
+            scan_line(&format!("{line}\n"), self.depth)
+        };
+        match scanned {
+            Ok((depth, continued)) => {
+                self.depth = depth;
+                depth > 0 || continued
+            }
+            Err(_) => {
+                self.broken = true;
+                false
+            }
+        }
+    }
 }
 
 impl<'a> Iterator for Statements<'a> {
@@ -104,6 +136,8 @@ mod tests {
         assert!(is_unfinished("echo \\"));
         assert!(!is_unfinished("new { }"));
         assert!(!is_unfinished("new }"));
+        assert!(!is_unfinished("# a comment \\"));
+        assert!(!is_unfinished("echo \"open {\n"));
     }
 
     proptest! {
@@ -114,6 +148,33 @@ mod tests {
                 prop_assert!(statement.line > last);
                 prop_assert!(!statement.text.is_empty());
                 last = statement.line;
+            }
+        }
+
+        #[test]
+        fn a_text_cut_where_no_statement_goes_on_has_the_same_statements(
+            text in "([a ]|[\n\\\\{}\"#\u{e4}\r]){0,60}",
+        ) {
+            let (mut pieces, mut piece, mut lines) = (Vec::new(), String::new(), Lines::default());
+            for line in text.split_inclusive('\n') {
+                piece.push_str(line);
+                if !lines.go_on_behind(line) {
+                    pieces.push(std::mem::take(&mut piece));
+                }
+            }
+            pieces.push(piece);
+            let whole: Vec<_> = statements(&text).collect();
+            let of_pieces = pieces.iter().flat_map(|piece| statements(piece));
+            for (cut, whole) in of_pieces.zip(&whole) {
+                match (cut, whole) {
+                    (Ok(cut), Ok(whole)) => prop_assert_eq!(cut.text, whole.text),
+                    // Behind an error the whole has nothing.
+                    (Err((_, cut)), Err((_, whole))) => {
+                        prop_assert_eq!(&cut, whole);
+                        break;
+                    }
+                    other => prop_assert!(false, "{:?} of {:?}", other, text),
+                }
             }
         }
     }

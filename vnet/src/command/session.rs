@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io::Read;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::error::{Error, Failure};
+use super::file::open_regular;
 use super::lex::{MAX_INPUT, decode};
 use super::resolve::Resolver;
 use super::script::statements;
@@ -15,8 +17,14 @@ use super::tree::{LocalFuture, Tree};
 /// Lines that `history` remembers.
 pub const HISTORY: usize = 50;
 
+/// Bytes of the lines that `history` remembers.
+const HISTORY_BYTES: usize = 1 << 20;
+
 /// Scripts that may run each other, one inside the other.
 pub const MAX_EXEC_DEPTH: usize = 8;
+
+/// Lines that run before packets move and others get their turn. Enough that a long script is not slowed by it.
+const LINES_A_TURN: u32 = 64;
 
 /// What handlers of the built-in commands need from the context they are given.
 pub trait Context: Resolver + Clone + 'static {
@@ -28,6 +36,9 @@ pub trait Context: Resolver + Clone + 'static {
 
     /// Completes after `duration` of engine time.
     fn sleep(&self, duration: Duration) -> LocalFuture<()>;
+
+    /// Completes when packets have moved and everybody else who was ready has run.
+    fn turn(&self) -> LocalFuture<()>;
 }
 
 /// Settings of a user's terminal.
@@ -75,6 +86,8 @@ struct State {
     quit: bool,
     exec_depth: usize,
     printed: String,
+    /// Lines since others had their turn.
+    lines: u32,
 }
 
 impl Session {
@@ -86,6 +99,7 @@ impl Session {
             quit: false,
             exec_depth: 0,
             printed: String::new(),
+            lines: 0,
         };
         Self(Rc::new(RefCell::new(state)))
     }
@@ -125,10 +139,21 @@ impl Session {
         if !state.terminal.history || state.history.back().is_some_and(|last| last == line) {
             return;
         }
-        if state.history.len() == HISTORY {
+        state.history.push_back(line.to_owned());
+        let too_much = |history: &VecDeque<String>| {
+            history.len() > HISTORY
+                || history.iter().map(String::len).sum::<usize>() > HISTORY_BYTES
+        };
+        while too_much(&state.history) {
             state.history.pop_front();
         }
-        state.history.push_back(line.to_owned());
+    }
+
+    /// Whether it is time that others have their turn; to be asked before each line.
+    fn has_had_its_turn(&self) -> bool {
+        let mut state = self.0.borrow_mut();
+        state.lines = (state.lines + 1) % LINES_A_TURN;
+        state.lines == 0
     }
 
     fn take_printed(&self) -> String {
@@ -188,11 +213,10 @@ async fn execute_text<C: Context>(cx: &C, text: &str) -> Result<(), Failure> {
 pub async fn run_file<C: Context>(cx: &C, path: &Path) -> Result<(), Error> {
     let name = path.display().to_string();
     let unreadable = |e: std::io::Error| Error::unspecified(format!("cannot read {name}: {e}"));
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
-    if length > MAX_INPUT as u64 {
-        return Err(Error::unspecified(format!("{name}: longer than {MAX_INPUT} bytes")));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed, so that what is too long is seen to be.
+    let file = open_regular(path).map_err(unreadable)?.take(MAX_INPUT as u64 + 1);
+    { file }.read_to_end(&mut bytes).map_err(unreadable)?;
     let text = decode(&bytes).map_err(|fault| {
         let line = 1 + bytes[..fault.at.min(bytes.len())].iter().filter(|b| **b == b'\n').count();
         Error::Script { file: name.clone(), line, message: fault.error.to_string() }
@@ -219,6 +243,9 @@ pub async fn run_script<C: Context>(cx: &C, name: &str, text: &str) -> Result<()
 }
 
 async fn run_line<C: Context>(cx: &C, line: &str) -> Result<(), Failure> {
+    if cx.session().has_had_its_turn() {
+        cx.turn().await;
+    }
     let Some(invocation) = cx.tree().parse(cx, line)? else { return Ok(()) };
     let format = invocation.format();
     let output = invocation.run(cx.clone()).await?;

@@ -76,4 +76,9 @@ impl Context for CommandCx {
         let cx = self.cx.clone();
         Box::pin(async move { cx.sleep(duration).await })
     }
+
+    fn turn(&self) -> LocalFuture<()> {
+        let cx = self.cx.clone();
+        Box::pin(async move { cx.next_round().await })
+    }
 }

@@ -9,6 +9,7 @@ use std::{cell::RefCell, fs::File, io::Write, mem, path::PathBuf, rc::Rc, sync::
 
 use thiserror::Error;
 use vnet::{
+    command::create_file,
     counter::ErrorIndex,
     interface::{Event, SwIfIndex},
     plugin::Registrar,
@@ -124,7 +125,7 @@ impl PcapTrace {
         }
         let name = || PathBuf::from(format!("/tmp/{}.pcap", directions.words("")));
         let path = request.file.unwrap_or_else(name);
-        let file = File::create(&path).map_err(|source| WriteError {
+        let file = create_file(&path).map_err(|source| WriteError {
             file: path.display().to_string(),
             action: "cannot create",
             source,

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    net::SocketAddr,
     rc::Rc,
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use super::{
-    FlowQueues, KernelCounters, graph,
+    FlowQueues, Incomplete, KernelCounters, graph,
     kernel::Kernel,
     process::{self, Event},
 };
@@ -48,18 +49,8 @@ struct State {
     kernel: Kernel,
     /// Reports that go as soon as they have said everything.
     retiring: Vec<ReportId>,
-}
-
-/// Not everything could be sent: the exporter's counters tell what became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not everything could be sent: {failed} messages failed, {waiting} reports wait for their templates to be sent"
-)]
-pub struct Incomplete {
-    /// Messages that failed.
-    pub failed: u64,
-    /// Reports whose templates could not be sent yet, so that their records wait.
-    pub waiting: usize,
+    /// Why a message failed.
+    failure: Option<String>,
 }
 
 /// What a pass left.
@@ -110,12 +101,16 @@ impl Ipfix {
         // What is ready leaves in the session that it was recorded for.
         self.run(main);
         let mut state = self.0.state.borrow_mut();
-        let State { exporter, kernel, .. } = &mut *state;
+        let State { exporter, kernel, failure, .. } = &mut *state;
         let same_session = match (exporter.config(), &config) {
             (Some(old), Some(new)) => old.same_session(new),
             (old, new) => old.is_none() && new.is_none(),
         };
-        exporter.configure(config, export_time(main), &mut Transports { main, kernel });
+        if !same_session {
+            *failure = None;
+        }
+        let export_time = export_time(main);
+        exporter.configure(config, export_time, &mut Transports { main, kernel, failure });
         if !same_session {
             kernel.close();
         }
@@ -198,7 +193,7 @@ impl Ipfix {
 
     /// Whether messages wait for a socket of the host.
     pub(super) fn is_waiting(&self) -> bool {
-        self.0.state.borrow().kernel.is_waiting()
+        self.0.state.borrow().kernel.waiting() > 0
     }
 
     /// Whether a report has more to say than its last data callback said.
@@ -206,11 +201,29 @@ impl Ipfix {
         self.0.state.borrow().exporter.has_more()
     }
 
-    /// Reports that cannot say anything yet.
-    pub(super) fn without_template(&self) -> usize {
+    /// How often the collector's host has said by now that nobody listens.
+    pub(super) fn refusals(&self) -> u64 {
+        let mut state = self.0.state.borrow_mut();
+        state.kernel.hear_refusals();
+        state.kernel.counters.refused
+    }
+
+    /// What is left to send after so many messages have failed and been refused.
+    pub(super) fn left(&self, failed: u64, refused: u64) -> Result<(), Incomplete> {
         let state = self.0.state.borrow();
-        let reports = state.exporter.config().map(|_| state.exporter.reports());
-        reports.into_iter().flatten().filter(|report| report.template_sent.is_none()).count()
+        let Some(config) = state.exporter.config() else { return Ok(()) };
+        let collector = SocketAddr::new(config.endpoints().collector(), config.port());
+        let waiting = state.exporter.reports().filter(|report| report.template_sent.is_none());
+        let left = Incomplete {
+            collector: Some(collector),
+            failed,
+            refused,
+            unsent: state.kernel.waiting(),
+            waiting: waiting.count(),
+            why: None,
+        };
+        let why = state.failure.clone().filter(|_| left.failed > 0 || left.waiting > 0);
+        Incomplete { why, ..left }.or_done()
     }
 
     /// Tries again what waits.
@@ -221,11 +234,11 @@ impl Ipfix {
     /// One pass.
     pub(super) fn run(&self, main: &mut Main) -> Pass {
         let mut state = self.0.state.borrow_mut();
-        let State { exporter, kernel, retiring } = &mut *state;
+        let State { exporter, kernel, retiring, failure } = &mut *state;
         kernel.retry();
         let (now, export_time) = (main.clock().now(), export_time(main));
         let errors = exporter.counters().send_errors;
-        let mut out = Transports { main, kernel };
+        let mut out = Transports { main, kernel, failure };
         exporter.run(now, export_time, &mut out);
         retiring.retain(|&id| {
             let more = exporter.report_has_more(id);
@@ -247,14 +260,16 @@ impl Ipfix {
 struct Transports<'a> {
     main: &'a mut Main,
     kernel: &'a mut Kernel,
+    failure: &'a mut Option<String>,
 }
 
 impl Transport for Transports<'_> {
     fn send(&mut self, session: &Session, message: &[u8]) -> Result<(), SendError> {
-        match session.exporter.via() {
+        let sent = match session.exporter.via() {
             Via::Graph => graph::send(self.main, session, message),
             Via::Kernel => self.kernel.send(session, message),
-        }
+        };
+        sent.inspect_err(|error| *self.failure = Some(error.to_string()))
     }
 }
 

@@ -15,7 +15,7 @@ const WAITING: usize = 512;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KernelCounters {
     /// How often the host passed on that nobody listens at the collector's port (ECONNREFUSED). It says so at a later
-    /// message than the one that was refused, which then leaves at once.
+    /// message than the one that was refused, which then leaves at once, or when it is asked.
     pub refused: u64,
     /// How often a socket would have blocked (EAGAIN); the messages waited.
     pub would_block: u64,
@@ -76,9 +76,20 @@ impl Kernel {
         Ok(sent?)
     }
 
-    /// Whether messages wait for a socket.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.sockets.iter().any(|(_, socket)| !socket.waiting.is_empty())
+    /// Messages that wait for a socket.
+    pub(super) fn waiting(&self) -> usize {
+        self.sockets.iter().map(|(_, socket)| socket.waiting.len()).sum()
+    }
+
+    /// Counts what the host has heard of messages that were sent. On this host a refusal is there at once.
+    pub(super) fn hear_refusals(&mut self) {
+        for (_, socket) in &self.sockets {
+            if let Ok(Some(error)) = socket.socket.take_error()
+                && error.kind() == ErrorKind::ConnectionRefused
+            {
+                self.counters.refused += 1;
+            }
+        }
     }
 
     /// Sends what waits, as far as the sockets take it.

@@ -28,12 +28,14 @@
 mod commands;
 mod graph;
 mod handle;
+mod incomplete;
 mod kernel;
 mod process;
 mod queue;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{Incomplete, Ipfix};
+pub use handle::Ipfix;
+pub use incomplete::Incomplete;
 pub use kernel::KernelCounters;
 pub use queue::{FlowQueues, Outbox, QueueCounters};

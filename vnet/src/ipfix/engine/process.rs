@@ -47,16 +47,13 @@ pub(super) async fn run(cx: Cx, ipfix: Ipfix, mut events: Events<Event>) {
             collect(event, &mut flushes);
         }
         let done = if flushes.is_empty() {
-            pass_until_done(&cx, &ipfix).await
+            pass_until_done(&cx, &ipfix).await == 0
         } else {
             let done = flush(&cx, &ipfix).await;
-            flushes.into_iter().for_each(|reply| reply.send(done));
-            done
+            flushes.into_iter().for_each(|reply| reply.send(done.clone()));
+            done.is_ok()
         };
-        not_before = match done {
-            Ok(()) => EngineTime::default(),
-            Err(_) => cx.now().after(RETRY),
-        };
+        not_before = if done { EngineTime::default() } else { cx.now().after(RETRY) };
     }
 }
 
@@ -114,46 +111,41 @@ async fn wait(
     }
 }
 
-/// Runs passes until no report has more to say, or a socket is full. In between the packets of each leave, so that there are
-/// buffers for the next.
-async fn pass_until_done(cx: &Cx, ipfix: &Ipfix) -> Result<(), Incomplete> {
+/// Runs passes until no report has more to say, a socket is full, or messages fail: this many. In between the packets of
+/// each leave, so that there are buffers for the next.
+async fn pass_until_done(cx: &Cx, ipfix: &Ipfix) -> u64 {
     loop {
         match cx.with(|main| ipfix.run(main)) {
-            Pass::Failed(failed) => {
-                return Err(Incomplete { failed, waiting: ipfix.without_template() });
-            }
+            Pass::Failed(failed) => return failed,
             Pass::More if !ipfix.is_waiting() => cx.next_round().await,
-            Pass::More | Pass::Done => return Ok(()),
+            Pass::More | Pass::Done => return 0,
         }
     }
 }
 
-/// Runs passes until everything has left.
+/// Runs passes until everything has left, as far as can be told.
 async fn flush(cx: &Cx, ipfix: &Ipfix) -> Result<(), Incomplete> {
+    let refused = ipfix.refusals();
     loop {
-        let passed = pass_until_done(cx, ipfix).await;
+        let failed = pass_until_done(cx, ipfix).await;
         // The last packets are enqueued: they go their way before anybody hears that they have left.
         cx.next_round().await;
-        drain(cx, ipfix).await?;
-        passed?;
-        if !ipfix.has_more() {
-            return match ipfix.without_template() {
-                0 => Ok(()),
-                waiting => Err(Incomplete { failed: 0, waiting }),
-            };
+        let drained = drain(cx, ipfix).await;
+        if failed > 0 || !drained || !ipfix.has_more() {
+            return ipfix.left(failed, ipfix.refusals() - refused);
         }
     }
 }
 
-/// Waits until the sockets have taken everything.
-async fn drain(cx: &Cx, ipfix: &Ipfix) -> Result<(), Incomplete> {
+/// Waits until the sockets have taken everything; whether they have in time.
+async fn drain(cx: &Cx, ipfix: &Ipfix) -> bool {
     let end = cx.now().after(PATIENCE);
     while ipfix.is_waiting() {
         if cx.now() >= end {
-            return Err(Incomplete { failed: 0, waiting: ipfix.without_template() });
+            return false;
         }
         cx.sleep(RETRY).await;
         ipfix.retry();
     }
-    Ok(())
+    true
 }

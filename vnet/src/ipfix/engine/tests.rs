@@ -292,7 +292,12 @@ fn a_graph_that_cannot_route_is_counted_and_does_not_spin() {
     assert_eq!((counters.send_errors, counters.templates_not_sent), (1, 2));
     bench.engine.advance(Duration::from_secs(10));
     assert_eq!(bench.ipfix.counters().send_errors, 11);
-    assert_eq!(bench.flush().unwrap(), Err(Incomplete { failed: 0, waiting: 1 }));
+    let left = bench.flush().unwrap().unwrap_err();
+    assert_eq!((left.failed, left.waiting), (0, 1));
+    assert!(
+        left.to_string().contains("(no node `ip4-lookup' to send IPFIX messages by)"),
+        "{left}"
+    );
 }
 
 #[test]
