@@ -60,25 +60,39 @@ impl Forwarding {
         self.set_route(fib, prefix, source, &paths)
     }
 
-    /// Removes a path, whatever its weight, from those that the source gave; with the last one the source's route
+    /// Removes paths, whatever their weight, from those that the source gave; with the last one the source's route
     /// goes: `ip route del ... via`.
-    pub fn remove_path(
+    pub fn remove_paths(
         &mut self,
         fib: FibIndex,
         prefix: IpPrefix,
         source: Source,
-        target: PathTarget,
+        targets: &[PathTarget],
     ) -> Result<(), FibError> {
-        let mut paths = self.paths_of(fib, prefix, source)?.ok_or(FibError::NoSuchRoute(prefix))?;
-        let before = paths.len();
-        paths.retain(|path| path.target != target);
-        if paths.len() == before {
-            return Err(FibError::NoSuchPath(prefix));
-        }
-        if paths.is_empty() {
+        let left = self.paths_without(fib, prefix, source, targets)?;
+        if left.is_empty() {
             return self.delete_route(fib, prefix, source);
         }
-        self.set_route(fib, prefix, source, &paths).map(|_| ())
+        self.set_route(fib, prefix, source, &left).map(|_| ())
+    }
+
+    /// The paths that are left of those that the source gave without these, all of which must be there.
+    pub(super) fn paths_without(
+        &self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+        targets: &[PathTarget],
+    ) -> Result<Vec<Path>, FibError> {
+        let mut paths = self.paths_of(fib, prefix, source)?.ok_or(FibError::NoSuchRoute(prefix))?;
+        for target in targets {
+            let before = paths.len();
+            paths.retain(|path| path.target != *target);
+            if paths.len() == before {
+                return Err(FibError::NoSuchPath(prefix));
+            }
+        }
+        Ok(paths)
     }
 
     /// Removes the paths that the source gave; without any source the route is gone: `ip route del`.
@@ -251,7 +265,7 @@ impl Forwarding {
     }
 
     /// The paths that a source gave a route.
-    fn paths_of(
+    pub(super) fn paths_of(
         &self,
         fib: FibIndex,
         prefix: IpPrefix,

@@ -35,6 +35,7 @@ mod ip6_writer;
 mod load_balance;
 mod lpm;
 pub(crate) mod map;
+mod order;
 mod path;
 mod path_list;
 mod prefix;
