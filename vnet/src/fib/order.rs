@@ -15,34 +15,32 @@ pub(super) struct Order {
 impl Order {
     /// Adds the paths to those of each route.
     pub(super) fn add(&self, forwarding: &mut Forwarding) -> Result<Output, Error> {
-        let start = Instant::now();
-        self.apply(forwarding, |forwarding, prefix| {
-            forwarding.add_paths(self.fib, prefix, Source::Cli, &self.paths).map(|_| ())
-        })?;
-        Ok(self.said(start))
+        self.apply(forwarding, |before| [before, &self.paths].concat())
     }
 
     /// Gives each route the paths instead of those that it has.
     pub(super) fn replace(&self, forwarding: &mut Forwarding) -> Result<Output, Error> {
-        let start = Instant::now();
-        self.apply(forwarding, |forwarding, prefix| {
-            forwarding.set_route(self.fib, prefix, Source::Cli, &self.paths).map(|_| ())
-        })?;
-        Ok(self.said(start))
+        self.apply(forwarding, |_| self.paths.clone())
     }
 
     /// Takes the paths from each route, or the routes where no path is given. What is not there is found first: a route
     /// that goes and comes back would have lost its counts.
     pub(super) fn delete(&self, forwarding: &mut Forwarding) -> Result<Output, Error> {
         let start = Instant::now();
+        self.check_distinct()?;
         let targets: Vec<PathTarget> = self.paths.iter().map(|path| path.target).collect();
         for prefix in self.each() {
-            forwarding.paths_without(self.fib, prefix, Source::Cli, &targets)?;
+            forwarding.check_paths(self.fib, prefix, Source::Cli, &targets)?;
         }
-        self.apply(forwarding, |forwarding, prefix| match targets.as_slice() {
-            [] => forwarding.delete_route(self.fib, prefix, Source::Cli),
-            _ => forwarding.remove_paths(self.fib, prefix, Source::Cli, &targets),
-        })?;
+        if !targets.is_empty() {
+            return self.apply(forwarding, |before| {
+                let stays = |path: &&Path| !targets.contains(&path.target);
+                before.iter().filter(stays).copied().collect()
+            });
+        }
+        for prefix in self.each() {
+            forwarding.delete_route(self.fib, prefix, Source::Cli)?;
+        }
         Ok(self.said(start))
     }
 
@@ -50,17 +48,19 @@ impl Order {
         self.prefixes.iter().flat_map(Prefixes::iter)
     }
 
-    /// Does `edit` for each prefix. When one is refused, those before it are as they were.
+    /// Gives each route the paths that `edit` makes of those it has; without any it goes. When one is refused, those
+    /// before it are as they were.
     fn apply(
         &self,
         forwarding: &mut Forwarding,
-        edit: impl Fn(&mut Forwarding, IpPrefix) -> Result<(), FibError>,
-    ) -> Result<(), Error> {
+        edit: impl Fn(&[Path]) -> Vec<Path>,
+    ) -> Result<Output, Error> {
+        let start = Instant::now();
         self.check_distinct()?;
         let mut before = Before::default();
         for prefix in self.each() {
-            let paths = forwarding.paths_of(self.fib, prefix, Source::Cli)?;
-            if let Err(error) = edit(forwarding, prefix) {
+            let had = forwarding.paths_of(self.fib, prefix, Source::Cli)?.unwrap_or_default();
+            if let Err(error) = set(forwarding, self.fib, prefix, &edit(&had)) {
                 let left = before.restore(forwarding, self.fib, self.each());
                 return Err(match left {
                     0 => error.into(),
@@ -70,9 +70,9 @@ impl Order {
                     ),
                 });
             }
-            before.push(paths);
+            before.push(had);
         }
-        Ok(())
+        Ok(self.said(start))
     }
 
     /// A prefix that stands in the line twice cannot be deleted twice, and would have two states to go back to.
@@ -99,12 +99,25 @@ impl Order {
     }
 }
 
-/// The paths that routes had, in order. Those behind each other mostly have the same.
+/// Gives a route these paths, or takes it away where there is none.
+fn set(
+    forwarding: &mut Forwarding,
+    fib: FibIndex,
+    prefix: IpPrefix,
+    paths: &[Path],
+) -> Result<(), FibError> {
+    match paths {
+        [] => forwarding.delete_route(fib, prefix, Source::Cli),
+        _ => forwarding.set_route(fib, prefix, Source::Cli, paths).map(|_| ()),
+    }
+}
+
+/// The paths that routes had, in order, none where there was no route. Those behind each other mostly have the same.
 #[derive(Default)]
-struct Before(Vec<(usize, Option<Vec<Path>>)>);
+struct Before(Vec<(usize, Vec<Path>)>);
 
 impl Before {
-    fn push(&mut self, paths: Option<Vec<Path>>) {
+    fn push(&mut self, paths: Vec<Path>) {
         match self.0.last_mut() {
             Some((count, same)) if *same == paths => *count += 1,
             _ => self.0.push((1, paths)),
@@ -119,10 +132,8 @@ impl Before {
         prefixes: impl Iterator<Item = IpPrefix>,
     ) -> usize {
         let runs = self.0.iter().flat_map(|(count, paths)| std::iter::repeat_n(paths, *count));
-        let restored = prefixes.zip(runs).map(|(prefix, paths)| match paths {
-            Some(paths) => forwarding.set_route(fib, prefix, Source::Cli, paths).map(|_| ()),
-            None => forwarding.delete_route(fib, prefix, Source::Cli),
-        });
+        let restored =
+            prefixes.zip(runs).map(|(prefix, paths)| set(forwarding, fib, prefix, paths));
         restored.filter(Result::is_err).count()
     }
 }
