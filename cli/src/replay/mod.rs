@@ -36,6 +36,7 @@ use std::{
 };
 
 use nodes::capture::Reader;
+use vnet::flow::Config;
 
 use crate::{
     Command,
@@ -50,6 +51,9 @@ use progress::Bar;
 use run::{Replay, Totals};
 use summary::Summary;
 
+/// From so many bytes of captures on huge pages pay, which are cleared before they are used.
+const MANY_BYTES: u64 = 64 << 20;
+
 /// The command.
 pub const COMMAND: Command = Command {
     name: "replay",
@@ -62,8 +66,10 @@ pub const COMMAND: Command = Command {
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let bytes = check_captures(options)?;
     let signals = Signals::watch().map_err(Failure::failed)?;
-    let mut replay = Replay::new(options.meter.clone(), options.frame_size, options.rate)
-        .map_err(Failure::failed)?;
+    let huge_pages = bytes.is_some_and(|bytes| bytes >= MANY_BYTES);
+    let meter = Config { huge_pages, ..options.meter.clone() };
+    let mut replay =
+        Replay::new(meter, options.frame_size, options.rate).map_err(Failure::failed)?;
     if let Some(path) = &options.ipfix_file
         && !pipe::wait_for_reader(path)
     {
