@@ -202,7 +202,7 @@ impl Builder {
             worker,
             pool,
             clock: self.clock,
-            trace_filter: TraceFilter::None,
+            trace_filter: (TraceFilter::None, usize::MAX),
             stop: false,
             interfaces: InterfaceTable::new(),
             interface_counters,
