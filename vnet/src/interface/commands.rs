@@ -188,10 +188,11 @@ fn shows() -> Vec<Command> {
             "Show hardware interfaces.",
             move |cx: CommandCx, args: Hardware| {
                 let verbosity = args.verbosity.unwrap_or(Verbosity::Verbose);
-                let none = |_: &_, _| Vec::new();
-                shown(
-                    cx.with(|m| show_hardware(m.interfaces(), &args.interfaces, verbosity, &none)),
-                )
+                shown(cx.with(|m| {
+                    let queues = |hardware: &_| m.devices.queues(hardware);
+                    let details = |hardware: &_, verbosity| m.devices.details(hardware, verbosity);
+                    show_hardware(m.interfaces(), &args.interfaces, verbosity, &queues, &details)
+                }))
             },
         ),
         Command::sync(
