@@ -34,6 +34,7 @@ use std::{
 };
 
 use nodes::capture::{ReadError, Reader};
+use vnet::flow::Config;
 
 use crate::{
     Command,
@@ -48,6 +49,9 @@ use progress::Bar;
 use run::{Replay, Totals};
 use summary::Summary;
 
+/// From so many bytes of captures on huge pages pay, which are cleared before they are used.
+const MANY_BYTES: u64 = 64 << 20;
+
 /// The command.
 pub const COMMAND: Command = Command {
     name: "replay",
@@ -60,8 +64,10 @@ pub const COMMAND: Command = Command {
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let bytes = check_captures(options)?;
     signal::watch();
-    let mut replay = Replay::new(options.meter.clone(), options.frame_size, options.rate)
-        .map_err(Failure::failed)?;
+    let huge_pages = bytes.is_some_and(|bytes| bytes >= MANY_BYTES);
+    let meter = Config { huge_pages, ..options.meter.clone() };
+    let mut replay =
+        Replay::new(meter, options.frame_size, options.rate).map_err(Failure::failed)?;
     let mut outputs = Outputs::open(options, Bar::new(bytes)).map_err(Failure::failed)?;
     let start = Instant::now();
     let is_whole = read_all(options, &mut replay, &mut outputs);

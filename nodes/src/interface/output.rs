@@ -6,7 +6,7 @@ use vnet::{
     buffer::Buffer,
     frame::Frame,
     graph::{
-        ArcIndex, ArcSpec, ArcStart, GraphError, NextIndex, Node, NodeCx, NodeIndex, NodeSpec,
+        ArcDoor, ArcIndex, ArcSpec, GraphError, NextIndex, Node, NodeCx, NodeIndex, NodeSpec,
         PacketCx, Slot, Verdict,
     },
     interface::{InterfaceViews, SwIfIndex},
@@ -73,6 +73,20 @@ struct Output {
 }
 
 impl Output {
+    fn way(
+        &self,
+        cx: &PacketCx<'_, Next, Error>,
+        views: &InterfaceViews,
+        interface: SwIfIndex,
+    ) -> Way {
+        let view = views.get(interface).ok_or(Error::Deleted)?;
+        if !view.up {
+            return Err(Error::Down);
+        }
+        let device = Slot::added(NextIndex(view.tx_next));
+        Ok(cx.arc_door(cx.arc_start(self.arc, interface), device))
+    }
+
     /// Shows the packets that will be sent.
     #[cold]
     fn tap(&self, cx: &NodeCx<'_, Next, Error>, tap: &dyn Tap, frame: &mut Frame) {
@@ -86,27 +100,8 @@ impl Output {
     }
 }
 
-/// Where the packets of an interface go.
-#[derive(Clone, Copy)]
-enum Way {
-    Device(Slot<Next>),
-    /// To the device through output features.
-    Features(ArcStart, Slot<Next>),
-    Down,
-    Deleted,
-}
-
-impl Way {
-    fn of(views: &InterfaceViews, interface: SwIfIndex, start: ArcStart) -> Self {
-        let Some(view) = views.get(interface) else { return Self::Deleted };
-        let device = Slot::added(NextIndex(view.tx_next));
-        match start {
-            _ if !view.up => Self::Down,
-            ArcStart::NO_FEATURE => Self::Device(device),
-            start => Self::Features(start, device),
-        }
-    }
-}
+/// Where the packets of an interface go: to the device, through its output features where there are any. Or why they do not.
+type Way = Result<ArcDoor<Next>, Error>;
 
 #[cold]
 fn refuse(cx: &PacketCx<'_, Next, Error>, buffer: &mut Buffer, error: Error) -> Slot<Next> {
@@ -130,18 +125,16 @@ impl Node for Output {
         cx.each_run(
             frame,
             |_, buffer| buffer.tx,
-            |cx, tx| (Way::of(views, tx, cx.arc_start(self.arc, tx)), 0),
+            |cx, tx| (self.way(cx, views, tx), 0),
             |cx, (way, bytes), buffer| {
                 *bytes += buffer.length_in_chain() as u64;
                 match *way {
-                    Way::Device(next) => next,
-                    Way::Features(start, next) => cx.enter(start, buffer, next),
-                    Way::Down => refuse(cx, buffer, Error::Down),
-                    Way::Deleted => refuse(cx, buffer, Error::Deleted),
+                    Ok(door) => door.enter(buffer),
+                    Err(error) => refuse(cx, buffer, error),
                 }
             },
             |cx, tx, (way, bytes), packets| {
-                if self.counts && !matches!(way, Way::Down | Way::Deleted) {
+                if self.counts && way.is_ok() {
                     // What a sub-interface sends its main interface sends, too.
                     for interface in [Some(tx), views.above(tx)].into_iter().flatten() {
                         cx.state().interfaces.tx.add(interface.0, packets as u64, bytes);

@@ -9,7 +9,7 @@ use vnet::{
     buffer::{Buffer, BufferFlags},
     flow::{Counters, Direction, FlowRecord, Meter, Observed},
     frame::Frame,
-    graph::{NoNext, Node, NodeCx, NodeSpec, Slot, Verdict},
+    graph::{NoNext, Node, NodeCx, NodeSpec, Onward, Verdict},
     interface::{InterfaceViews, SwIfIndex},
     ipfix::engine::Outbox,
     plugin::Registrar,
@@ -88,15 +88,15 @@ type Cx<'a, 'd> = &'a mut NodeCx<'d, NoNext, Error>;
 
 impl<S: Site> Probe<S> {
     #[inline]
-    fn measure(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) {
+    fn measure(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) -> Verdict<NoNext> {
         let Point { meter, outbox, with_link } = point;
         let (before, was_idle) = (*meter.counters(), meter.live_flows() == 0);
         let mut sink = |record: &FlowRecord| outbox.push(record);
         // Known when the loop is compiled, this decides most of what is asked of a packet.
-        match *with_link {
+        let onward = match *with_link {
             true => self.show::<true>(cx, frame, meter, &mut sink),
             false => self.show::<false>(cx, frame, meter, &mut sink),
-        }
+        };
         if outbox.has_room() {
             meter.sweep(SWEEP, &mut sink);
         }
@@ -104,9 +104,10 @@ impl<S: Site> Probe<S> {
             self.alarm.set();
         }
         count(cx, &before, meter.counters());
+        cx.go_on(frame, onward)
     }
 
-    /// Shows the packets to the meter.
+    /// Shows the packets to the meter, and to what sends them on.
     #[inline]
     fn show<const WITH_LINK: bool>(
         &self,
@@ -114,74 +115,54 @@ impl<S: Site> Probe<S> {
         frame: &mut Frame,
         meter: &mut Meter,
         sink: &mut impl FnMut(&FlowRecord),
-    ) {
+    ) -> Onward {
         let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
-        let next = NextFeature { at: u32::MAX, slot: None };
         let mut buffers = cx.buffers(frame);
-        let (buffers, site) = (buffers.iter_mut().enumerate(), S::new(views));
-        meter.frame(Packets::<_, S, WITH_LINK> { buffers, cx, next, site, views, now }, sink);
+        let mut onward = Onward::new(buffers.get(0));
+        let (buffers, site) = (buffers.prefetched::<8>(), S::new(views));
+        let onward_of = &mut onward;
+        let packets = Packets::<_, S, WITH_LINK> { buffers, onward: onward_of, site, views, now };
+        meter.frame(packets, sink);
+        onward
     }
 }
 
 /// The packets of a frame as the meter takes them, each sent to its next feature on the way. A type, since a closure would not
 /// be inlined into the meter's loop.
-struct Packets<'c, 'd, I, S, const WITH_LINK: bool> {
+struct Packets<'c, I, S, const WITH_LINK: bool> {
     buffers: I,
-    cx: &'c mut NodeCx<'d, NoNext, Error>,
-    next: NextFeature,
+    onward: &'c mut Onward,
     site: S,
     views: &'c InterfaceViews,
     now: PacketTime,
 }
 
-impl<'b, I: Iterator<Item = (usize, &'b mut Buffer)>, S: Site, const WITH_LINK: bool> Iterator
-    for Packets<'_, '_, I, S, WITH_LINK>
+impl<'b, I: Iterator<Item = &'b mut Buffer>, S: Site, const WITH_LINK: bool> Iterator
+    for Packets<'_, I, S, WITH_LINK>
 {
     type Item = Observed<'b>;
 
     #[inline(always)]
     fn next(&mut self) -> Option<Observed<'b>> {
-        let (i, buffer) = self.buffers.next()?;
-        let next = self.next.of(self.cx, buffer);
-        self.cx.set_next(i, next);
+        let buffer = self.buffers.next()?;
+        self.onward.step(buffer);
         self.site.note(self.views, buffer);
         Some(observed::<S>(buffer, WITH_LINK, self.now))
     }
 }
 
-/// The next feature of the last packet: most often that of the next packet, too.
-struct NextFeature {
-    at: u32,
-    slot: Option<Slot<NoNext>>,
-}
-
-impl NextFeature {
-    #[inline(always)]
-    fn of(&mut self, cx: &NodeCx<'_, NoNext, Error>, buffer: &mut Buffer) -> Slot<NoNext> {
-        match self.slot {
-            Some(slot) if buffer.feature == self.at => {
-                buffer.feature += 1;
-                slot
-            }
-            _ => {
-                self.at = buffer.feature;
-                *self.slot.insert(cx.next_feature(buffer))
-            }
-        }
-    }
-}
+/// What the engine itself built was not stamped by an input.
+const OURS: BufferFlags = BufferFlags::LOCALLY_ORIGINATED.union(BufferFlags::FLOW_REPORT);
 
 #[inline(always)]
 fn observed<S: Site>(buffer: &Buffer, with_link: bool, now: PacketTime) -> Observed<'_> {
     let view = S::view(buffer, with_link);
-    let flags = buffer.flags();
     // Before it is looked up a packet has no TX interface: a forwarding table may stand in its place.
     let tx = match S::DIRECTION {
         Direction::Ingress => SwIfIndex::NONE,
         Direction::Egress => buffer.tx,
     };
-    // What was built here was not stamped by an input.
-    let is_ours = flags.contains(BufferFlags::LOCALLY_ORIGINATED);
+    let is_ours = buffer.flags().intersects(OURS);
     Observed {
         bytes: view.bytes,
         wire_length: view.length,
@@ -190,7 +171,7 @@ fn observed<S: Site>(buffer: &Buffer, with_link: bool, now: PacketTime) -> Obser
         tx,
         direction: S::DIRECTION,
         start: view.start,
-        is_own_export: flags.contains(BufferFlags::FLOW_REPORT),
+        is_own_export: is_ours && buffer.flags().contains(BufferFlags::FLOW_REPORT),
     }
 }
 
@@ -218,18 +199,18 @@ impl<S: Site> Node for Probe<S> {
 
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<NoNext> {
         let mut local = cx.take_local(self.point);
-        match local.as_deref_mut() {
+        let verdict = match local.as_deref_mut() {
             Some(Some(point)) => self.measure(cx, frame, point),
             // The feature was enabled by hand, and there is no meter.
             _ => {
                 cx.count(Error::Unmeasured, frame.len() as u64);
-                cx.each(frame, |cx, buffer| cx.next_feature(buffer));
+                cx.each(frame, |cx, buffer| cx.next_feature(buffer))
             }
-        }
+        };
         if let Some(local) = local {
             cx.put_local(self.point, local);
         }
-        Verdict::PerPacket
+        verdict
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {

@@ -11,7 +11,7 @@ use vnet::{
     buffer::Buffer,
     flow::{Config, Counters, FlowRecord, Meter, MeterError, Observed, Scope, Start},
     frame::Frame,
-    graph::{FeatureSpec, NoNext, Node, NodeCx, NodeSpec, Verdict},
+    graph::{FeatureSpec, NoNext, Node, NodeCx, NodeSpec, Onward, Verdict},
     plugin::{Plugin, Registrar},
     runtime::{Local, Main},
     trace::NoTrace,
@@ -114,26 +114,27 @@ impl Node for Passive {
         cx: &mut NodeCx<'_, NoNext, Error>,
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
-        let Some(mut point) = cx.take_local(self.0) else {
-            return cx.each(frame, |cx, buffer| cx.next_feature(buffer));
-        };
-        let Point { meter, records } = &mut *point;
-        if let Ok(meter) = meter {
-            let mut sink = |record: &FlowRecord| records.push(*record);
-            let mut buffers = cx.buffers(frame);
-            let packets = buffers.iter_mut().enumerate().map(|(i, buffer)| {
-                let next = cx.next_feature(buffer);
-                cx.set_next(i, next);
-                observed(buffer)
-            });
-            meter.frame(packets, &mut sink);
-            meter.sweep(SWEEP, &mut sink);
-        } else {
-            cx.count(Error::NoMeter, frame.len() as u64);
-            cx.each(frame, |cx, buffer| cx.next_feature(buffer));
+        let mut buffers = cx.buffers(frame);
+        let mut onward = Onward::new(buffers.get(0));
+        let packets = buffers.iter_mut().map(|buffer| {
+            onward.step(buffer);
+            observed(buffer)
+        });
+        match cx.take_local(self.0) {
+            Some(mut point) => {
+                let Point { meter, records } = &mut *point;
+                if let Ok(meter) = meter {
+                    let mut sink = |record: &FlowRecord| records.push(*record);
+                    meter.frame(packets, &mut sink);
+                    meter.sweep(SWEEP, &mut sink);
+                } else {
+                    cx.count(Error::NoMeter, packets.count() as u64);
+                }
+                cx.put_local(self.0, point);
+            }
+            None => packets.for_each(drop),
         }
-        cx.put_local(self.0, point);
-        Verdict::PerPacket
+        cx.go_on(frame, onward)
     }
 
     fn trace(&self, _: &Buffer) -> NoTrace {

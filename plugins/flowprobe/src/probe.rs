@@ -271,6 +271,7 @@ impl FlowProbe {
         let config = Config {
             active: state.params.active(),
             passive: state.params.passive(),
+            huge_pages: true,
             ..Config::new(families, record)
         };
         let queues = self.0.ipfix.flow_queues(Profile::Rfc.templates(record, families));

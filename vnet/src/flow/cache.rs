@@ -3,19 +3,18 @@
 use core::marker::PhantomData;
 use std::io;
 
-use arrayvec::ArrayVec;
 use memmap2::{MmapMut, MmapOptions};
 use zerocopy::FromBytes;
 
 use super::{
     Counters, FlowRecord, Scope,
+    hash::prefetch,
     key::{Key, Kind, Slot},
+    lanes::{Lane, Lanes},
+    meters::Delta,
     rules::{Rules, Sample},
-    table::{Directory, Lane, Table, record},
+    table::{Directory, Table, record},
 };
-
-/// Packets that are staged at most before they enter the table.
-pub(super) const STAGE: usize = 256;
 
 /// Groups that one call of [`Cache::sweep`] looks at, most of them with a single compare.
 const SWEEP_STEP: usize = 4096;
@@ -24,7 +23,9 @@ pub(super) struct Cache<K: Kind> {
     memory: MmapMut,
     directory: Directory,
     mask: K::Key,
-    lanes: ArrayVec<Lane<K::Key>, STAGE>,
+    lanes: Lanes<K::Key>,
+    /// See [`Directory::is_sparse`]; the same for all packets that are staged.
+    is_sparse: bool,
     cursor: usize,
     /// No sweep begins before the watermark is here.
     next_sweep: u64,
@@ -46,7 +47,8 @@ impl<K: Kind> Cache<K> {
             memory,
             directory,
             mask,
-            lanes: ArrayVec::new(),
+            lanes: Lanes::new(),
+            is_sparse: true,
             cursor: 0,
             next_sweep: 0,
             kind: PhantomData,
@@ -57,18 +59,23 @@ impl<K: Kind> Cache<K> {
         self.directory.flows
     }
 
-    /// Stages a packet, one of at most [`STAGE`] between two calls of [`enter`](Self::enter).
+    /// Stages a packet; at most [`BATCH`](super::lanes::BATCH) of them between two calls of [`Self::step`].
     #[inline(always)]
-    pub(super) fn stage(&mut self, key: K::Key, sample: Sample) {
+    pub(super) fn stage(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
         let key = key.masked(&self.mask);
         let place = self.directory.place(&key);
-        self.directory.prefetch(place);
-        self.lanes.push(Lane { key, sample, place });
+        if self.is_sparse {
+            prefetch(self.memory.as_ptr().cast::<K::Slot>(), place.likely());
+        } else {
+            self.directory.prefetch(place);
+        }
+        let delta = Delta::new(sample, rules);
+        self.lanes.stage(Lane { key, watermark: sample.watermark, delta, place });
     }
 
-    /// Counts the staged packets.
-    #[inline]
-    pub(super) fn enter<S: FnMut(&FlowRecord)>(
+    /// Counts what was looked up, and looks up what was staged; two steps, and all packets are counted.
+    #[inline(never)]
+    pub(super) fn step<S: FnMut(&FlowRecord)>(
         &mut self,
         rules: &Rules,
         counters: &mut Counters,
@@ -77,16 +84,23 @@ impl<K: Kind> Cache<K> {
         if self.lanes.is_empty() {
             return;
         }
-        counters.measured += self.lanes.len() as u64;
+        let is_sparse = self.is_sparse;
         let (mut table, lanes) = self.table(rules, counters, sink);
         if rules.is_stateless() {
-            for lane in lanes.iter() {
-                table.record_packet(lane);
-            }
+            lanes.drain().for_each(|lane| table.record_packet(lane));
         } else {
-            table.arrive(lanes);
+            table.arrive(lanes.drain());
         }
-        lanes.clear();
+        let staged = if is_sparse {
+            lanes.look_up(|_| ())
+        } else {
+            lanes.look_up(|place| {
+                table.directory.look_up(place);
+                prefetch(table.slots.as_ptr(), place.likely());
+            })
+        };
+        table.counters.measured += staged as u64;
+        self.is_sparse = self.directory.is_sparse();
     }
 
     /// Goes on with the sweep: does what is due in up to `limit` groups, and says whether there is more to look at.
@@ -149,7 +163,7 @@ impl<K: Kind> Cache<K> {
         rules: &'a Rules,
         counters: &'a mut Counters,
         sink: &'a mut S,
-    ) -> (Table<'a, K, S>, &'a mut ArrayVec<Lane<K::Key>, STAGE>) {
+    ) -> (Table<'a, K, S>, &'a mut Lanes<K::Key>) {
         // The mapping is page-aligned and a whole number of slots long, so the view is all of it.
         let slots = <[K::Slot]>::mut_from_bytes(&mut self.memory).unwrap_or_default();
         (Table { slots, directory: &mut self.directory, rules, counters, sink }, &mut self.lanes)

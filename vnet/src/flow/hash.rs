@@ -44,13 +44,13 @@ pub(super) fn equal_tags(tags: &[u8; 32], tag: u8) -> u32 {
     }
 }
 
-/// Asks for all cache lines of `slot`, to be there when it is written.
+/// Asks for all cache lines of element `at` of an array, to be there when it is written. One that does not exist does no harm.
 #[inline(always)]
-pub(super) fn prefetch<T>(slot: &T) {
+pub(super) fn prefetch<T>(array: *const T, at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let first: *const i8 = core::ptr::from_ref(slot).cast();
+        let first: *const i8 = array.wrapping_add(at).cast();
         for line in 0..size_of::<T>().div_ceil(64) {
             let at = first.wrapping_add(line * 64);
             // SAFETY: a prefetch reads nothing and cannot fault, whatever the address.
@@ -58,7 +58,7 @@ pub(super) fn prefetch<T>(slot: &T) {
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _: &T = slot;
+    let _: (*const T, usize) = (array, at);
 }
 
 #[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "avx2"))))]

@@ -4,8 +4,9 @@ use std::io;
 
 use super::{
     Config, Counters, Families, FlowRecord, Observed, RecordSet, Unmeasured,
-    cache::{Cache, STAGE},
+    cache::Cache,
     key::{Kind, Kind4, Kind6, Other, V4, V4Mac, V6, V6Mac},
+    lanes::BATCH,
     rules::{Rules, Sample},
 };
 use crate::{
@@ -196,97 +197,99 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
         packets: impl IntoIterator<Item = Observed<'a>>,
         sink: &mut S,
     ) {
-        let mut staged = 0;
+        let mut watermark = self.watermark;
+        let mut n = 0_usize;
         for packet in packets {
-            if staged == STAGE {
-                self.enter(staged, sink);
-                staged = 0;
-            }
-            staged += 1;
-            if !self.stage_common(&packet) {
+            if !self.stage_common(&packet, &mut watermark) {
                 // By value: a packet that is lent to no one stays in registers.
-                self.stage_any(packet);
+                watermark = self.stage_any(packet, watermark);
+            }
+            n += 1;
+            if n.is_multiple_of(BATCH) {
+                self.step(sink);
             }
         }
-        self.enter(staged, sink);
+        self.watermark = watermark;
+        self.counters.seen += n as u64;
+        self.step(sink);
+        self.step(sink);
     }
 
     /// Stages what is plain TCP or UDP, as straight-line code; says `false` to all other packets.
     #[inline(always)]
-    fn stage_common(&mut self, packet: &Observed<'_>) -> bool {
+    fn stage_common(&mut self, packet: &Observed<'_>, watermark: &mut u64) -> bool {
         if packet.is_own_export {
             return false;
         }
         let Some(link) = packet.common_link() else { return false };
         let Some(bytes) = packet.bytes.get(link.payload..) else { return false };
-        let watermark = self.watermark.max(packet.time.0);
+        let seen = packet.time.0.max(*watermark);
+        let rules = &self.rules;
         match link.ethertype {
             EtherType::IP4 => {
                 let (Some(cache), Some((ip, transport))) = (&mut self.v4, walk::common4(bytes))
                 else {
                     return false;
                 };
-                self.watermark = watermark;
                 let key = F::key(packet.point(), &link, ip, &transport);
-                cache.stage(key, sample(packet, watermark, &transport));
+                cache.stage(key, &sample(packet, seen, &transport), rules);
             }
             _ => {
                 let (Some(cache), Some((ip, transport))) = (&mut self.v6, walk::common6(bytes))
                 else {
                     return false;
                 };
-                self.watermark = watermark;
                 let key = G::key(packet.point(), &link, ip, &transport);
-                cache.stage(key, sample(packet, watermark, &transport));
+                cache.stage(key, &sample(packet, seen, &transport), rules);
             }
         }
+        *watermark = seen;
         true
     }
 
+    /// Stages any packet or counts why not; returns the watermark after it.
     #[inline(never)]
-    fn stage_any(&mut self, packet: Observed<'_>) {
+    fn stage_any(&mut self, packet: Observed<'_>, watermark: u64) -> u64 {
         if packet.is_own_export {
-            return self.counters.count_unmeasured(Unmeasured::OwnExport);
+            self.counters.count_unmeasured(Unmeasured::OwnExport);
+            return watermark;
         }
-        self.watermark = self.watermark.max(packet.time.0);
-        let watermark = self.watermark;
+        let watermark = watermark.max(packet.time.0);
         let point = packet.point();
         let (link, ip) = packet.walk();
-        if let Ok(link) = link {
-            match (ip, &mut self.v4, &mut self.v6, &mut self.other) {
-                (Ok(Ip::V4(ip, transport)), Some(cache), _, _) => {
-                    let key = F::key(point, &link, ip, &transport);
-                    return cache.stage(key, sample(&packet, watermark, &transport));
-                }
-                (Ok(Ip::V6(ip, transport)), _, Some(cache), _) => {
-                    let key = G::key(point, &link, ip, &transport);
-                    return cache.stage(key, sample(&packet, watermark, &transport));
-                }
-                (_, _, _, Some(cache)) => {
-                    return cache
-                        .stage(Other::key(point, &link), sample_of_frame(&packet, watermark));
-                }
-                _ => (),
-            }
-        }
         let reason = match ip {
             Ok(_) => Unmeasured::OtherFamily,
             Err(miss) => miss.into(),
         };
-        self.counters.count_unmeasured(reason);
+        let Self { v4, v6, other, rules, counters, .. } = self;
+        match (link, ip, v4, v6, other) {
+            (Ok(link), Ok(Ip::V4(ip, transport)), Some(cache), _, _) => {
+                let key = F::key(point, &link, ip, &transport);
+                cache.stage(key, &sample(&packet, watermark, &transport), rules);
+            }
+            (Ok(link), Ok(Ip::V6(ip, transport)), _, Some(cache), _) => {
+                let key = G::key(point, &link, ip, &transport);
+                cache.stage(key, &sample(&packet, watermark, &transport), rules);
+            }
+            (Ok(link), _, _, _, Some(cache)) => {
+                cache.stage(Other::key(point, &link), &sample_of_frame(&packet, watermark), rules);
+            }
+            _ => counters.count_unmeasured(reason),
+        }
+        watermark
     }
 
-    #[inline]
-    fn enter<S: FnMut(&FlowRecord)>(&mut self, staged: usize, sink: &mut S) {
-        self.counters.seen += staged as u64;
+    /// Takes all staged packets a step further.
+    #[inline(always)]
+    fn step<S: FnMut(&FlowRecord)>(&mut self, sink: &mut S) {
         if let Some(cache) = &mut self.v4 {
-            cache.enter(&self.rules, &mut self.counters, sink);
+            cache.step(&self.rules, &mut self.counters, sink);
         }
         if let Some(cache) = &mut self.v6 {
-            cache.enter(&self.rules, &mut self.counters, sink);
+            cache.step(&self.rules, &mut self.counters, sink);
         }
         if let Some(cache) = &mut self.other {
-            cache.enter(&self.rules, &mut self.counters, sink);
+            cache.step(&self.rules, &mut self.counters, sink);
         }
     }
 

@@ -3,65 +3,97 @@
 //! | word | high bits | low bits |
 //! |---|---|---|
 //! | `start` | 64: time of the record's first packet | |
-//! | `packets` | 32: packets | 32: lateness, see [`Lateness`] |
-//! | `octets` | 48: IP octets | 4: state, 12: TCP flags |
-//! | `layer2` | 48: octets of frames | |
-//! | `duration` | 64: end - start | |
+//! | packets | 32: packets | 32: lateness, see [`Lateness`] |
+//! | octets | 48: IP octets | 4: state, 12: TCP flags |
+//! | layer 2 | 48: octets of frames | |
+//! | end | 64: latest time of the record's packets | |
 //!
 //! All times are exact nanoseconds. Counters have their top bit as a guard: a record is made before the next packet
 //! counts once one of them is set, which is before anything can overflow, since one packet adds less than 2^32.
+//!
+//! The last four words are one vector, which the usual packet tests, adds to and stores whole: what it adds, its [`Delta`], has
+//! the same layout.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::rules::{Flow, Rules, Sample};
+use super::{
+    rules::{Flow, Rules, Sample},
+    vector::{self, Words},
+};
+use crate::wire::tcp;
 
 /// The packed form; [`Flow`] is the other one.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub(super) struct Meters {
     start: u64,
-    packets: u64,
-    octets: u64,
-    layer2: u64,
-    duration: u64,
+    words: Words,
+}
+
+/// What a packet adds to its flow: the packed form of a [`Sample`] without its watermark.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delta(Words);
+
+impl Delta {
+    /// Of no packet.
+    pub(super) const NONE: Self = Self([0; 4]);
+
+    #[inline(always)]
+    pub(super) fn new(sample: &Sample, rules: &Rules) -> Self {
+        let flags = u64::from(sample.tcp_flags & rules.recorded_flags);
+        Self([
+            ONE_PACKET,
+            u64::from(sample.octets) << OCTETS_SHIFT | flags,
+            u64::from(sample.layer2_octets) << OCTETS_SHIFT,
+            sample.time,
+        ])
+    }
+
+    pub(super) const fn sample(&self, watermark: u64) -> Sample {
+        let [_, octets, layer2, time] = self.0;
+        Sample {
+            time,
+            watermark,
+            octets: (octets >> OCTETS_SHIFT) as u32,
+            layer2_octets: (layer2 >> OCTETS_SHIFT) as u32,
+            tcp_flags: (octets & FLAGS_MASK) as u16,
+        }
+    }
 }
 
 impl Meters {
     /// Counts a packet in the usual case, and otherwise says `false` and changes nothing: the packet is in order, as was the
     /// one before it, no timer is due, the flow is not ending and does not end by this packet, no counter is full.
     #[inline(always)]
-    pub(super) fn count_usual(&mut self, sample: &Sample, rules: &Rules) -> bool {
-        let unusual = (sample.time ^ sample.watermark)
-            | (self.packets & LATENESS_MASK)
-            | (self.octets & STATE_MASK)
-            | ((self.packets | self.octets | self.layer2) & GUARD)
-            | u64::from(sample.tcp_flags & rules.ending_flags);
-        // In order, so `time` is at or after the flow's end, and these cannot wrap.
-        let age = sample.time.wrapping_sub(self.start);
-        let gap = age.wrapping_sub(self.duration);
-        if unusual != 0 || age >= rules.active || gap > rules.passive {
+    pub(super) fn count_usual(&mut self, delta: &Delta, watermark: u64, rules: &Rules) -> bool {
+        let [_, octets, _, time] = delta.0;
+        let [.., end] = self.words;
+        // In order, so the packet is at or after the flow's end, and these cannot wrap.
+        let (age, gap) = (time.wrapping_sub(self.start), time.wrapping_sub(end));
+        if (time ^ watermark) | (octets & ENDING_FLAGS) != 0
+            || vector::intersects(&self.words, &UNUSUAL)
+            || age >= rules.active
+            || gap > rules.passive
+        {
             return false;
         }
-        self.packets += ONE_PACKET;
-        self.octets = (self.octets + (u64::from(sample.octets) << OCTETS_SHIFT))
-            | u64::from(sample.tcp_flags & rules.recorded_flags);
-        self.layer2 += u64::from(sample.layer2_octets) << OCTETS_SHIFT;
-        self.duration = age;
+        vector::add(&mut self.words, &delta.0, &JOINED);
         true
     }
 
     pub(super) fn flow(&self) -> Flow {
+        let [packets, octets, layer2, end] = self.words;
         Flow {
             start: self.start,
-            end: self.start.wrapping_add(self.duration),
-            lateness: Lateness((self.packets & LATENESS_MASK) as u32).nanoseconds(),
-            packets: self.packets >> PACKETS_SHIFT,
-            octets: self.octets >> OCTETS_SHIFT,
-            layer2_octets: self.layer2 >> OCTETS_SHIFT,
-            tcp_flags: (self.octets & FLAGS_MASK) as u16,
-            ending: self.octets & ENDING != 0,
-            reported: self.octets & REPORTED != 0,
-            full: (self.packets | self.octets | self.layer2) & GUARD != 0,
+            end,
+            lateness: Lateness((packets & LATENESS_MASK) as u32).nanoseconds(),
+            packets: packets >> PACKETS_SHIFT,
+            octets: octets >> OCTETS_SHIFT,
+            layer2_octets: layer2 >> OCTETS_SHIFT,
+            tcp_flags: (octets & FLAGS_MASK) as u16,
+            ending: octets & ENDING != 0,
+            reported: octets & REPORTED != 0,
+            full: (packets | octets | layer2) & GUARD != 0,
         }
     }
 
@@ -71,10 +103,12 @@ impl Meters {
         let lateness = Lateness::at_least(flow.lateness);
         *self = Self {
             start: flow.start,
-            packets: flow.packets << PACKETS_SHIFT | u64::from(lateness.0),
-            octets: flow.octets << OCTETS_SHIFT | state | u64::from(flow.tcp_flags),
-            layer2: flow.layer2_octets << OCTETS_SHIFT,
-            duration: flow.end - flow.start,
+            words: [
+                flow.packets << PACKETS_SHIFT | u64::from(lateness.0),
+                flow.octets << OCTETS_SHIFT | state | u64::from(flow.tcp_flags),
+                flow.layer2_octets << OCTETS_SHIFT,
+                flow.end,
+            ],
         };
     }
 }
@@ -116,7 +150,13 @@ const OCTETS_SHIFT: u32 = 16;
 const FLAGS_MASK: u64 = 0x0fff;
 const ENDING: u64 = 0x1000;
 const REPORTED: u64 = 0x2000;
-const STATE_MASK: u64 = ENDING | REPORTED;
+/// Those of a packet that closes a connection; where flows are no connections packets are counted without flags.
+const ENDING_FLAGS: u64 = (tcp::flags::FIN | tcp::flags::RST) as u64;
+
+/// What a flow in its usual state has none of.
+const UNUSUAL: Words = [GUARD | LATENESS_MASK, GUARD | ENDING | REPORTED, GUARD, 0];
+/// What is joined rather than added; the last word, the end, is replaced.
+const JOINED: Words = [0, FLAGS_MASK, 0, 0];
 
 #[cfg(test)]
 mod tests {
@@ -124,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    const EMPTY: Meters = Meters { start: 0, packets: 0, octets: 0, layer2: 0, duration: 0 };
+    const EMPTY: Meters = Meters { start: 0, words: [0; 4] };
 
     proptest! {
         #[test]

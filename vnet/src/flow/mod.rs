@@ -51,6 +51,7 @@ mod config;
 mod counters;
 mod hash;
 mod key;
+mod lanes;
 mod meter;
 mod meters;
 mod observe;
@@ -61,6 +62,7 @@ mod rules;
 mod table;
 #[cfg(test)]
 mod twin;
+mod vector;
 
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, RecordSet};
 pub use counters::Counters;

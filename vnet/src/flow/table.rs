@@ -14,10 +14,10 @@
 
 use super::{
     Addresses, Counters, Direction, EndReason, FlowRecord,
-    cache::STAGE,
     hash::{equal_tags, prefetch},
     key::{Key, Kind, Slot, describe},
-    rules::{Flow, Rules, Sample, Verdict},
+    lanes::Lane,
+    rules::{Flow, Rules, Verdict},
 };
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
@@ -27,22 +27,33 @@ const WINDOW: usize = 64;
 /// Tags that are searched at once; more than that are needed by few flows.
 const NEAR: usize = 32;
 
+/// A table is sparse when fewer than one slot in so many is taken.
+const SPARSE: usize = 16;
+
 /// Slots that are swept together.
 const GROUP: usize = 64;
-
-/// A packet on its way into a table.
-#[derive(Clone, Copy)]
-pub(super) struct Lane<K> {
-    pub(super) key: K,
-    pub(super) sample: Sample,
-    pub(super) place: Place,
-}
 
 /// Where a key belongs.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    home: u32,
-    tag: u8,
+    hash: u32,
+    likely: u32,
+}
+
+impl Place {
+    /// Of no key.
+    pub(super) const NONE: Self = Self { hash: 0, likely: 0 };
+
+    /// The slot that the flow is likely to have.
+    #[inline(always)]
+    pub(super) const fn likely(self) -> usize {
+        self.likely as usize
+    }
+
+    /// Never [`FREE`].
+    const fn tag(self) -> u8 {
+        0x80 | (self.hash >> 25) as u8
+    }
 }
 
 /// What is known of the slots without looking at them.
@@ -57,7 +68,6 @@ pub(super) struct Directory {
 }
 
 const FREE: u8 = 0;
-const TAKEN: u8 = 0x80;
 
 impl Directory {
     /// For `homes` slots, a power of two, and the window of the last one.
@@ -95,32 +105,41 @@ impl Directory {
         })
     }
 
+    /// Whether so few slots are taken that almost every flow lies in its home: then looking there first is better than looking
+    /// among the tags.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.flows < self.tags.len() / SPARSE
+    }
+
     #[inline(always)]
     pub(super) fn place<K: Key>(&self, key: &K) -> Place {
         let hash = key.hash();
-        Place { home: hash & self.home_mask, tag: TAKEN | (hash >> 25) as u8 }
+        Place { hash, likely: hash & self.home_mask }
+    }
+
+    fn home(&self, place: Place) -> usize {
+        (place.hash & self.home_mask) as usize
     }
 
     /// Asks for the tags among which the flow will be looked up.
     #[inline(always)]
     pub(super) fn prefetch(&self, place: Place) {
-        prefetch(&self.tags[place.home as usize]);
+        prefetch(self.tags.as_ptr(), place.likely());
     }
 
-    /// The slot of the flow if it is near its home, or else the one that it would take, or else its home: likely and no
-    /// more.
+    /// Notes the slot of the flow if it is near its home, or else the one that it would take, or else its home: likely and
+    /// no more.
     #[inline(always)]
-    fn guess(&self, place: Place) -> usize {
-        let home = place.home as usize;
-        let equal = self.equal(home, place.tag) as u32;
+    pub(super) fn look_up(&self, place: &mut Place) {
+        let home = self.home(*place);
+        let equal = self.equal(home, place.tag()) as u32;
         let bits = if equal == 0 { self.equal(home, FREE) as u32 } else { equal };
-        home + (bits.trailing_zeros() as usize) % NEAR
+        place.likely = (home + bits.trailing_zeros() as usize % NEAR) as u32;
     }
 
-    /// The slots of a window with a tag.
-    fn candidates(&self, place: Place) -> u64 {
-        let home = place.home as usize;
-        self.equal(home, place.tag) | self.equal(home + NEAR, place.tag) << NEAR
+    /// The slots of the window from `home` on with the tag of `place`.
+    fn candidates(&self, home: usize, place: Place) -> u64 {
+        self.equal(home, place.tag()) | self.equal(home + NEAR, place.tag()) << NEAR
     }
 
     fn is_free(&self, at: usize) -> bool {
@@ -162,20 +181,15 @@ pub(super) struct Table<'a, K: Kind, S> {
 }
 
 impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
-    /// Counts packets, in their order: looks for all among the tags and asks for their slots, then counts.
-    pub(super) fn arrive(&mut self, lanes: &[Lane<K::Key>]) {
-        let mut guesses = [0_u32; STAGE];
-        for (lane, guess) in lanes.iter().zip(&mut guesses) {
-            let at = self.directory.guess(lane.place);
-            prefetch(&self.slots[at]);
-            *guess = at as u32;
-        }
-        for (lane, guess) in lanes.iter().zip(&guesses) {
-            let at = *guess as usize;
+    /// Counts packets, in their order.
+    #[inline(always)]
+    pub(super) fn arrive<'l>(&mut self, lanes: impl Iterator<Item = &'l Lane<K::Key>>) {
+        for lane in lanes {
+            let at = lane.place.likely();
             let slot = &mut self.slots[at];
             if *slot.key() != lane.key {
                 self.arrive_elsewhere(lane);
-            } else if !slot.meters_mut().count_usual(&lane.sample, self.rules) {
+            } else if !slot.meters_mut().count_usual(&lane.delta, lane.watermark, self.rules) {
                 self.arrive_unusual(lane, at);
             }
         }
@@ -184,7 +198,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     /// Does all that is due in a group.
     pub(super) fn sweep_group(&mut self, group: usize, watermark: u64) {
         for at in self.directory.taken(group) {
-            prefetch(&self.slots[at]);
+            prefetch(self.slots.as_ptr(), at);
         }
         let mut due = u64::MAX;
         for at in self.directory.taken(group) {
@@ -214,20 +228,21 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
 
     /// A record for one packet alone.
     pub(super) fn record_packet(&mut self, lane: &Lane<K::Key>) {
-        let flow = Flow::first(&lane.sample, self.rules);
+        let flow = Flow::first(&lane.sample(), self.rules);
         self.record(&lane.key, &flow, EndReason::ActiveTimeout);
     }
 
-    /// The flow is new, far from its home, or a guess was made before an earlier packet of the frame changed the table.
+    /// The flow is new, far from its home, or a guess was made before an earlier packet of its batches changed the table.
     #[inline(never)]
     fn arrive_elsewhere(&mut self, lane: &Lane<K::Key>) {
-        let mut candidates = self.directory.candidates(lane.place);
+        let home = self.directory.home(lane.place);
+        let mut candidates = self.directory.candidates(home, lane.place);
         while candidates != 0 {
-            let at = lane.place.home as usize + candidates.trailing_zeros() as usize;
+            let at = home + candidates.trailing_zeros() as usize;
             candidates &= candidates - 1;
             let slot = &mut self.slots[at];
             if *slot.key() == lane.key {
-                if !slot.meters_mut().count_usual(&lane.sample, self.rules) {
+                if !slot.meters_mut().count_usual(&lane.delta, lane.watermark, self.rules) {
                     self.arrive_unusual(lane, at);
                 }
                 return;
@@ -239,27 +254,28 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     #[cold]
     #[inline(never)]
     fn arrive_unusual(&mut self, lane: &Lane<K::Key>, at: usize) {
-        if !self.settle(at, |flow| flow.clock_at(&lane.sample)) {
+        let sample = lane.sample();
+        if !self.settle(at, |flow| flow.clock_at(&sample)) {
             return self.insert(lane);
         }
         let mut flow = self.slots[at].meters().flow();
-        if flow.is_reopened_by(&lane.sample) || (flow.full && flow.ending) {
+        if flow.is_reopened_by(&sample) || (flow.full && flow.ending) {
             self.end(at, &flow, EndReason::EndOfFlow);
             return self.insert(lane);
         }
         if flow.full {
             self.report(at, &mut flow);
         }
-        flow.count(&lane.sample, self.rules);
+        flow.count(&sample, self.rules);
         self.store(at, &flow);
     }
 
     fn insert(&mut self, lane: &Lane<K::Key>) {
-        let at = self.room(lane.place.home as usize, lane.sample.watermark);
-        self.directory.take(at, lane.place.tag);
+        let at = self.room(self.directory.home(lane.place), lane.watermark);
+        self.directory.take(at, lane.place.tag());
         self.counters.created += 1;
         *self.slots[at].key_mut() = lane.key;
-        self.store(at, &Flow::first(&lane.sample, self.rules));
+        self.store(at, &Flow::first(&lane.sample(), self.rules));
     }
 
     /// A free slot in the window of `home`, made if need be.

@@ -114,6 +114,7 @@ mod spec;
 pub(crate) use commands::commands;
 pub use feature::{
     ArcDoor, ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
+    Onward,
 };
 pub use next::{NextIndex, NextSet, NoNext, Slot};
 pub(crate) use next::{Sent, resolve};

@@ -5,7 +5,7 @@ use core::{
     ops::{Deref, DerefMut},
 };
 
-use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Sent, Slot};
+use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Onward, Sent, Slot};
 use crate::{
     buffer::{Buffer, BufferFlags, Template},
     counter::{Counter, Element, ErrorIndex},
@@ -379,6 +379,17 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
         if let Some(slot) = self.nexts.get_mut(i) {
             *slot = next.raw();
         }
+    }
+
+    /// Sends the packets of `frame`, each of which was shown to `onward`, to their next features.
+    #[inline]
+    pub fn go_on(&mut self, frame: &mut Frame, onward: Onward) -> Verdict<Next> {
+        let Onward { first, differences } = onward;
+        let features = self.packet.features;
+        if differences == 0 {
+            return Verdict::All(Slot::direct(features.node_at(first + 1)));
+        }
+        self.each(frame, |_, buffer| Slot::direct(features.node_at(buffer.feature)))
     }
 
     /// Takes up to `n` buffers from the pool, empty and reset, to the end of `frame`; returns how many there were. Fewer

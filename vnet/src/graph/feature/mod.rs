@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 pub use error::FeatureError;
 pub use spec::{ArcSpec, FeatureSpec};
-pub use tables::{ArcDoor, ArcIndex, ArcStart, FeatureTables};
+pub use tables::{ArcDoor, ArcIndex, ArcStart, FeatureTables, Onward};
 
 use super::NodeIndex;
 use crate::interface::SwIfIndex;

@@ -41,6 +41,29 @@ impl<Next> ArcDoor<Next> {
     }
 }
 
+/// Sends packets to their next features: shown each packet of a frame by a feature that lets all of them go on, and then asked
+/// where to, which is mostly the same for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Onward {
+    pub(in crate::graph) first: u32,
+    pub(in crate::graph) differences: u32,
+}
+
+impl Onward {
+    /// For a frame that begins with `first`.
+    #[must_use]
+    pub fn new(first: Option<&mut Buffer>) -> Self {
+        Self { first: first.map_or(0, |buffer| buffer.feature), differences: 0 }
+    }
+
+    /// Moves a packet to its next feature.
+    #[inline(always)]
+    pub fn step(&mut self, buffer: &mut Buffer) {
+        self.differences |= buffer.feature ^ self.first;
+        buffer.feature += 1;
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Position {
     pub(super) node: NodeIndex,
