@@ -102,6 +102,7 @@ impl Kernel {
     /// Closes all sockets: their sessions are over.
     pub(super) fn close(&mut self) {
         self.retry();
+        self.hear_refusals();
         for (_, socket) in self.sockets.drain(..) {
             self.counters.abandoned += socket.waiting.len() as u64;
         }
