@@ -36,7 +36,7 @@ use std::{
 };
 
 use nodes::capture::Reader;
-use vnet::flow::Config;
+use vnet::flow::{Config, Pages};
 
 use crate::{
     Command,
@@ -66,8 +66,9 @@ pub const COMMAND: Command = Command {
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let bytes = check_captures(options)?;
     let signals = Signals::watch().map_err(Failure::failed)?;
-    let huge_pages = bytes.is_some_and(|bytes| bytes >= MANY_BYTES);
-    let meter = Config { huge_pages, ..options.meter.clone() };
+    let is_large = bytes.is_some_and(|bytes| bytes >= MANY_BYTES);
+    let pages = if is_large { Pages::Huge } else { Pages::Small };
+    let meter = Config { pages, ..options.meter.clone() };
     let mut replay =
         Replay::new(meter, options.frame_size, options.rate).map_err(Failure::failed)?;
     if let Some(path) = &options.ipfix_file

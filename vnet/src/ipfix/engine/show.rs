@@ -151,7 +151,7 @@ fn reports(exporter: &Exporter, now: EngineTime) -> Table {
         Column::new("Report", 24, Align::Left),
         Column::new("Domain", 8, Align::Right),
         Column::new("Source-port", 13, Align::Right),
-        Column::new("Template ids", 0, Align::Left).gap(2).key("template_ids"),
+        Column::new("Template ids", 20, Align::Left).gap(2).key("template_ids"),
         Column::new("Templates sent", 16, Align::Left).gap(2).key("templates_sent_seconds_ago"),
         Column::new("State", 0, Align::Left),
     ]);
@@ -163,7 +163,7 @@ fn reports(exporter: &Exporter, now: EngineTime) -> Table {
             report.key.name.into(),
             u64::from(report.stream.domain).into(),
             u64::from(report.stream.source_port).into(),
-            Cell::shown(format!("{text:<20}"), ids.collect::<Vec<_>>()),
+            Cell::shown(text, ids.collect::<Vec<_>>()),
             sent.map_or(Cell::shown("never", None::<f64>), |seconds| {
                 Cell::shown(format!("{seconds:.1} s ago"), seconds)
             }),

@@ -16,7 +16,7 @@ use crate::{
     graph::{NoNext, Node, NodeCx, NodeSpec, Verdict},
     interface::SwIfIndex,
     ipfix::{
-        export::{ExporterRequest, Output, Report, ReportKey, StreamKey, TemplateFields},
+        export::{Counters, ExporterRequest, Output, Report, ReportKey, StreamKey, TemplateFields},
         profile::Profile,
         template::FieldSpecifier,
         tests::sample,
@@ -317,4 +317,24 @@ fn a_stream_that_comes_back_goes_on_counting() {
         let sent = bench.sent();
         assert!(sent.iter().all(|sent| sent.sequence() == expected), "{expected}: {sent:?}");
     }
+}
+
+#[test]
+fn statistics_begin_anew_when_cleared_and_sequence_numbers_go_on() {
+    let bench = Bench::new(300, true);
+    let queues = bench.queues();
+    bench.configure(request());
+    let send = |records: usize| {
+        queues.append(std::iter::repeat_n(record(), records));
+        assert_eq!(bench.flush(), Some(Ok(())));
+        bench.ipfix.statistics().sent
+    };
+    let first = send(10);
+    assert_eq!((first.records, first.templates), (10, 2));
+    bench.ipfix.clear_statistics();
+    assert_eq!(bench.ipfix.statistics().sent, Counters::default());
+    let second = send(5);
+    assert_eq!((second.records, second.templates), (5, 0));
+    assert_eq!(bench.sent().last().unwrap().sequence(), 10);
+    assert_eq!(bench.ipfix.counters().records, 15);
 }
