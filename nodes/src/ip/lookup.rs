@@ -7,6 +7,7 @@ use core::fmt;
 
 use vnet::{
     buffer::Buffer,
+    counter::CombinedWriter,
     fib::{Dpo, DpoKind, FibIndex, ForwardingReader, LoadBalanceIndex},
     frame::{FRAME_SIZE, Frame},
     graph::{Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
@@ -113,6 +114,9 @@ impl<F: Family> Lookup<F> {
     }
 }
 
+/// Packets that lie between asking for the word and the counters of a route and using them.
+const AHEAD: usize = 24;
+
 /// What the packets of a run have in common, which go by one route.
 #[derive(Clone, Copy)]
 struct Way<F: Family> {
@@ -192,10 +196,19 @@ impl<F: Family> Node for Lookup<F> {
         if routes.iter().fold(0, |differ, route| differ | (route.0 ^ first.0)) == 0 {
             return cx.each_run(frame, |_, _| first, begin, send, count);
         }
-        for &route in routes {
+        let ask = |counters: &CombinedWriter, route: LoadBalanceIndex| {
             words.prefetch(route);
-            cx.state_ref().routes.prefetch(route.0);
-        }
+            counters.prefetch(route.0);
+        };
+        let (near, far) = routes.split_at(n.min(AHEAD));
+        near.iter().for_each(|&route| ask(&cx.state_ref().routes, route));
+        let mut far = far.iter();
+        let count = |cx: Cx<'_, '_, F>, route, way, packets| {
+            count(cx, route, way, packets);
+            for &ahead in far.by_ref().take(packets) {
+                ask(&cx.state_ref().routes, ahead);
+            }
+        };
         cx.each_run(frame, |i, _| self.routes[i % FRAME_SIZE], begin, send, count)
     }
 
