@@ -33,6 +33,17 @@ bitflags::bitflags! {
     }
 }
 
+/// What a record has for its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartTime {
+    /// When the first packet of the record was seen.
+    #[default]
+    Record,
+    /// When the first packet of the flow was seen, the same in each of its records. A packet that is a record alone is of no
+    /// flow, and has 0.
+    Flow,
+}
+
 /// Flows that one table holds unless configured otherwise.
 pub const DEFAULT_MAX_FLOWS: usize = 1 << 20;
 
@@ -50,6 +61,11 @@ pub struct Config {
     /// Flows a family that are held without any being evicted. Twice as many slots are reserved, of 64 bytes for IPv4
     /// without MAC addresses and for other flows, of 128 bytes for the rest.
     pub max_flows: usize,
+    /// What records have for their start. That of the flow takes 8 bytes more a slot.
+    pub start_time: StartTime,
+    /// Where frames of other kinds are measured: whether packets with a VLAN tag or with MPLS labels are among them, though
+    /// there is IP behind.
+    pub plain_ip: bool,
     /// Ask for transparent huge pages: fewer clocks a packet with tens of thousands of flows and more, for 2 MiB of memory
     /// wherever a first flow falls.
     pub huge_pages: bool,
@@ -65,6 +81,8 @@ impl Config {
             active: Duration::from_secs(15),
             passive: Duration::from_secs(120),
             max_flows: DEFAULT_MAX_FLOWS,
+            start_time: StartTime::Record,
+            plain_ip: false,
             huge_pages: false,
         }
     }
