@@ -149,8 +149,8 @@ fn records_have_vpps_octets_for_every_record_set() {
 fn a_collector_that_reads_the_type_big_endian_finds_what_vpps_tests_expect() {
     let templates = templates(L2, Families::all());
     let [_, ip4, ip6] = records();
-    let multicast_dns = FlowRecord { ethertype: 0x8809, addresses: Addresses::None, ..ip4 };
-    for (record, expected) in [(ip4, 8), (ip6, 56_710), (multicast_dns, 2440)] {
+    let slow_protocol = FlowRecord { ethertype: 0x8809, addresses: Addresses::None, ..ip4 };
+    for (record, expected) in [(ip4, 8), (ip6, 56_710), (slow_protocol, 2440)] {
         let octets = encoded(&templates, &record);
         assert_eq!(u16::from_be_bytes([octets[45], octets[46]]), expected);
     }

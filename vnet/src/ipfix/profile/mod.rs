@@ -13,7 +13,7 @@ mod vpp;
 use arrayvec::ArrayVec;
 
 use super::template::FieldSpecifier;
-use crate::flow::{Addresses, FlowRecord};
+use crate::flow::{Addresses, Config, FlowRecord, StartTime};
 pub use crate::flow::{Families, RecordSet};
 pub use framing::{Fill, Framing, Sequence};
 
@@ -38,6 +38,22 @@ impl Profile {
         match self {
             Self::Rfc => "rfc",
             Self::Vpp => "vpp",
+        }
+    }
+
+    /// What a meter must do for records of this profile, where `config` is what was asked of it.
+    ///
+    /// VPP: a flow that lives on keeps its start, IP behind tags or labels is none, and VLANs tell no flows apart.
+    #[must_use]
+    pub fn metering(self, config: Config) -> Config {
+        match self {
+            Self::Rfc => config,
+            Self::Vpp => Config {
+                record: config.record - RecordSet::VLAN,
+                start_time: StartTime::Flow,
+                plain_ip: true,
+                ..config
+            },
         }
     }
 
@@ -113,12 +129,13 @@ pub struct FlowTemplates {
     framing: Framing,
     encoders: ArrayVec<FlowEncoder, { Shape::COUNT }>,
     slots: [TemplateSlot; Shape::COUNT],
+    untold: Option<FlowEncoder>,
 }
 
 impl FlowTemplates {
     fn new(framing: Framing) -> Self {
         let slots = [TemplateSlot::NONE; Shape::COUNT];
-        Self { framing, encoders: ArrayVec::new(), slots }
+        Self { framing, encoders: ArrayVec::new(), slots, untold: None }
     }
 
     /// How the records are put into messages.
@@ -133,12 +150,18 @@ impl FlowTemplates {
         &self.encoders
     }
 
-    /// The template for this record; `None` when the meter was not asked for its family.
+    /// The template for this record; `None` when the meter was not asked for its family, or see [`Self::untold`].
     #[inline]
     #[must_use]
     pub fn select(&self, record: &FlowRecord) -> Option<(TemplateSlot, &FlowEncoder)> {
         let slot = self.slots[Shape::of(record) as usize];
         Some((slot, self.encoders.get(slot.index())?))
+    }
+
+    /// How a record is written that is sent although no template describes it.
+    #[must_use]
+    pub fn untold(&self, record: &FlowRecord) -> Option<&FlowEncoder> {
+        self.untold.as_ref().filter(|_| Shape::of(record) == Shape::NonIp)
     }
 
     /// Adds the encoder of a shape. At most one a shape.

@@ -64,13 +64,15 @@ block! {
     }
 }
 
-/// Packets without IP have a template only where layer 2 is recorded, and a family one of its own even where another has
-/// the same fields.
+/// Packets without IP have a template only where layer 2 is recorded, and are sent without one else. A family has one of its
+/// own even where another has the same fields.
 pub(super) fn templates(set: RecordSet, shapes: impl Iterator<Item = Shape>) -> FlowTemplates {
     let mut templates = FlowTemplates::new(Framing::VPP);
     for shape in shapes {
         match shape {
-            Shape::NonIp if !set.contains(RecordSet::L2) => (),
+            Shape::NonIp if !set.contains(RecordSet::L2) => {
+                templates.untold = Some(encoder(shape, set));
+            }
             Shape::Ip4Icmp => templates.alias(shape, Shape::Ip4),
             Shape::Ip6Icmp => templates.alias(shape, Shape::Ip6),
             Shape::NonIp | Shape::Ip4 | Shape::Ip6 => templates.add(shape, encoder(shape, set)),
