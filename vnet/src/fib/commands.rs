@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget,
-    ShowContext, TableId,
+    ShowContext, TableId, memory,
     order::{Order, Prefixes},
 };
 use crate::{
@@ -94,6 +94,9 @@ crate::args! {
         summary: bool = choice([("summary", true), ("brief", true)])
             .or(false)
             .help("only how many routes there are of each length"),
+        memory: bool = choice([("memory", true), ("mtrie", true)])
+            .or(false)
+            .help("what the tables take, in bytes that are in use"),
         detail: bool = flag("detail").help("who added each route, by which paths"),
         address: Option<value::IpWithLength> = positional(address_or_prefix()).optional(),
     }
@@ -252,6 +255,9 @@ fn delete(main: &mut Main, args: Route) -> Result<Output, Error> {
 
 fn show(main: &Main, family: Family, args: &Show) -> Result<Output, Error> {
     let forwarding = main.forwarding();
+    if args.memory {
+        return Ok(memory::table(family, &forwarding.memory(family)?).into());
+    }
     let tables = match args.table {
         Some(Named::Id(id)) => vec![forwarding.table(family, TableId(id))?],
         Some(Named::Index(index)) => vec![FibIndex(index)],

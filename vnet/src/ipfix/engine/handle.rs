@@ -51,6 +51,8 @@ struct State {
     retiring: Vec<ReportId>,
     /// Why a message failed.
     failure: Option<String>,
+    /// What was counted when statistics were cleared.
+    cleared: (Counters, KernelCounters),
     /// What the flush before has answered for.
     told: Troubles,
 }
@@ -60,6 +62,19 @@ struct State {
 struct Troubles {
     failed: u64,
     refused: u64,
+}
+
+/// What `show ipfix statistics` tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// By all streams.
+    pub sent: Counters,
+    /// At sockets of the host.
+    pub kernel: KernelCounters,
+    /// Messages that wait for a socket.
+    pub waiting: usize,
+    /// Why the last message failed that did in this session.
+    pub last_error: Option<String>,
 }
 
 /// What a pass left.
@@ -92,6 +107,7 @@ impl Ipfix {
             r.process("flow-report-process", |cx| process::run(cx, ipfix, events));
         }
         super::commands::register(r, self);
+        super::show::register(r, self);
     }
 
     /// Applies what `set ipfix exporter` says, all of it or nothing, and returns the line that it prints. What was pending
@@ -190,6 +206,25 @@ impl Ipfix {
     #[must_use]
     pub fn kernel_counters(&self) -> KernelCounters {
         self.0.state.borrow().kernel.counters
+    }
+
+    /// What was sent and what was not, since the start or since [`Self::clear_statistics`].
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let state = self.0.state.borrow();
+        let (sent, kernel) = state.cleared;
+        Statistics {
+            sent: state.exporter.counters() - sent,
+            kernel: state.kernel.counters - kernel,
+            waiting: state.kernel.waiting(),
+            last_error: state.failure.clone(),
+        }
+    }
+
+    /// Begins [`Self::statistics`] anew. What else is counted goes on.
+    pub fn clear_statistics(&self) {
+        let mut state = self.0.state.borrow_mut();
+        state.cleared = (state.exporter.counters(), state.kernel.counters);
     }
 
     pub(super) fn bell(&self) -> Bell {
