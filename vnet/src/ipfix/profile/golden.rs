@@ -54,7 +54,7 @@ fn templates(set: RecordSet, families: Families) -> FlowTemplates {
 }
 
 /// The blocks of a record set, with this one for layer 3.
-fn blocks<'a, T: ?Sized>(set: RecordSet, [common, l2, l3, l4]: [&'a T; 4]) -> Vec<&'a T> {
+fn blocks<T: ?Sized>(set: RecordSet, [common, l2, l3, l4]: [&T; 4]) -> Vec<&T> {
     let mut blocks = vec![common];
     blocks.extend(set.contains(L2).then_some(l2));
     blocks.extend(set.contains(L3).then_some(l3));
