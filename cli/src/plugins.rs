@@ -50,13 +50,22 @@ pub struct Choice {
     /// Of those that are not named.
     pub default: bool,
     named: BTreeMap<&'static str, bool>,
+    words: Vec<PluginWord>,
+}
+
+/// A word of a plugin's stanza in the startup file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PluginWord {
+    plugin: &'static str,
+    word: String,
+    value: String,
 }
 
 impl Choice {
     /// All plugins.
     #[must_use]
     pub const fn all() -> Self {
-        Self { default: true, named: BTreeMap::new() }
+        Self { default: true, named: BTreeMap::new(), words: Vec::new() }
     }
 
     /// Enables or disables the plugin of that name. `false` when there is none, but its name is one of VPP's file names and
@@ -79,9 +88,28 @@ impl Choice {
         Ok(true)
     }
 
+    /// Has the plugin of that name told a word of its stanza, and a value that it takes.
+    pub(crate) fn tell(&mut self, plugin: &'static str, word: String, value: String) {
+        self.words.push(PluginWord { plugin, word, value });
+    }
+
+    /// Whether the engine has the plugin of that name.
+    pub(crate) fn has_plugin(&self, name: &str) -> bool {
+        KNOWN.iter().any(|known| known.name == name && self.has(known))
+    }
+
+    fn words_of(&self, plugin: &'static str) -> impl Iterator<Item = &PluginWord> {
+        self.words.iter().filter(move |word| word.plugin == plugin)
+    }
+
     fn has(&self, known: &Known) -> bool {
         known.required || self.named.get(known.name).copied().unwrap_or(self.default)
     }
+}
+
+/// All plugins, to be asked for their stanzas.
+pub(crate) fn all() -> impl Iterator<Item = Plugin> {
+    KNOWN.iter().map(|known| (known.make)())
 }
 
 fn names() -> String {
@@ -96,13 +124,21 @@ pub struct Assembled {
 }
 
 impl Assembled {
-    /// Puts the chosen plugins into an engine.
+    /// Puts the chosen plugins into an engine, told what the startup file says to them.
     ///
     /// # Errors
     /// When it cannot be built.
     pub fn build(builder: Builder, choice: &Choice) -> Result<Self, BuildError> {
         let chosen = KNOWN.iter().filter(|known| choice.has(known));
-        let builder = chosen.fold(builder, |builder, known| builder.plugin((known.make)()));
+        let builder = chosen.fold(builder, |builder, known| {
+            let plugin = (known.make)();
+            for PluginWord { word, value, .. } in choice.words_of(known.name) {
+                let word = plugin.stanza().and_then(|stanza| stanza.word(word));
+                let was_set = word.is_none_or(|word| word.set(value));
+                debug_assert!(was_set, "it was a value when the file was read");
+            }
+            builder.plugin(plugin)
+        });
         let engine = builder.build()?;
         Ok(Self { generator: engine.provided(), engine })
     }

@@ -12,7 +12,7 @@ use vnet::{
         decode::{Decoder, Event, SessionKind},
         export::{Outlet, Stream, StreamKey},
         json,
-        profile::{Families, FlowTemplates, Profile, RecordSet},
+        profile::{Families, FlowTemplates, Framing, Profile, RecordSet},
         template::{Template, TemplateId},
         time::Precision,
     },
@@ -137,7 +137,7 @@ fn decode(templates: &FlowTemplates, records: &[FlowRecord]) -> f64 {
                 Ok(())
             };
             let mut outlet = Outlet { export_time: 0, send: &mut send, failure: None };
-            let _: Result<(), _> = stream.template(&template, &mut outlet);
+            let _: Result<(), _> = stream.template(&template, Framing::RFC, &mut outlet);
             stream.flush(&mut outlet);
         }
     }

@@ -12,7 +12,7 @@ use vnet::{
     ipfix::{
         export::{Counters, Outlet, SendError, Stream, StreamKey},
         message::PackError,
-        profile::FlowTemplates,
+        profile::{FlowTemplates, Framing},
         template::{Template, TemplateError, TemplateId},
     },
 };
@@ -270,8 +270,9 @@ impl Collector {
         let Self { stream, link, templates, .. } = self;
         let mut send = |_, message: &[u8]| link.send(message);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
-        let added =
-            templates.iter().try_for_each(|template| stream.template(template, &mut outlet));
+        let added = templates
+            .iter()
+            .try_for_each(|template| stream.template(template, Framing::RFC, &mut outlet));
         let failure = outlet.failure.take();
         self.settle(failure, added)
     }

@@ -6,7 +6,7 @@
 //! | `stanza` | the kinds of words, and how a stanza is read by them |
 //! | `words` | the stanzas and their words, as a table |
 //!
-//! A stanza or a word that is not in the table is an error, with its place and with what could stand there. Words of VPP that
+//! Plugins have stanzas of their own, whose words they declare ([`vnet::plugin::Stanza`]). A stanza or a word that is not in the table is an error, with its place and with what could stand there. Words of VPP that
 //! mean nothing here are in the table too: they are taken, and leave a [note](Startup::notes) that says so.
 
 mod stanza;
@@ -21,7 +21,7 @@ use vnet::{
     log::Level,
 };
 
-use crate::plugins::Choice;
+use crate::plugins::{self, Choice};
 use text::Text;
 
 pub use text::{Place, Problem, StartupError};
@@ -35,7 +35,7 @@ pub struct Startup {
     pub main_core: Option<usize>,
     /// How many buffers there are; the engine decides unless told.
     pub buffers: Option<u32>,
-    /// The plugins that the engine has.
+    /// The plugins that the engine has, and what their stanzas say.
     pub plugins: Choice,
     /// `logging { ... }`.
     pub logging: Logging,
@@ -164,6 +164,7 @@ impl Startup {
     pub fn is_stanza(word: &str) -> bool {
         let name = word.split(|c: char| c == '{' || c.is_whitespace()).next().unwrap_or_default();
         words::STANZAS.iter().any(|stanza| stanza.name == name)
+            || plugins::all().any(|plugin| plugin.stanza().is_some_and(|s| s.name() == name))
     }
 
     fn parse(text: &Text, bytes: &[u8]) -> Result<Self, StartupError> {

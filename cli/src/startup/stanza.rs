@@ -1,12 +1,15 @@
 //! How stanzas are read by a table of their words.
 
-use vnet::command::Shown;
+use vnet::{
+    command::Shown,
+    plugin::{Plugin, StanzaWord},
+};
 
 use super::{
     Startup,
     text::{Block, Problem, StartupError, Text, Word},
 };
-use crate::plugins::ChoiceError;
+use crate::plugins::{self, ChoiceError};
 
 /// A stanza: `name { ... }`.
 pub(super) struct Stanza {
@@ -63,16 +66,57 @@ pub(super) fn read(
     stanzas: &[Stanza],
 ) -> Result<(), StartupError> {
     let mut file = text.block()?;
+    let mut of_plugins = Vec::new();
     while let Some(name) = file.word()? {
-        let Some(stanza) = stanzas.iter().find(|stanza| stanza.name == name.text) else {
-            let known = list(stanzas.iter().map(|stanza| stanza.name));
-            return Err(text.error(name.at, Problem::UnknownStanza { word: name.text, known }));
-        };
-        let mut block = file.block(&name)?;
-        match &stanza.takes {
-            Takes::Words(words) => read_words(startup, &name.text, &mut block, words)?,
-            Takes::Anything => note(startup, &block, &name, &name.text),
+        if let Some(stanza) = stanzas.iter().find(|stanza| stanza.name == name.text) {
+            let mut block = file.block(&name)?;
+            match &stanza.takes {
+                Takes::Words(words) => read_words(startup, &name.text, &mut block, words)?,
+                Takes::Anything => note(startup, &block, &name, &name.text),
+            }
+        } else {
+            let plugin = plugin_of(text, &name, stanzas)?;
+            read_plugin(startup, &plugin, &mut file.block(&name)?)?;
+            of_plugins.push((name, plugin.name()));
         }
+    }
+    // Only now it is known which plugins there will be.
+    for (name, plugin) in of_plugins {
+        if !startup.plugins.has_plugin(plugin) {
+            note(startup, &file, &name, &name.text);
+        }
+    }
+    Ok(())
+}
+
+/// The plugin whose stanza it is.
+fn plugin_of(text: &Text, name: &Word, stanzas: &[Stanza]) -> Result<Plugin, StartupError> {
+    let named = |plugin: &Plugin| plugin.stanza().is_some_and(|s| s.name() == name.text);
+    plugins::all().find(named).ok_or_else(|| {
+        let of_plugins = plugins::all().filter_map(|plugin| Some(plugin.stanza()?.name()));
+        let known = list(stanzas.iter().map(|stanza| stanza.name).chain(of_plugins));
+        text.error(name.at, Problem::UnknownStanza { word: name.text.clone(), known })
+    })
+}
+
+/// Reads the stanza of a plugin, which is asked whether the values are any. They are kept for the plugin that the engine will
+/// have.
+fn read_plugin(
+    startup: &mut Startup,
+    plugin: &Plugin,
+    block: &mut Block<'_>,
+) -> Result<(), StartupError> {
+    let Some(stanza) = plugin.stanza() else { return Ok(()) };
+    let words: Vec<(&'static str, &StanzaWord)> =
+        stanza.words().iter().map(|w| (w.name(), w)).collect();
+    while let Some(word) = block.word()? {
+        let known = find(block, stanza.name(), &word, &words)?;
+        let value = block.value(&word, known.expected())?;
+        if !known.set(&value.text) {
+            let refusal = Refusal::BadValue;
+            return Err(refused(block, &word.text, &value, known.expected(), refusal));
+        }
+        startup.plugins.tell(plugin.name(), word.text, value.text);
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
+use vnet::plugin::Engine;
+
 use super::*;
+use crate::plugins::Assembled;
 
 fn parse(text: &str) -> Result<Startup, String> {
     let source = Text::of_file("s.conf", text);
@@ -52,6 +55,51 @@ fn a_startup_file_of_vpp_is_read_and_what_has_no_effect_is_named() {
         "s.conf:21:11: `statseg per-node-counters' has no effect here",
     ];
     assert_eq!(startup.notes, expected);
+}
+
+#[test]
+fn plugins_are_told_what_their_stanzas_say() {
+    let shown = |startup: &Startup, params: &str| {
+        let engine = Assembled::build(Engine::builder(), &startup.plugins).unwrap().engine;
+        engine.command(&format!("flowprobe params record l3 {params}")).unwrap();
+        let text = engine.command("show flowprobe params").unwrap();
+        let json = engine.command("show flowprobe params json").unwrap();
+        (text, json.contains(r#""profile":"vpp""#) || json.contains(r#""profile": "vpp""#))
+    };
+    let plain = " l3 active: 15 passive: 120";
+    let told = parse("flowprobe { profile rfc profile vpp }").unwrap();
+    assert_eq!(told.notes, [""; 0]);
+    assert_eq!(shown(&told, ""), (format!("{plain}\n"), true));
+    assert_eq!(shown(&told, "profile rfc"), (format!("{plain} profile: rfc\n"), false));
+    let untold = Startup::plain();
+    assert_eq!(shown(&untold, ""), (format!("{plain}\n"), false));
+    assert_eq!(shown(&untold, "profile vpp"), (format!("{plain} profile: vpp\n"), true));
+    assert!(Startup::is_stanza("flowprobe{") && !Startup::is_stanza("flow"));
+    assert_eq!(words(&["flowprobe", "{", "profile", "vpp", "}"]).unwrap().plugins, {
+        parse("flowprobe { profile vpp }").unwrap().plugins
+    });
+}
+
+#[test]
+fn what_a_plugin_does_not_take_is_an_error_with_its_place() {
+    for (text, expected) in [
+        (
+            "\nflowprobe { profil vpp }",
+            "s.conf:2:13: unknown word `profil' in `flowprobe', there are profile",
+        ),
+        ("flowprobe { profile cisco }", "s.conf:1:21: `profile cisco': expected rfc or vpp"),
+        ("flowprobe { profile }", "s.conf:1:13: `profile' needs rfc or vpp behind it"),
+        ("flowprobe", "s.conf:1:1: `flowprobe' needs `{ ... }' behind it"),
+    ] {
+        assert_eq!(parse(text).unwrap_err(), expected);
+    }
+    assert!(parse("flowprob { }").unwrap_err().ends_with(", flowprobe"));
+}
+
+#[test]
+fn the_stanza_of_a_plugin_that_there_is_not_has_no_effect() {
+    let text = "flowprobe { profile vpp } plugins { plugin flowprobe { disable } }";
+    assert_eq!(parse(text).unwrap().notes, ["s.conf:1:1: `flowprobe' has no effect here"]);
 }
 
 #[test]

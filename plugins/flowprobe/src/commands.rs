@@ -4,6 +4,7 @@ use vnet::{
     command::{choice, flag, group, keyword, positional, value},
     flow::RecordSet,
     interface::SwIfIndex,
+    ipfix::profile::Profile,
     plugin::{Command, CommandCx, Registrar},
 };
 
@@ -17,6 +18,9 @@ vnet::args! {
     }
 }
 
+const PROFILES: [(&str, Profile); 2] =
+    [(Profile::Rfc.word(), Profile::Rfc), (Profile::Vpp.word(), Profile::Vpp)];
+
 vnet::args! {
     struct Params {
         record: Option<Layers> = group("record").optional(),
@@ -24,6 +28,8 @@ vnet::args! {
             .help("between records of a live flow, 15; 0: a record a packet"),
         passive: Option<u32> = keyword("passive", value::id("seconds")).optional()
             .help("without packets until a flow ends, 120; 0: it does not"),
+        profile: Option<Profile> = keyword("profile", value::words(&PROFILES)).optional()
+            .help("records as RFC 7011 has them, or as VPP sends them; rfc unless started otherwise"),
     }
 }
 
@@ -62,7 +68,8 @@ pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     let of = probe.clone();
     let params = move |_: CommandCx, args: Params| {
         let record = args.record.map_or(RecordSet::empty(), Into::into);
-        of.set_params(ParamsRequest { record, active: args.active, passive: args.passive })
+        let Params { active, passive, profile, .. } = args;
+        of.set_params(ParamsRequest { record, active, passive, profile })
     };
     r.command(
         Command::sync("flowprobe params", "Say what is recorded of flows, and when.", params)
@@ -97,7 +104,7 @@ fn show(r: &mut Registrar, probe: &FlowProbe) {
     r.command(Command::sync(
         "show flowprobe params",
         "Show what is recorded of flows, and when.",
-        move |_: CommandCx, (): ()| show::params(&of.params()),
+        move |_: CommandCx, (): ()| show::params(&of),
     ));
     let of = probe.clone();
     r.command(Command::sync(

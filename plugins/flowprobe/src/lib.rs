@@ -31,22 +31,35 @@ mod trace;
 mod variant;
 mod walker;
 
-use vnet::plugin::{Plugin, Registrar};
+use std::{cell::Cell, rc::Rc};
+
+use vnet::{
+    ipfix::profile::Profile,
+    plugin::{Plugin, Registrar, Stanza},
+};
 
 pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
 pub use probe::{FlowProbe, ProbeError};
 pub use show::{Flow, Statistics};
 pub use variant::{Directions, Variant};
 
-/// The plugin. It provides the engine's [`FlowProbe`].
+/// The plugin. It provides the engine's [`FlowProbe`], and reads `flowprobe { profile rfc|vpp }`.
 #[must_use]
 pub fn plugin() -> Plugin {
-    let register = |r: &mut Registrar| {
-        let probe = FlowProbe::register(r);
+    let profile = Rc::new(Cell::new(Profile::default()));
+    let default = profile.clone();
+    let stanza = Stanza::new("flowprobe").value("profile", "rfc or vpp", move |value| {
+        let chosen = Profile::ALL.into_iter().find(|profile| profile.word() == value);
+        chosen.inspect(|&chosen| profile.set(chosen)).is_some()
+    });
+    let register = move |r: &mut Registrar| {
+        let probe = FlowProbe::register(r, default.get());
         commands::register(r, &probe);
         r.provide(probe);
         Ok(())
     };
     let about = "Flow per Packet";
-    Plugin::new("flowprobe", env!("CARGO_PKG_VERSION"), about, register).load_after("nodes")
+    Plugin::new("flowprobe", env!("CARGO_PKG_VERSION"), about, register)
+        .load_after("nodes")
+        .reads(stanza)
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use vnet::flow::RecordSet;
+use vnet::{flow::RecordSet, ipfix::profile::Profile};
 
 use crate::ProbeError;
 
@@ -20,6 +20,8 @@ pub struct ParamsRequest {
     pub active: Option<u32>,
     /// `passive`, seconds.
     pub passive: Option<u32>,
+    /// `profile`.
+    pub profile: Option<Profile>,
 }
 
 /// What is recorded, and when.
@@ -31,12 +33,17 @@ pub struct Params {
     pub active: u32,
     /// Seconds; 0 is never.
     pub passive: u32,
+    /// How records are written, and put into messages.
+    pub profile: Profile,
 }
 
 impl Params {
     /// Before anything was said.
-    pub const NONE: Self =
-        Self { record: RecordSet::empty(), active: DEFAULT_ACTIVE, passive: DEFAULT_PASSIVE };
+    #[must_use]
+    pub const fn none(profile: Profile) -> Self {
+        let (active, passive) = (DEFAULT_ACTIVE, DEFAULT_PASSIVE);
+        Self { record: RecordSet::empty(), active, passive, profile }
+    }
 
     pub(crate) fn active(&self) -> Duration {
         Duration::from_secs(self.active.into())
@@ -48,17 +55,18 @@ impl Params {
 }
 
 impl ParamsRequest {
-    /// Fills in the defaults, and then compares.
+    /// Fills in the defaults, that of the profile being `profile`, and then compares.
     ///
     /// # Errors
     /// [`ProbeError::Timers`].
-    pub fn check(self) -> Result<Params, ProbeError> {
+    pub fn check(self, profile: Profile) -> Result<Params, ProbeError> {
         let active = self.active.unwrap_or(DEFAULT_ACTIVE);
         let passive = self.passive.unwrap_or(DEFAULT_PASSIVE);
         if passive > 0 && active > passive {
             return Err(ProbeError::Timers { active, passive });
         }
-        Ok(Params { record: self.record, active, passive })
+        let profile = self.profile.unwrap_or(profile);
+        Ok(Params { record: self.record, active, passive, profile })
     }
 }
 
@@ -67,8 +75,8 @@ mod tests {
     use super::*;
 
     fn check(active: Option<u32>, passive: Option<u32>) -> Option<(u32, u32)> {
-        let request = ParamsRequest { record: RecordSet::L3, active, passive };
-        request.check().ok().map(|p| (p.active, p.passive))
+        let request = ParamsRequest { record: RecordSet::L3, active, passive, profile: None };
+        request.check(Profile::Rfc).ok().map(|p| (p.active, p.passive))
     }
 
     #[test]

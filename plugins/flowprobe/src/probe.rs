@@ -84,6 +84,7 @@ pub struct FlowProbe(Rc<Inner>);
 struct Inner {
     ipfix: Ipfix,
     points: [LocalPoint; 3],
+    default_profile: Profile,
     state: RefCell<State>,
 }
 
@@ -120,8 +121,8 @@ struct Active {
 }
 
 impl FlowProbe {
-    /// Adds nodes, features and processes to an engine.
-    pub(crate) fn register(r: &mut Registrar) -> Self {
+    /// Adds nodes, features and processes to an engine. Parameters that say no profile mean `default_profile`.
+    pub(crate) fn register(r: &mut Registrar, default_profile: Profile) -> Self {
         let points = [(); 3].map(|()| r.local(|_| None::<Point>));
         let alarm = Alarm::default();
         for variant in Variant::ALL {
@@ -129,14 +130,15 @@ impl FlowProbe {
         }
         walker::register(r, points, &alarm);
         let state = State {
-            params: Params::NONE,
+            params: Params::none(default_profile),
             enabled: BTreeMap::new(),
             reports: [const { None }; 3],
             retired: [const { Vec::new() }; 3],
             settled: [QueueCounters::default(); 3],
             generation: 0,
         };
-        let probe = Self(Rc::new(Inner { ipfix: r.ipfix(), points, state: RefCell::new(state) }));
+        let (ipfix, state) = (r.ipfix(), RefCell::new(state));
+        let probe = Self(Rc::new(Inner { ipfix, points, default_profile, state }));
         let follower = probe.clone();
         r.on_interface_event(move |main, event| {
             if let Event::Deleted { sw_if_index, .. } = event {
@@ -160,12 +162,18 @@ impl FlowProbe {
         self.0.state.borrow().params
     }
 
+    /// The profile of parameters that say none.
+    #[must_use]
+    pub fn default_profile(&self) -> Profile {
+        self.0.default_profile
+    }
+
     /// Changes what is recorded, and when.
     ///
     /// # Errors
     /// [`ProbeError::Timers`], and [`ProbeError::InUse`] while anything is enabled.
     pub fn set_params(&self, request: ParamsRequest) -> Result<(), ProbeError> {
-        let params = request.check()?;
+        let params = request.check(self.0.default_profile)?;
         let mut state = self.0.state.borrow_mut();
         if !state.enabled.is_empty() {
             return Err(ProbeError::InUse);
@@ -264,17 +272,17 @@ impl FlowProbe {
     /// A meter on every thread, and a report.
     fn start(&self, main: &mut Main, variant: Variant) -> Result<(), ProbeError> {
         let mut state = self.0.state.borrow_mut();
-        let Params { record, .. } = state.params;
+        let Params { record, profile, .. } = state.params;
         // The VLAN is a matter of the link layer; the templates have it there.
         let record = if record.contains(RecordSet::L2) { record | RecordSet::VLAN } else { record };
         let families = variant.families(record);
-        let config = Config {
+        let config = profile.metering(Config {
             active: state.params.active(),
             passive: state.params.passive(),
             pages: Pages::Settling,
             ..Config::new(families, record)
-        };
-        let queues = self.0.ipfix.flow_queues(Profile::Rfc.templates(record, families));
+        });
+        let queues = self.0.ipfix.flow_queues(profile.templates(config.record, families));
         let with_link = record.contains(RecordSet::L2);
         let mut made = Ok(());
         main.for_each_local(self.point(variant), |place| match Meter::new(&config) {

@@ -90,7 +90,8 @@ pub(crate) fn features(probe: &FlowProbe, main: &Main) -> Table {
 }
 
 /// `show flowprobe params`.
-pub(crate) fn params(params: &Params) -> Record {
+pub(crate) fn params(probe: &FlowProbe) -> Record {
+    let params = probe.params();
     let layers = [(RecordSet::L2, "l2"), (RecordSet::L3, "l3"), (RecordSet::L4, "l4")];
     let mut line = String::new();
     let mut record = Record::new();
@@ -102,9 +103,16 @@ pub(crate) fn params(params: &Params) -> Record {
         }
         record = record.field(word, Cell::shown("", recorded));
     }
-    let Params { active, passive, .. } = *params;
-    let line = format!("{line} active: {active} passive: {passive}");
-    record.line(line).field("active", active).field("passive", passive)
+    let Params { active, passive, profile, .. } = params;
+    let mut line = format!("{line} active: {active} passive: {passive}");
+    if profile != probe.default_profile() {
+        line = format!("{line} profile: {}", profile.word());
+    }
+    record
+        .line(line)
+        .field("active", active)
+        .field("passive", passive)
+        .field("profile", profile.word())
 }
 
 /// `show flowprobe table`.

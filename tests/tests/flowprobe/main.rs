@@ -8,3 +8,4 @@ mod limits;
 mod operations;
 mod scene;
 mod timers;
+mod vpp;

@@ -94,6 +94,12 @@ impl Scene {
         Exported::read(frames(&self.file))
     }
 
+    /// The IP packets that have arrived at the collector so far; nothing is captured after.
+    pub(crate) fn packets(&self) -> Vec<Vec<u8>> {
+        self.lab.run("packet-generator capture pg2 disable");
+        frames(&self.file).into_iter().map(|frame| frame[14..].to_vec()).collect()
+    }
+
     /// The capture, for a judge.
     pub(crate) fn capture(&self) -> &PathBuf {
         &self.file

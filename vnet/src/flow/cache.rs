@@ -13,7 +13,7 @@ use super::{
     lanes::{Lane, Lanes},
     meters::Delta,
     rules::{Rules, Sample},
-    table::{Directory, Table, record},
+    table::{Directory, Table, record, told},
 };
 use crate::huge_pages::{HUGE_PAGE, collapse};
 
@@ -26,6 +26,8 @@ const SWEEP_STEP: usize = 4096;
 pub(super) struct Cache<K: Kind> {
     memory: MmapMut,
     directory: Directory,
+    /// When the flow of each slot began, or nothing.
+    starts: Vec<u64>,
     mask: K::Key,
     lanes: Lanes<K::Key>,
     /// See [`Directory::is_sparse`]; the same for all packets that are staged.
@@ -40,7 +42,12 @@ pub(super) struct Cache<K: Kind> {
 
 impl<K: Kind> Cache<K> {
     /// Reserves address space; memory is taken as flows come.
-    pub(super) fn new(homes: u32, mask: K::Key, pages: Pages) -> io::Result<Self> {
+    pub(super) fn new(
+        homes: u32,
+        mask: K::Key,
+        keeps_starts: bool,
+        pages: Pages,
+    ) -> io::Result<Self> {
         let directory = Directory::new(homes);
         let bytes = directory.slots() * size_of::<K::Slot>();
         let memory = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
@@ -49,9 +56,11 @@ impl<K: Kind> Cache<K> {
             // A kernel without huge pages refuses; small ones do as well.
             let _: io::Result<()> = memory.advise(memmap2::Advice::HugePage);
         }
+        let starts = if keeps_starts { vec![0; directory.slots()] } else { Vec::new() };
         Ok(Self {
             memory,
             directory,
+            starts,
             mask,
             lanes: Lanes::new(),
             is_sparse: true,
@@ -172,7 +181,7 @@ impl<K: Kind> Cache<K> {
     pub(super) fn for_each(&self, mut visit: impl FnMut(&FlowRecord)) {
         let slots = <[K::Slot]>::ref_from_bytes(&self.memory).unwrap_or_default();
         for at in (0..self.directory.groups()).flat_map(|group| self.directory.taken(group)) {
-            let flow = slots[at].meters().flow();
+            let flow = told(&self.starts, at, &slots[at].meters().flow());
             visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason()));
         }
     }
@@ -186,6 +195,7 @@ impl<K: Kind> Cache<K> {
     ) -> (Table<'a, K, S>, &'a mut Lanes<K::Key>) {
         // The mapping is page-aligned and a whole number of slots long, so the view is all of it.
         let slots = <[K::Slot]>::mut_from_bytes(&mut self.memory).unwrap_or_default();
-        (Table { slots, directory: &mut self.directory, rules, counters, sink }, &mut self.lanes)
+        let (directory, starts) = (&mut self.directory, &mut self.starts[..]);
+        (Table { slots, directory, starts, rules, counters, sink }, &mut self.lanes)
     }
 }

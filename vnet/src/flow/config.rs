@@ -33,6 +33,17 @@ bitflags::bitflags! {
     }
 }
 
+/// What a record has for its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartTime {
+    /// When the first packet of the record was seen.
+    #[default]
+    Record,
+    /// When the first packet of the flow was seen, the same in each of its records. A packet that is a record alone is of no
+    /// flow, and has 0.
+    Flow,
+}
+
 /// Pages of the flow tables. Flows lie a page apart, so that with many of them every packet misses the TLB of small pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pages {
@@ -62,6 +73,11 @@ pub struct Config {
     /// Flows a family that are held without any being evicted. Twice as many slots are reserved, of 64 bytes for IPv4
     /// without MAC addresses and for other flows, of 128 bytes for the rest.
     pub max_flows: usize,
+    /// What records have for their start. That of the flow takes 8 bytes more a slot.
+    pub start_time: StartTime,
+    /// Where frames of other kinds are measured: whether packets with a VLAN tag or with MPLS labels are among them, though
+    /// there is IP behind.
+    pub plain_ip: bool,
     /// Which pages the tables lie on.
     pub pages: Pages,
 }
@@ -76,6 +92,8 @@ impl Config {
             active: Duration::from_secs(15),
             passive: Duration::from_secs(120),
             max_flows: DEFAULT_MAX_FLOWS,
+            start_time: StartTime::Record,
+            plain_ip: false,
             pages: Pages::Small,
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    Config, Counters, Families, FlowRecord, Observed, RecordSet, Unmeasured,
+    Config, Counters, Families, FlowRecord, Observed, RecordSet, StartTime, Unmeasured,
     cache::Cache,
     key::{Kind, Kind4, Kind6, Other, V4, V4Mac, V6, V6Mac},
     lanes::BATCH,
@@ -14,7 +14,7 @@ use crate::{
     runtime::PacketTime,
     wire::{
         ethernet::EtherType,
-        walk::{self, Ip, Transport},
+        walk::{self, Ip, Link, Transport},
     },
 };
 
@@ -180,6 +180,8 @@ struct Tables<F: Kind, G: Kind> {
     v4: Option<Cache<F>>,
     v6: Option<Cache<G>>,
     other: Option<Cache<Other>>,
+    /// IP behind tags or labels is of another kind.
+    plain_ip: bool,
     rules: Rules,
     counters: Counters,
     watermark: u64,
@@ -191,6 +193,7 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
             v4: cache(config, Families::IP4)?,
             v6: cache(config, Families::IP6)?,
             other: cache(config, Families::OTHER)?,
+            plain_ip: config.plain_ip && config.families.contains(Families::OTHER),
             rules: Rules::new(config),
             counters: Counters::default(),
             watermark: 0,
@@ -228,6 +231,9 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
             return false;
         }
         let Some(link) = packet.common_link() else { return false };
+        if self.plain_ip && link.vlan.is_some() {
+            return false;
+        }
         let Some(bytes) = packet.bytes.get(link.payload..) else { return false };
         let seen = packet.time.0.max(*watermark);
         let rules = &self.rules;
@@ -267,13 +273,14 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
             Ok(_) => Unmeasured::OtherFamily,
             Err(miss) => miss.into(),
         };
+        let is_ip = !self.plain_ip || link.is_ok_and(is_plain);
         let Self { v4, v6, other, rules, counters, .. } = self;
         match (link, ip, v4, v6, other) {
-            (Ok(link), Ok(Ip::V4(ip, transport)), Some(cache), _, _) => {
+            (Ok(link), Ok(Ip::V4(ip, transport)), Some(cache), _, _) if is_ip => {
                 let key = F::key(point, &link, ip, &transport);
                 cache.stage(key, &sample(&packet, watermark, &transport), rules);
             }
-            (Ok(link), Ok(Ip::V6(ip, transport)), _, Some(cache), _) => {
+            (Ok(link), Ok(Ip::V6(ip, transport)), _, Some(cache), _) if is_ip => {
                 let key = G::key(point, &link, ip, &transport);
                 cache.stage(key, &sample(&packet, watermark, &transport), rules);
             }
@@ -301,7 +308,7 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
 
     fn sweep<S: FnMut(&FlowRecord)>(&mut self, limit: usize, sink: &mut S) -> bool {
         let mut more = false;
-        let Self { v4, v6, other, rules, counters, watermark } = self;
+        let Self { v4, v6, other, rules, counters, watermark, .. } = self;
         if let Some(cache) = v4 {
             more |= cache.sweep(*watermark, limit, rules, counters, sink);
         }
@@ -315,7 +322,7 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
     }
 
     fn flush<S: FnMut(&FlowRecord)>(&mut self, scope: Scope, sink: &mut S) {
-        let Self { v4, v6, other, rules, counters, watermark } = self;
+        let Self { v4, v6, other, rules, counters, watermark, .. } = self;
         if let Some(cache) = v4 {
             cache.flush(*watermark, scope, rules, counters, sink);
         }
@@ -361,8 +368,14 @@ fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>,
         return Err(MeterError::TooManyFlows { flows });
     }
     let homes = (flows * 2).next_power_of_two().max(MIN_SLOTS) as u32;
-    let cache = Cache::new(homes, K::mask(config.record), config.pages);
+    let keeps_starts = config.start_time == StartTime::Flow;
+    let cache = Cache::new(homes, K::mask(config.record), keeps_starts, config.pages);
     cache.map(Some).map_err(|source| MeterError::Memory { flows, source })
+}
+
+/// Whether IP is announced by the link header itself.
+fn is_plain(link: Link) -> bool {
+    link.vlan.is_none() && matches!(link.ethertype, EtherType::IP4 | EtherType::IP6)
 }
 
 #[inline(always)]

@@ -59,12 +59,14 @@ mod observe;
 mod properties;
 mod record;
 mod rules;
+#[cfg(test)]
+mod starts;
 mod table;
 #[cfg(test)]
 mod twin;
 mod vector;
 
-pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet};
+pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
 pub use counters::Counters;
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};

@@ -10,7 +10,7 @@
 
 use core::time::Duration;
 
-use super::{Config, EndReason, RecordSet};
+use super::{Config, EndReason, RecordSet, StartTime};
 use crate::wire::tcp;
 
 /// How long a TCP flow waits after its last packet once a FIN or RST was seen, so that what closes the connection is in
@@ -41,6 +41,7 @@ pub(super) struct Rules {
     pub(super) ending_flags: u16,
     /// What goes into records.
     pub(super) recorded_flags: u16,
+    pub(super) start_time: StartTime,
 }
 
 impl Rules {
@@ -53,6 +54,7 @@ impl Rules {
             linger: nanoseconds(LINGER).min(passive),
             ending_flags: if is_transport { tcp::flags::FIN | tcp::flags::RST } else { 0 },
             recorded_flags: if is_transport { tcp::flags::ALL } else { 0 },
+            start_time: config.start_time,
         }
     }
 

@@ -13,7 +13,7 @@
 //! looks at few of them; and free slots, whose memory may never have been touched, are known by their tags.
 
 use super::{
-    Addresses, Counters, Direction, EndReason, FlowRecord,
+    Addresses, Counters, Direction, EndReason, FlowRecord, StartTime,
     hash::{equal_tags, prefetch},
     key::{Key, Kind, Slot, describe},
     lanes::Lane,
@@ -175,6 +175,8 @@ impl Directory {
 pub(super) struct Table<'a, K: Kind, S> {
     pub(super) slots: &'a mut [K::Slot],
     pub(super) directory: &'a mut Directory,
+    /// When the flow of each slot began, where that is recorded.
+    pub(super) starts: &'a mut [u64],
     pub(super) rules: &'a Rules,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
@@ -228,7 +230,10 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
 
     /// A record for one packet alone.
     pub(super) fn record_packet(&mut self, lane: &Lane<K::Key>) {
-        let flow = Flow::first(&lane.sample(), self.rules);
+        let mut flow = Flow::first(&lane.sample(), self.rules);
+        if self.rules.start_time == StartTime::Flow {
+            flow.start = 0;
+        }
         self.record(&lane.key, &flow, EndReason::ActiveTimeout);
     }
 
@@ -275,7 +280,11 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         self.directory.take(at, lane.place.tag());
         self.counters.created += 1;
         *self.slots[at].key_mut() = lane.key;
-        self.store(at, &Flow::first(&lane.sample(), self.rules));
+        let flow = Flow::first(&lane.sample(), self.rules);
+        if let Some(start) = self.starts.get_mut(at) {
+            *start = flow.start;
+        }
+        self.store(at, &flow);
     }
 
     /// A free slot in the window of `home`, made if need be.
@@ -312,7 +321,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
 
     fn report(&mut self, at: usize, flow: &mut Flow) {
         let key = *self.slots[at].key();
-        self.record(&key, flow, EndReason::ActiveTimeout);
+        self.record(&key, &told(self.starts, at, flow), EndReason::ActiveTimeout);
         flow.start_over();
         self.store(at, flow);
     }
@@ -320,7 +329,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     fn end(&mut self, at: usize, flow: &Flow, reason: EndReason) {
         let key = *self.slots[at].key();
         if !flow.reported {
-            self.record(&key, flow, reason);
+            self.record(&key, &told(self.starts, at, flow), reason);
         }
         *self.slots[at].key_mut() = K::Key::FREE;
         self.directory.release(at);
@@ -336,6 +345,12 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         self.counters.count_record(reason, flow.packets);
         (self.sink)(&record::<K>(key, flow, reason));
     }
+}
+
+/// The flow at `at` as records tell of it. A flow whose later packets are dated before its first one begins with them.
+pub(super) fn told(starts: &[u64], at: usize, flow: &Flow) -> Flow {
+    let start = starts.get(at).map_or(flow.start, |&first| first.min(flow.start));
+    Flow { start, ..*flow }
 }
 
 /// The record of a flow.

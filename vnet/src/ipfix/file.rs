@@ -9,7 +9,7 @@ use std::{
 use super::{
     export::{DEFAULT_PORT, Outlet, OutputError, SendError, Stream, StreamKey},
     message::{HEADER_LEN, MAX_MESSAGE_LEN, PackError, VERSION},
-    profile::FlowTemplates,
+    profile::{FlowTemplates, Framing},
     template::{Template, TemplateError, TemplateId},
 };
 use crate::flow::FlowRecord;
@@ -162,7 +162,8 @@ impl<W: Write> FlowFile<W> {
             let id = TemplateId::from_ordinal(ordinal);
             let template = Template::new(id, 0, encoder.fields())
                 .map_err(|error| FileError::Template { path: file.writer.path.clone(), error })?;
-            let add = |outlet: &mut Outlet<'_>| file.stream.template(&template, outlet);
+            let add =
+                |outlet: &mut Outlet<'_>| file.stream.template(&template, Framing::RFC, outlet);
             file.writer.collect(export_time, add)?;
         }
         file.flush(export_time)?;

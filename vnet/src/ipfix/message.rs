@@ -43,7 +43,7 @@ pub struct Header {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draft {
     len: u16,
-    /// Offset and identifier of the set that is still open; identifier 0: none is.
+    /// Offset and identifier of the set that is still open; offset 0: none is.
     set: u16,
     set_id: u16,
     /// Shortest record of the open set.
@@ -138,7 +138,17 @@ impl<'a> MessageBuilder<'a> {
     /// written. One set goes on as long as records of one template follow each other.
     #[inline]
     pub fn record(&mut self, template: TemplateId, len: usize) -> Result<&mut [u8], PackError> {
-        let octets = self.reserve(template.get(), len)?;
+        self.record_of_set(template.get(), len)
+    }
+
+    /// As [`Self::record`], in a set with any identifier: 0 and 1 are those of no template, ever (RFC 7011 section 3.3.2).
+    #[inline]
+    pub(super) fn record_of_set(
+        &mut self,
+        set_id: u16,
+        len: usize,
+    ) -> Result<&mut [u8], PackError> {
+        let octets = self.reserve(set_id, len)?;
         self.draft.records += 1;
         Ok(&mut self.room[octets])
     }
@@ -149,7 +159,7 @@ impl<'a> MessageBuilder<'a> {
     pub fn pad_set(&mut self) {
         let padding = self.draft.len().wrapping_neg() % 4;
         let end = self.draft.len() + padding;
-        if self.draft.set_id != 0
+        if self.draft.set != 0
             && padding < usize::from(self.draft.shortest)
             && end <= self.room.len()
         {
@@ -169,7 +179,7 @@ impl<'a> MessageBuilder<'a> {
     /// Room for a record of `len` octets, in the open set if that is `set_id`, else in a new one.
     #[inline]
     fn reserve(&mut self, set_id: u16, len: usize) -> Result<core::ops::Range<usize>, PackError> {
-        let opens = self.draft.set_id != set_id;
+        let opens = self.draft.set == 0 || self.draft.set_id != set_id;
         let start = self.draft.len() + if opens { SET_HEADER_LEN } else { 0 };
         let end = start + len;
         if end > self.room.len() {
@@ -195,12 +205,12 @@ impl<'a> MessageBuilder<'a> {
 
     /// Writes the header of the open set, now that its length is known.
     fn close_set(&mut self) {
-        if self.draft.set_id != 0 {
+        if self.draft.set != 0 {
             let set = usize::from(self.draft.set);
             let len = self.draft.len - self.draft.set;
             self.room[set..set + 2].copy_from_slice(&self.draft.set_id.to_be_bytes());
             self.room[set + 2..set + 4].copy_from_slice(&len.to_be_bytes());
-            self.draft.set_id = 0;
+            self.draft.set = 0;
         }
     }
 }

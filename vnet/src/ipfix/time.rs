@@ -5,7 +5,7 @@ use core::fmt;
 use super::elements::Units;
 
 /// Seconds from 1900 (NTP) to 1970 (Unix).
-const NTP_TO_UNIX: u64 = 2_208_988_800;
+pub const NTP_TO_UNIX: u64 = 2_208_988_800;
 const NANOS: u64 = 1_000_000_000;
 /// Last second that RFC 3339 can write: the end of year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;

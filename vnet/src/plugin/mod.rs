@@ -48,8 +48,10 @@ mod end;
 mod engine;
 mod provided;
 mod registrar;
+mod stanza;
 
 pub use context::{Command, CommandCx};
 pub use engine::{BuildError, Builder, CommandFailed, Engine};
 pub(crate) use provided::Provided;
 pub use registrar::{Plugin, PluginInfo, Registrar};
+pub use stanza::{Stanza, StanzaWord};

@@ -16,7 +16,7 @@ use crate::{
     trace::Taps,
 };
 
-use super::{Command, Provided};
+use super::{Command, Provided, Stanza};
 
 type Register = Box<dyn FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>>>;
 
@@ -26,6 +26,7 @@ pub struct Plugin {
     pub(crate) version: &'static str,
     pub(crate) description: &'static str,
     pub(crate) load_after: Vec<&'static str>,
+    stanza: Option<Stanza>,
     pub(crate) register: Register,
 }
 
@@ -38,7 +39,7 @@ impl Plugin {
         register: impl FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>> + 'static,
     ) -> Self {
         let register = Box::new(register);
-        Self { name, version, description, load_after: Vec::new(), register }
+        Self { name, version, description, load_after: Vec::new(), stanza: None, register }
     }
 
     /// It is registered after the plugin `name`, where the engine has that.
@@ -48,10 +49,23 @@ impl Plugin {
         self
     }
 
+    /// What it reads from the startup file.
+    #[must_use]
+    pub fn reads(mut self, stanza: Stanza) -> Self {
+        self.stanza = Some(stanza);
+        self
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What it reads from the startup file; for the program, which applies what is there before it builds the engine.
+    #[must_use]
+    pub fn stanza(&self) -> Option<&Stanza> {
+        self.stanza.as_ref()
     }
 }
 

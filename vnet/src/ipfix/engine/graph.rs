@@ -21,7 +21,8 @@ pub(super) fn send(main: &mut Main, session: &Session, message: &[u8]) -> Result
     let fib = session.exporter.fib();
     let mut frame = main.frame_to(node);
     let pushed = frame.push(|buffer| {
-        // Both fit: no exported packet is longer than the largest path MTU, which is less than a buffer.
+        // Both fit: no exported packet is longer than the largest path MTU by more than a record, and that is less than a
+        // buffer.
         let written = buffer.append(&headers) + buffer.append(message);
         debug_assert_eq!(written, headers.len() + message.len());
         buffer.set_flags(BufferFlags::FLOW_REPORT | BufferFlags::LOCALLY_ORIGINATED);

@@ -16,7 +16,7 @@ use crate::{
     flow::FlowRecord,
     ipfix::{
         export::{Output, OutputError, Report, TemplateFields},
-        profile::FlowTemplates,
+        profile::{FlowTemplates, Framing},
     },
     process::Bell,
 };
@@ -201,6 +201,10 @@ impl Report for FlowQueues {
 
     fn template(&mut self, index: usize) -> TemplateFields {
         TemplateFields::data(self.0.templates.encoders()[index].fields())
+    }
+
+    fn framing(&self) -> Framing {
+        self.0.templates.framing()
     }
 
     fn data(&mut self, output: &mut Output<'_>) {

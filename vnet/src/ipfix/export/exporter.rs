@@ -369,7 +369,8 @@ impl Exporter {
         let stream = self.streams.get_mut(entry.stream).ok_or(OutputUnavailable::NoSuchReport)?;
         let send = &mut sender(config, transport);
         let outlet = Outlet { export_time, send, failure: None };
-        Ok(add(&mut Output { stream, templates: &entry.templates, outlet }))
+        let framing = entry.report.framing();
+        Ok(add(&mut Output { stream, templates: &entry.templates, framing, outlet }))
     }
 
     /// Sends the templates that are due, those of one stream in as few messages as they fit into.
@@ -456,7 +457,7 @@ impl Entry {
             }
         }
         for template in &self.templates {
-            stream.template(template, outlet)?;
+            stream.template(template, self.report.framing(), outlet)?;
         }
         Ok(())
     }
@@ -470,7 +471,8 @@ impl Entry {
     fn data(&mut self, stream: &mut Stream, export_time: u32, send: SendMessage<'_>) {
         if self.sent.is_some() {
             let outlet = Outlet { export_time, send, failure: None };
-            self.report.data(&mut Output { stream, templates: &self.templates, outlet });
+            let framing = self.report.framing();
+            self.report.data(&mut Output { stream, templates: &self.templates, framing, outlet });
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod config;
 mod exporter;
+mod open;
 mod report;
 mod stream;
 mod table;
@@ -20,6 +21,7 @@ pub use exporter::{
     AddReportError, Exporter, FLUSH_INTERVAL, NoSuchReport, OutputUnavailable, ReportId, ReportKey,
     ReportState, RewriteError, TemplateDefect,
 };
+pub use open::DataSet;
 pub use report::{FlowReport, Output, OutputError, Report, TemplateFields};
 pub use stream::{Counters, Outlet, SendMessage, Stream, StreamKey};
 pub use table::StreamConflict;

@@ -1,6 +1,7 @@
 //! Reports: what an exporter is asked to tell.
 
 use super::{
+    open::DataSet,
     stream::{Outlet, Stream},
     transport::SendError,
 };
@@ -8,7 +9,7 @@ use crate::{
     flow::FlowRecord,
     ipfix::{
         message::{Draft, PackError},
-        profile::FlowTemplates,
+        profile::{FlowTemplates, Framing},
         record::DataRecord,
         template::{FieldSpecifier, Template},
     },
@@ -24,6 +25,11 @@ pub trait Report {
     /// The template-rewrite callback: the fields of the `index`-th template. Called when a transport session begins
     /// and after [`super::Exporter::rewrite`].
     fn template(&mut self, index: usize) -> TemplateFields;
+
+    /// How its templates and records are put into messages; does not change.
+    fn framing(&self) -> Framing {
+        Framing::RFC
+    }
 
     /// The data callback: adds what is pending. Called on every pass once the templates have been sent, at least every
     /// five seconds and on `ipfix flush`.
@@ -83,6 +89,7 @@ pub enum OutputError {
 pub struct Output<'a> {
     pub(super) stream: &'a mut Stream,
     pub(super) templates: &'a [Template],
+    pub(super) framing: Framing,
     pub(super) outlet: Outlet<'a>,
 }
 
@@ -107,7 +114,8 @@ impl Output<'_> {
             self.stream.refuse();
             return Err(OutputError::Length { len, expected: template.min_record_len() });
         }
-        Ok(self.stream.record(template.id(), len, &mut self.outlet, write)?)
+        let set = DataSet::of(template, self.framing);
+        Ok(self.stream.record(set, len, &mut self.outlet, write)?)
     }
 
     /// Adds a record of the report's `index`-th template, which is [`TemplateFields::of`] the same type. What cannot be sent
@@ -126,13 +134,17 @@ impl Output<'_> {
         templates: &FlowTemplates,
         record: &FlowRecord,
     ) -> Result<(), OutputError> {
-        let (slot, encoder) = templates.select(record).ok_or(OutputError::NoTemplate)?;
-        self.record(slot.index(), encoder.record_len(), |out| encoder.encode(record, out))
+        if let Some((slot, encoder)) = templates.select(record) {
+            return self.record(slot.index(), encoder.record_len(), |o| encoder.encode(record, o));
+        }
+        let encoder = templates.untold(record).ok_or(OutputError::NoTemplate)?;
+        let (set, len) = (DataSet::untold(self.framing), encoder.record_len());
+        Ok(self.stream.record(set, len, &mut self.outlet, |o| encoder.encode(record, o))?)
     }
 
     /// Stamps a message that was built elsewhere and that its builder sends now; see [`Stream::stamp`].
     pub fn stamp(&mut self, message: &mut [u8], draft: Draft) {
-        self.stream.stamp(message, draft, self.outlet.export_time);
+        self.stream.stamp(message, draft, self.framing, self.outlet.export_time);
     }
 
     /// Counts a message that was built elsewhere and could not be sent.
@@ -179,6 +191,10 @@ impl Report for FlowReport {
 
     fn template(&mut self, index: usize) -> TemplateFields {
         TemplateFields::data(self.templates.encoders()[index].fields())
+    }
+
+    fn framing(&self) -> Framing {
+        self.templates.framing()
     }
 
     fn data(&mut self, _: &mut Output<'_>) {}

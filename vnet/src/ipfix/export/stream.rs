@@ -1,9 +1,14 @@
 //! A stream: one transport session and one observation domain, the owner of a sequence number.
 
-use super::{config::DEFAULT_PORT, transport::SendError};
+use super::{
+    config::DEFAULT_PORT,
+    open::{DataSet, Open, Owner},
+    transport::SendError,
+};
 use crate::ipfix::{
-    message::{self, Draft, MessageBuilder, PackError},
-    template::{Template, TemplateId},
+    message::{self, Draft, PackError},
+    profile::Framing,
+    template::Template,
 };
 
 /// What tells the streams of an exporter apart.
@@ -87,8 +92,8 @@ pub struct Outlet<'a> {
 pub struct Stream {
     key: StreamKey,
     sequence: u32,
-    room: Vec<u8>,
-    draft: Draft,
+    limit: usize,
+    open: Vec<Open>,
     counters: Counters,
 }
 
@@ -101,13 +106,7 @@ impl Stream {
 
     /// A stream that was there before, and had sent so many data records.
     pub(super) fn resume(key: StreamKey, limit: usize, sequence: u32) -> Self {
-        Self {
-            key,
-            sequence,
-            room: vec![0; limit],
-            draft: Draft::EMPTY,
-            counters: Counters::default(),
-        }
+        Self { key, sequence, limit, open: Vec::new(), counters: Counters::default() }
     }
 
     /// Observation domain and source port.
@@ -116,7 +115,7 @@ impl Stream {
         self.key
     }
 
-    /// The sequence number of the next message: data records sent, modulo 2^32.
+    /// The sequence number of the next message: data records sent, modulo 2^32, as far as reports count by records.
     #[must_use]
     pub fn sequence(&self) -> u32 {
         self.sequence
@@ -128,19 +127,27 @@ impl Stream {
         self.counters
     }
 
-    /// Adds a template record to the open message.
+    /// Adds a template record to the open message, or sends it in one of its own where `framing` wants that.
     pub fn template(
         &mut self,
         template: &Template,
+        framing: Framing,
         outlet: &mut Outlet<'_>,
     ) -> Result<(), PackError> {
-        let mut added = self.try_template(template);
-        if added == Err(PackError::Full) {
+        if framing.one_set {
             self.flush(outlet);
-            added = self.try_template(template);
+        }
+        let at = self.place(Owner::of_template(template, framing));
+        let mut added = self.try_template(at, template);
+        if added == Err(PackError::Full) {
+            self.send(at, outlet);
+            added = self.try_template(at, template);
         }
         if added.is_err() {
             self.counters.templates_not_sent += 1;
+        }
+        if framing.one_set {
+            self.flush(outlet);
         }
         added
     }
@@ -149,21 +156,26 @@ impl Stream {
     #[inline]
     pub fn record(
         &mut self,
-        template: TemplateId,
+        set: impl Into<DataSet>,
         len: usize,
         outlet: &mut Outlet<'_>,
         write: impl FnOnce(&mut [u8]),
     ) -> Result<(), PackError> {
+        let set = set.into();
+        let at = self.place(Owner::of(&set));
         loop {
-            let mut builder = MessageBuilder::resume(&mut self.room, self.draft);
-            match builder.record(template, len) {
+            let mut builder = self.open[at].builder();
+            match builder.record_of_set(set.id(), len) {
                 Ok(octets) => {
                     write(octets);
-                    self.draft = builder.draft();
+                    self.open[at].draft = builder.draft();
+                    if self.open[at].is_full(&set, self.limit) {
+                        self.send(at, outlet);
+                    }
                     return Ok(());
                 }
                 // At most once: an empty message is never full.
-                Err(PackError::Full) => self.flush(outlet),
+                Err(PackError::Full) => self.send(at, outlet),
                 Err(too_long) => {
                     self.refuse();
                     return Err(too_long);
@@ -177,29 +189,20 @@ impl Stream {
         self.counters.records_not_sent += 1;
     }
 
-    /// Sends the open message, if there is anything in it.
+    /// Sends the open messages, if there is anything in them.
     pub fn flush(&mut self, outlet: &mut Outlet<'_>) {
-        let draft = MessageBuilder::resume(&mut self.room, self.draft).finish();
-        self.draft = Draft::EMPTY;
-        if draft.is_empty() {
-            return;
+        for at in 0..self.open.len() {
+            self.send(at, outlet);
         }
-        let message = &mut self.room[..draft.len()];
-        message::stamp(message, outlet.export_time, self.sequence, self.key.domain);
-        match (outlet.send)(self.key, message) {
-            Ok(()) => self.sent(draft),
-            Err(error) => {
-                self.lost(draft);
-                outlet.failure.get_or_insert(error);
-            }
-        }
+        // Their templates may be gone when there are records again.
+        self.open.retain(|open| !open.framing().one_set);
     }
 
     /// Stamps a message of this stream that was built elsewhere, in a buffer that its builder now sends. `message` is
     /// exactly the octets of `draft`, finished.
-    pub fn stamp(&mut self, message: &mut [u8], draft: Draft, export_time: u32) {
+    pub fn stamp(&mut self, message: &mut [u8], draft: Draft, framing: Framing, export_time: u32) {
         message::stamp(message, export_time, self.sequence, self.key.domain);
-        self.sent(draft);
+        self.sent(draft, framing);
     }
 
     /// Counts a message that was built elsewhere and could not be sent.
@@ -217,23 +220,52 @@ impl Stream {
 
     /// Another limit, or another name; the open message must have been sent.
     pub(super) fn reconfigure(&mut self, key: StreamKey, limit: usize) {
-        debug_assert!(self.draft.is_empty(), "the open message belongs to the old configuration");
+        let is_empty = self.open.iter().all(|open| open.draft.is_empty());
+        debug_assert!(is_empty, "an open message belongs to the old configuration");
         self.key = key;
-        self.room.resize(limit, 0);
+        self.limit = limit;
+        self.open.clear();
     }
 
-    fn sent(&mut self, draft: Draft) {
-        self.sequence = self.sequence.wrapping_add(u32::from(draft.records()));
+    /// The open message of `owner`.
+    #[inline]
+    fn place(&mut self, owner: Owner) -> usize {
+        self.open.iter().position(|open| open.is_of(owner)).unwrap_or_else(|| {
+            self.open.push(Open::new(owner, self.limit));
+            self.open.len() - 1
+        })
+    }
+
+    fn send(&mut self, at: usize, outlet: &mut Outlet<'_>) {
+        let open = &mut self.open[at];
+        let (draft, framing) = (open.builder().finish(), open.framing());
+        open.draft = Draft::EMPTY;
+        if draft.is_empty() {
+            return;
+        }
+        let message = &mut open.room[..draft.len()];
+        message::stamp(message, outlet.export_time, self.sequence, self.key.domain);
+        match (outlet.send)(self.key, message) {
+            Ok(()) => self.sent(draft, framing),
+            Err(error) => {
+                self.lost(draft);
+                outlet.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    fn sent(&mut self, draft: Draft, framing: Framing) {
+        self.sequence = self.sequence.wrapping_add(framing.advance(draft.records()));
         self.counters.messages += 1;
         self.counters.octets += draft.len() as u64;
         self.counters.records += u64::from(draft.records());
         self.counters.templates += u64::from(draft.templates());
     }
 
-    fn try_template(&mut self, template: &Template) -> Result<(), PackError> {
-        let mut builder = MessageBuilder::resume(&mut self.room, self.draft);
+    fn try_template(&mut self, at: usize, template: &Template) -> Result<(), PackError> {
+        let mut builder = self.open[at].builder();
         builder.template(template)?;
-        self.draft = builder.draft();
+        self.open[at].draft = builder.draft();
         Ok(())
     }
 }
@@ -241,7 +273,10 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipfix::template::FieldSpecifier;
+    use crate::ipfix::{
+        message::MessageBuilder,
+        template::{FieldSpecifier, TemplateId},
+    };
 
     const KEY: StreamKey = StreamKey { domain: 9, source_port: 4739 };
 
@@ -268,7 +303,7 @@ mod tests {
         let template =
             Template::new(TemplateId::FIRST, 0, [FieldSpecifier::iana("octetDeltaCount", 8)]);
         let messages = sent(Stream::new(KEY, 40), |stream, outlet| {
-            stream.template(&template.unwrap(), outlet).unwrap();
+            stream.template(&template.unwrap(), Framing::RFC, outlet).unwrap();
             stream.flush(outlet);
             for n in 0..5 {
                 stream.record(TemplateId::FIRST, 8, outlet, |octets| octets.fill(n)).unwrap();
@@ -317,7 +352,7 @@ mod tests {
         let messages = sent(Stream::new(KEY, 40), |stream, outlet| {
             stream.record(TemplateId::FIRST, 8, outlet, |_| ()).unwrap();
             stream.flush(outlet);
-            stream.stamp(&mut elsewhere[..draft.len()], draft, 78);
+            stream.stamp(&mut elsewhere[..draft.len()], draft, Framing::RFC, 78);
             stream.record(TemplateId::FIRST, 8, outlet, |_| ()).unwrap();
         });
         assert_eq!(sequence(&elsewhere), 1);

@@ -4,7 +4,10 @@
 use zerocopy::{Immutable, IntoBytes, Unaligned};
 
 use super::FlowEncoder;
-use crate::{flow::FlowRecord, ipfix::template::FieldSpecifier};
+use crate::{
+    flow::{Addresses, FlowRecord},
+    ipfix::template::FieldSpecifier,
+};
 
 /// Some fields that follow each other.
 pub(super) trait Block: IntoBytes + Immutable + Unaligned {
@@ -67,5 +70,23 @@ pub(super) fn encoder<A: Block, B: Block, C: Block, D: Block>() -> FlowEncoder {
         fields: [A::FIELDS, B::FIELDS, C::FIELDS, D::FIELDS].concat(),
         len: size_of::<Joined<A, B, C, D>>(),
         encode: encode::<A, B, C, D>,
+    }
+}
+
+/// Source and destination of an IPv4 record.
+#[inline(always)]
+pub(super) fn ip4(record: &FlowRecord) -> ([u8; 4], [u8; 4]) {
+    match record.addresses {
+        Addresses::V4(source, destination) => (source, destination),
+        Addresses::None | Addresses::V6(..) => ([0; 4], [0; 4]),
+    }
+}
+
+/// Source and destination of an IPv6 record.
+#[inline(always)]
+pub(super) fn ip6(record: &FlowRecord) -> ([u8; 16], [u8; 16]) {
+    match record.addresses {
+        Addresses::V6(source, destination) => (source, destination),
+        Addresses::None | Addresses::V4(..) => ([0; 16], [0; 16]),
     }
 }

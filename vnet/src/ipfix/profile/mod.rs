@@ -3,40 +3,71 @@
 //! A [`Profile`] is a way of writing flow records. Everything else asks it for [`FlowTemplates`] and never which
 //! profile it is.
 
+mod framing;
+#[cfg(test)]
+mod golden;
 mod layout;
 mod rfc;
+mod vpp;
 
 use arrayvec::ArrayVec;
 
 use super::template::FieldSpecifier;
-use crate::flow::{Addresses, FlowRecord};
+use crate::flow::{Addresses, Config, FlowRecord, StartTime};
 pub use crate::flow::{Families, RecordSet};
+pub use framing::{Fill, Framing, Sequence};
 
 /// A way of writing flow records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// RFC 7011 and the IANA registry to the letter: millisecond times, 64-bit delta counters, ICMP in templates of
     /// its own, and a reason for the end of each flow.
+    #[default]
     Rfc,
+    /// What VPP's flowprobe sends, octet by octet, for collectors and tools made for that.
+    Vpp,
 }
 
 impl Profile {
+    /// All, the default first.
+    pub const ALL: [Self; 2] = [Self::Rfc, Self::Vpp];
+
+    /// The word of commands and of the startup file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Rfc => "rfc",
+            Self::Vpp => "vpp",
+        }
+    }
+
+    /// What a meter must do for records of this profile, where `config` is what was asked of it.
+    ///
+    /// VPP: a flow that lives on keeps its start, IP behind tags or labels is none, and VLANs tell no flows apart.
+    #[must_use]
+    pub fn metering(self, config: Config) -> Config {
+        match self {
+            Self::Rfc => config,
+            Self::Vpp => Config {
+                record: config.record - RecordSet::VLAN,
+                start_time: StartTime::Flow,
+                plain_ip: true,
+                ..config
+            },
+        }
+    }
+
     /// The templates of a meter that records `set` of packets of `families`.
     ///
-    /// Layer 2 is always in the template of packets without IP, since it is all that tells their flows apart. The VLAN is
-    /// part of layer 2, and can be recorded without the rest of it.
+    /// RFC: layer 2 is always in the template of packets without IP, since it is all that tells their flows apart. The VLAN
+    /// is part of layer 2, and can be recorded without the rest of it.
     #[must_use]
     pub fn templates(self, set: RecordSet, families: Families) -> FlowTemplates {
-        let mut templates =
-            FlowTemplates { encoders: ArrayVec::new(), slots: [TemplateSlot::NONE; Shape::COUNT] };
-        for shape in Shape::ALL {
-            if families.contains(shape.family()) {
-                match self {
-                    Self::Rfc => templates.add(shape, rfc::encoder(shape, set)),
-                }
-            }
+        let shapes = Shape::ALL.into_iter().filter(|shape| families.contains(shape.family()));
+        match self {
+            Self::Rfc => rfc::templates(set, shapes),
+            Self::Vpp => vpp::templates(set, shapes),
         }
-        templates
     }
 }
 
@@ -95,18 +126,31 @@ impl TemplateSlot {
 /// The templates of one meter, compiled: which one a record takes, and how its octets are written.
 #[derive(Clone, Debug)]
 pub struct FlowTemplates {
+    framing: Framing,
     encoders: ArrayVec<FlowEncoder, { Shape::COUNT }>,
     slots: [TemplateSlot; Shape::COUNT],
+    untold: Option<FlowEncoder>,
 }
 
 impl FlowTemplates {
+    fn new(framing: Framing) -> Self {
+        let slots = [TemplateSlot::NONE; Shape::COUNT];
+        Self { framing, encoders: ArrayVec::new(), slots, untold: None }
+    }
+
+    /// How the records are put into messages.
+    #[must_use]
+    pub fn framing(&self) -> Framing {
+        self.framing
+    }
+
     /// One encoder a template, in the order of their identifiers.
     #[must_use]
     pub fn encoders(&self) -> &[FlowEncoder] {
         &self.encoders
     }
 
-    /// The template for this record; `None` when the meter was not asked for its family.
+    /// The template for this record; `None` when the meter was not asked for its family, or see [`Self::untold`].
     #[inline]
     #[must_use]
     pub fn select(&self, record: &FlowRecord) -> Option<(TemplateSlot, &FlowEncoder)> {
@@ -114,15 +158,29 @@ impl FlowTemplates {
         Some((slot, self.encoders.get(slot.index())?))
     }
 
-    /// Adds the encoder of a shape, or shares that of an earlier shape which has the same fields.
+    /// How a record is written that is sent although no template describes it.
+    #[must_use]
+    pub fn untold(&self, record: &FlowRecord) -> Option<&FlowEncoder> {
+        self.untold.as_ref().filter(|_| Shape::of(record) == Shape::NonIp)
+    }
+
+    /// Adds the encoder of a shape. At most one a shape.
     fn add(&mut self, shape: Shape, encoder: FlowEncoder) {
-        let same = self.encoders.iter().position(|e| e.fields == encoder.fields);
-        let slot = same.unwrap_or(self.encoders.len());
-        if same.is_none() {
-            self.encoders.push(encoder);
+        self.slots[shape as usize] = TemplateSlot(self.encoders.len() as u8);
+        self.encoders.push(encoder);
+    }
+
+    /// Has a shape take the template of another one.
+    fn alias(&mut self, shape: Shape, other: Shape) {
+        self.slots[shape as usize] = self.slots[other as usize];
+    }
+
+    /// Adds the encoder of a shape, or shares that of an earlier shape which has the same fields.
+    fn share(&mut self, shape: Shape, encoder: FlowEncoder) {
+        match self.encoders.iter().position(|e| e.fields == encoder.fields) {
+            Some(same) => self.slots[shape as usize] = TemplateSlot(same as u8),
+            None => self.add(shape, encoder),
         }
-        // At most `COUNT` encoders, one a shape.
-        self.slots[shape as usize] = TemplateSlot(slot as u8);
     }
 }
 

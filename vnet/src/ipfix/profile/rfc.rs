@@ -3,14 +3,10 @@
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
 use super::{
-    FlowEncoder, RecordSet, Shape,
-    layout::{Block, Nothing, block, encoder as join},
+    FlowEncoder, FlowTemplates, Framing, RecordSet, Shape,
+    layout::{Block, Nothing, block, encoder as join, ip4, ip6},
 };
-use crate::{
-    flow::{Addresses, FlowRecord},
-    interface::SwIfIndex,
-    runtime::PacketTime,
-};
+use crate::{interface::SwIfIndex, runtime::PacketTime};
 
 block! {
     /// Every record begins with these.
@@ -107,7 +103,16 @@ block! {
     }
 }
 
-pub(super) fn encoder(shape: Shape, set: RecordSet) -> FlowEncoder {
+/// Kinds of records with the same fields have one template.
+pub(super) fn templates(set: RecordSet, shapes: impl Iterator<Item = Shape>) -> FlowTemplates {
+    let mut templates = FlowTemplates::new(Framing::RFC);
+    for shape in shapes {
+        templates.share(shape, encoder(shape, set));
+    }
+    templates
+}
+
+fn encoder(shape: Shape, set: RecordSet) -> FlowEncoder {
     if shape == Shape::NonIp {
         return join::<Common, Ethernet, FrameOctets, Nothing>();
     }
@@ -152,20 +157,4 @@ fn interface(index: SwIfIndex) -> U32 {
 #[inline(always)]
 fn millis(time: PacketTime) -> U64 {
     U64::new(time.0 / 1_000_000)
-}
-
-#[inline(always)]
-fn ip4(record: &FlowRecord) -> ([u8; 4], [u8; 4]) {
-    match record.addresses {
-        Addresses::V4(source, destination) => (source, destination),
-        Addresses::None | Addresses::V6(..) => ([0; 4], [0; 4]),
-    }
-}
-
-#[inline(always)]
-fn ip6(record: &FlowRecord) -> ([u8; 16], [u8; 16]) {
-    match record.addresses {
-        Addresses::V6(source, destination) => (source, destination),
-        Addresses::None | Addresses::V4(..) => ([0; 16], [0; 16]),
-    }
 }

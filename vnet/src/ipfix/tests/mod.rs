@@ -7,3 +7,4 @@ mod oracle;
 mod roundtrip;
 pub(super) mod sample;
 mod tshark;
+mod vpp;

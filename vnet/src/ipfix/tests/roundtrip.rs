@@ -16,7 +16,7 @@ use crate::{
             Transport,
         },
         json,
-        profile::{Families, Profile, RecordSet},
+        profile::{Families, FlowTemplates, Profile, RecordSet},
         time::Precision,
     },
     runtime::EngineTime,
@@ -35,10 +35,18 @@ impl Transport for Wire {
 
 /// What an exporter sends for these records: templates, then data, in packets of at most `path_mtu` octets.
 pub(super) fn export(records: &[FlowRecord], set: RecordSet, request: ExporterRequest) -> Wire {
+    export_as(&Profile::Rfc.templates(set, Families::all()), records, request)
+}
+
+/// The same, written by these templates.
+pub(super) fn export_as(
+    templates: &FlowTemplates,
+    records: &[FlowRecord],
+    request: ExporterRequest,
+) -> Wire {
     let mut wire = Wire::default();
     let mut exporter = Exporter::new();
     exporter.configure(request.check(|_| None).unwrap(), 0, &mut wire);
-    let templates = Profile::Rfc.templates(set, Families::all());
     let report = Box::new(FlowReport::new(templates.clone()));
     let key = ReportKey { name: "roundtrip", opaque: 0 };
     let stream = StreamKey { domain: 1, source_port: 4739 };
@@ -47,7 +55,7 @@ pub(super) fn export(records: &[FlowRecord], set: RecordSet, request: ExporterRe
     exporter
         .with_output(id, 1_700_000_001, &mut wire, |output| {
             for record in records {
-                output.flow(&templates, record).unwrap();
+                output.flow(templates, record).unwrap();
             }
             output.flush();
         })
