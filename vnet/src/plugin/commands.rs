@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::{
-    buffer,
+    buffer, classify,
     command::{Align, Column, Record, Table},
     error, fib, graph, interface, log, neighbor, runtime, trace,
 };
@@ -16,6 +16,7 @@ pub(super) fn framework_commands() -> Vec<Command> {
         Command::sync("show version", "Print the version of the engine.", |_, (): ()| version()),
     ];
     all.extend(buffer::commands());
+    all.extend(classify::commands());
     all.extend(error::commands());
     all.extend(fib::commands());
     all.extend(graph::commands());

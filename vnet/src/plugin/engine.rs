@@ -147,6 +147,7 @@ impl Builder {
                 .map_err(|source| BuildError::Plugin { plugin: plugin.name, source })?;
         }
         registrar.ipfix().register(&mut registrar);
+        let classifier = registrar.classifier();
         let Registrar {
             nodes,
             arcs,
@@ -209,6 +210,7 @@ impl Builder {
             views,
             taps,
             forwarding,
+            classifier,
             route_counters,
             log,
             interface_hooks,

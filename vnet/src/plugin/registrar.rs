@@ -3,6 +3,7 @@
 use std::{error::Error, future::Future, pin::Pin};
 
 use crate::{
+    classify::{Classifier, Shard, Tables},
     counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
     graph::{ArcSpec, FeatureSpec, NodeSpec},
@@ -90,6 +91,7 @@ pub struct Registrar {
     views: Shared<InterfaceViews>,
     taps: Shared<Taps>,
     forwarding: ForwardingReader,
+    classifier: Classifier,
     pub(super) ipfix: Ipfix,
 }
 
@@ -101,6 +103,7 @@ impl Registrar {
         forwarding: ForwardingReader,
         segment: Segment,
     ) -> Self {
+        let (shards, make_shard) = Local::new(0, |_| Shard::default());
         Self {
             engine,
             nodes: Vec::new(),
@@ -112,13 +115,14 @@ impl Registrar {
             stop_hooks: Vec::new(),
             commands: Vec::new(),
             interface_hooks: Vec::new(),
-            locals: Vec::new(),
+            locals: vec![make_shard],
             segment,
             counters: Counters::default(),
             provided: Provided::default(),
             views,
             taps,
             forwarding,
+            classifier: Classifier::new(Shared::new(engine, Tables::default()), shards),
             ipfix: Ipfix::new(),
         }
     }
@@ -194,6 +198,12 @@ impl Registrar {
     #[must_use]
     pub fn forwarding(&self) -> ForwardingReader {
         self.forwarding.clone()
+    }
+
+    /// Classifier tables, for nodes that look packets up and for commands that change them.
+    #[must_use]
+    pub fn classifier(&self) -> Classifier {
+        self.classifier.clone()
     }
 
     /// The engine's IPFIX exporter, to which reports are added.
