@@ -177,8 +177,13 @@ impl Key {
     /// Its first `n` vectors as bytes.
     #[must_use]
     pub fn bytes(&self, n: usize) -> Vec<u8> {
-        let bytes: [u8; MAX_BYTES] = zerocopy::transmute!(self.0);
-        bytes[..n * VECTOR_BYTES].to_vec()
+        self.as_bytes()[..n * VECTOR_BYTES].to_vec()
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; MAX_BYTES] {
+        zerocopy::transmute_ref!(&self.0)
     }
 
     #[inline(always)]

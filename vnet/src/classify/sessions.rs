@@ -164,11 +164,6 @@ impl Sessions {
         self.pool.tallies.len()
     }
 
-    /// Sessions there are.
-    pub(super) fn len(&self) -> usize {
-        self.count
-    }
-
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
@@ -343,7 +338,7 @@ mod tests {
                     }
                     Step::Insert(..) | Step::Find(_) => {}
                 }
-                prop_assert_eq!(sessions.len(), twin.len());
+                prop_assert_eq!(sessions.count, twin.len());
             }
             let all = sessions.pool().iter().map(|(_, key, (hits, _))| (key.bytes(1)[0], hits));
             prop_assert_eq!(all.collect::<HashMap<_, _>>(), twin);

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     buffer::{ArenaError, BufferPool, Magazine},
+    classify,
     command::{self, Reply, Session, Terminal, Tree, TreeError},
     counter::{CounterError, ErrorCounters, ErrorIndex, Segment, ThreadIndex},
     error::{DropError, DropNode, ErrorSet},
@@ -148,6 +149,7 @@ impl Builder {
         }
         registrar.ipfix().register(&mut registrar);
         let classifier = registrar.classifier();
+        classify::register(&mut registrar);
         let Registrar {
             nodes,
             arcs,
