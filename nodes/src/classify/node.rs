@@ -74,7 +74,9 @@ impl FlowClassify {
         let mut onward = Onward::new(buffers.get(0));
         let lookup = Lookup::new(tables, shard, now, OnMiss::Create, |outcome| {
             let kind = Kind::of(outcome);
-            counts[kind as usize] += 1;
+            if kind != Kind::Hit {
+                counts[kind as usize] += 1;
+            }
             if let Some(place) = outcomes.next() {
                 *place = kind;
             }
@@ -84,6 +86,8 @@ impl FlowClassify {
             onward.step(buffer);
             (table, Window::ip(buffer))
         }));
+        // Hits are what is left, so that they cost nothing.
+        counts[Kind::Hit as usize] = frame.len() as u64 - counts.iter().sum::<u64>();
         count(cx, counts);
         onward
     }

@@ -215,7 +215,7 @@ impl Classifier {
         main.for_each_local(self.shards, |shard| {
             let Some(own) = shard.get_mut(index) else { return };
             if let Some((_, (hits, heard))) = own.learned.remove(&key, hash) {
-                own.tallies[at as usize].set(hits, heard);
+                own.set_tally(session, hits, heard);
             }
         });
         Ok(())
@@ -238,7 +238,7 @@ impl Classifier {
         main.for_each_local(self.shards, |shard| {
             let Some(own) = shard.get_mut(index) else { return };
             match configured {
-                Some((SessionIndex(at), _)) => own.tallies[at as usize].set(0, EngineTime(0)),
+                Some((session, _)) => own.set_tally(session, 0, EngineTime(0)),
                 None => found |= own.learned.remove(&key, hash).is_some(),
             }
         });

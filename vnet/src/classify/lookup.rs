@@ -6,7 +6,8 @@
 use arrayvec::ArrayVec;
 
 use super::{
-    Action, NextSlot, Shard, Table, TableIndex, Tables, Window, mask::Key, table::ShardTable,
+    Action, NextSlot, Shard, Table, TableIndex, Tables, Window, mask::Key, sessions::Sessions,
+    table::ShardTable,
 };
 use crate::runtime::EngineTime;
 
@@ -45,18 +46,21 @@ pub struct Lookup<'a, 'b, F> {
     on_miss: OnMiss,
     then: F,
     index: TableIndex,
-    staged: ArrayVec<Staged<'b>, BATCH>,
+    table: Option<&'a Table>,
+    packets: ArrayVec<Staged<'b>, BATCH>,
+    /// Of the packets, in their order. Only the vectors that the table compares mean anything.
+    keys: [Key; BATCH],
 }
 
+#[derive(Clone, Copy)]
 struct Staged<'b> {
-    key: Key,
-    hash: u32,
     window: Window<'b>,
+    hash: u32,
 }
 
 impl<'a, 'b, F: FnMut(Outcome)> Lookup<'a, 'b, F> {
     /// For the packets of a frame.
-    #[inline]
+    #[inline(always)]
     pub fn new(
         tables: &'a Tables,
         shard: &'a mut Shard,
@@ -64,69 +68,110 @@ impl<'a, 'b, F: FnMut(Outcome)> Lookup<'a, 'b, F> {
         on_miss: OnMiss,
         then: F,
     ) -> Self {
-        let (index, staged) = (TableIndex(u32::MAX), ArrayVec::new());
-        Self { tables, shard, now, on_miss, then, index, staged }
+        Self {
+            tables,
+            shard,
+            now,
+            on_miss,
+            then,
+            index: TableIndex(u32::MAX),
+            table: None,
+            packets: ArrayVec::new(),
+            keys: [Key::ZERO; BATCH],
+        }
     }
 
     /// Looks up all of `packets`, each in the table beside it.
     #[inline(always)]
     pub fn run(mut self, packets: impl Iterator<Item = (TableIndex, Window<'b>)>) {
-        let mut table = None;
         for (index, window) in packets {
-            if index != self.index || table.is_none() {
+            if index != self.index {
                 self.look_up();
                 self.index = index;
-                table = self.tables.get(index);
+                self.table = self.tables.get(index);
             }
-            self.stage(table, window);
-            if self.staged.is_full() {
+            let mut hash = 0;
+            if let Some(Table { spec, .. }) = self.table {
+                let key = &mut self.keys[self.packets.len() % BATCH];
+                window.key(&spec.mask, spec.current_data, key);
+                hash = key.hash(spec.mask.vectors());
+            }
+            self.packets.push(Staged { window, hash });
+            if self.packets.is_full() {
                 self.look_up();
             }
         }
         self.look_up();
     }
 
-    #[inline(always)]
-    fn stage(&mut self, table: Option<&Table>, window: Window<'b>) {
-        let staged = match table {
-            Some(table) => {
-                let key = window.key(&table.spec.mask, table.spec.current_data);
-                let hash = table.hash(&key);
-                if !table.configured.is_empty() {
-                    table.configured.prefetch_slot(hash);
-                }
-                if let Some(own) = self.shard.get(self.index).filter(|own| !own.learned.is_empty())
-                {
-                    own.learned.prefetch_slot(hash);
-                }
-                Staged { key, hash, window }
+    fn look_up(&mut self) {
+        let packets = core::mem::take(&mut self.packets);
+        if let Some((table, own)) = self.table.zip(self.shard.get(self.index)) {
+            let both = [&table.configured, &own.learned];
+            let in_use = both.into_iter().filter(|sessions| !sessions.is_empty());
+            in_use.clone().for_each(|sessions| ask_for_slots(sessions, &packets));
+            in_use.for_each(|sessions| ask_for_sessions(sessions, &packets));
+        }
+        let mut at = 0;
+        while at < packets.len() {
+            at = self.count_hits(&packets, at);
+            if let Some(packet) = packets.get(at) {
+                let outcome = {
+                    let key = self.keys[at];
+                    self.missed(packet, &key)
+                };
+                (self.then)(outcome);
+                at += 1;
             }
-            None => Staged { key: Key::ZERO, hash: 0, window },
-        };
-        self.staged.push(staged);
+        }
     }
 
-    fn look_up(&mut self) {
-        let Self { tables, shard, now, on_miss, then, index, staged } = self;
-        let known = tables.get(*index).zip(shard.get(*index));
-        if let Some((table, own)) = known {
-            for sessions in [&table.configured, &own.learned] {
-                if !sessions.is_empty() {
-                    staged.iter().for_each(|packet| sessions.prefetch_session(packet.hash));
-                }
+    /// Counts packets from `at` on for their sessions, up to the first that belongs to none.
+    #[inline(always)]
+    fn count_hits(&mut self, packets: &[Staged<'b>], at: usize) -> usize {
+        let Some((table, own)) = self.table.zip(self.shard.get(self.index)) else { return at };
+        for (n, (packet, key)) in packets.iter().zip(&self.keys).enumerate().skip(at) {
+            match hit(table, own, key, packet.hash, self.now) {
+                Some(action) => (self.then)(Outcome::Hit(action)),
+                None => return n,
             }
         }
-        for packet in staged.drain(..) {
-            let found = match (tables.get(*index), shard.get(*index)) {
-                (Some(table), Some(own)) => hit(table, own, &packet.key, packet.hash, *now),
-                _ => None,
-            };
-            then(match found {
-                Some(action) => Outcome::Hit(action),
-                None => missed(tables, shard, *index, &packet, *now, *on_miss),
-            });
+        packets.len()
+    }
+
+    /// Looks in the tables behind the first, and makes a session in that if there is none anywhere.
+    #[inline(never)]
+    fn missed(&mut self, packet: &Staged<'b>, key: &Key) -> Outcome {
+        let mut miss_next = NextSlot::NONE;
+        for (at, table) in self.tables.chain(self.index) {
+            miss_next = table.spec.miss_next;
+            let Some(own) = self.shard.get(at).filter(|_| at != self.index) else { continue };
+            let mut key = Key::ZERO;
+            packet.window.key(&table.spec.mask, table.spec.current_data, &mut key);
+            if let Some(action) = hit(table, own, &key, table.hash(&key), self.now) {
+                return Outcome::ChainHit(action);
+            }
+        }
+        match self.shard.get_mut(self.index) {
+            Some(own) if self.on_miss == OnMiss::Create => {
+                match own.learned.insert(key, packet.hash, 1, self.now) {
+                    Ok(_) => Outcome::Created,
+                    Err(_) => Outcome::TableFull(miss_next),
+                }
+            }
+            _ => Outcome::Miss(miss_next),
         }
     }
+}
+
+#[inline(always)]
+fn ask_for_slots(sessions: &Sessions, packets: &[Staged<'_>]) {
+    packets.iter().for_each(|packet| sessions.prefetch_slot(packet.hash));
+}
+
+#[inline(always)]
+fn ask_for_sessions(sessions: &Sessions, packets: &[Staged<'_>]) {
+    packets.iter().for_each(|packet| sessions.prefetch_session(packet.hash));
 }
 
 /// Counts a packet for its session, if it has one, and says what that asks for.
@@ -142,36 +187,6 @@ fn hit(table: &Table, own: &ShardTable, key: &Key, hash: u32, now: EngineTime) -
         return None;
     }
     let session = table.configured.find(key, hash)?;
-    own.tallies.get(session.0 as usize)?.hit(now);
+    own.tally(session)?.hit(now);
     Some(table.action(session))
-}
-
-/// Looks in the tables behind the first, and makes a session in that if there is none anywhere.
-#[inline(never)]
-fn missed(
-    tables: &Tables,
-    shard: &mut Shard,
-    index: TableIndex,
-    packet: &Staged<'_>,
-    now: EngineTime,
-    on_miss: OnMiss,
-) -> Outcome {
-    let mut miss_next = NextSlot::NONE;
-    for (at, table) in tables.chain(index) {
-        miss_next = table.spec.miss_next;
-        let Some(own) = shard.get(at).filter(|_| at != index) else { continue };
-        let key = packet.window.key(&table.spec.mask, table.spec.current_data);
-        if let Some(action) = hit(table, own, &key, table.hash(&key), now) {
-            return Outcome::ChainHit(action);
-        }
-    }
-    match shard.get_mut(index) {
-        Some(own) if on_miss == OnMiss::Create => {
-            match own.learned.insert(&packet.key, packet.hash, 1, now) {
-                Ok(_) => Outcome::Created,
-                Err(_) => Outcome::TableFull(miss_next),
-            }
-        }
-        _ => Outcome::Miss(miss_next),
-    }
 }

@@ -119,30 +119,44 @@ impl Mask {
         covered.is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0xff))
     }
 
-    /// The key of a packet, of which `bytes` are those behind the left out ones. What a packet lacks is zero.
+    /// Writes the key of a packet into the vectors of `key` that are compared, and leaves the others. What a packet lacks is
+    /// zero.
     #[inline(always)]
-    pub(super) fn key(&self, bytes: &[u8]) -> Key {
-        let mut key = [[0; 2]; MAX_VECTORS];
-        let masked = |bytes: &[u8; VECTOR_BYTES], mask: &Vector| {
+    pub(super) fn lay_on(&self, packet: &[u8], key: &mut Key) {
+        let (from, n) = (self.skip() * VECTOR_BYTES, self.vectors());
+        match packet.get(from..from + n * VECTOR_BYTES) {
+            Some(bytes) => self.lay_on_vectors(bytes.as_chunks().0, key),
+            None => self.lay_on_end(packet.get(from..).unwrap_or_default(), key),
+        }
+    }
+
+    /// As [`Self::lay_on`], of the bytes behind those that are left out.
+    pub(super) fn lay_on_window(&self, bytes: &[u8; MAX_BYTES], key: &mut Key) {
+        self.lay_on_vectors(&bytes.as_chunks().0[..self.vectors()], key);
+    }
+
+    #[inline(always)]
+    fn lay_on_vectors(&self, bytes: &[[u8; VECTOR_BYTES]], key: &mut Key) {
+        for ((key, bytes), mask) in key.0.iter_mut().zip(bytes).zip(&self.vectors.0) {
             let [a, b]: [u64; 2] = zerocopy::transmute!(*bytes);
-            [a & mask[0], b & mask[1]]
-        };
-        let (whole, rest) = bytes.as_chunks();
-        let n = self.vectors();
-        for ((key, bytes), mask) in key.iter_mut().zip(whole).zip(&self.vectors.0[..n]) {
-            *key = masked(bytes, mask);
+            *key = [a & mask[0], b & mask[1]];
         }
-        if whole.len() < n {
-            let mut padded = [0; VECTOR_BYTES];
-            padded[..rest.len()].copy_from_slice(rest);
-            key[whole.len()] = masked(&padded, &self.vectors.0[whole.len()]);
-        }
-        Key(key)
+    }
+
+    /// Of a packet that ends before the mask does.
+    #[cold]
+    fn lay_on_end(&self, bytes: &[u8], key: &mut Key) {
+        let mut padded = [0; MAX_BYTES];
+        let n = bytes.len().min(MAX_BYTES);
+        padded[..n].copy_from_slice(&bytes[..n]);
+        self.lay_on_window(&padded, key);
     }
 
     /// The key of a session whose packets have `bytes`, counted from where a packet begins.
     pub(super) fn key_of(&self, bytes: &[u8]) -> Key {
-        self.key(bytes.get(self.skip() * VECTOR_BYTES..).unwrap_or_default())
+        let mut key = Key::ZERO;
+        self.lay_on(bytes, &mut key);
+        key
     }
 
     /// As [`Self::key_of`], of bytes that mean what they say: a bit that the mask does not compare is an error.
@@ -194,7 +208,7 @@ impl Key {
     /// Of its first `n` vectors.
     #[inline(always)]
     pub(super) fn hash(&self, n: usize) -> u32 {
-        self.vectors(n).iter().fold(0, |hash, [a, b]| crc32c(&[hash.into(), *a, *b]))
+        crc32c(self.vectors(n).as_flattened())
     }
 }
 

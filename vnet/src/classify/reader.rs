@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Table,
     mask::Key,
-    sessions::{Pool, SessionIndex, Tally},
+    sessions::{Pool, SessionIndex, Tallies, Tally},
     table::ShardTable,
 };
 use crate::runtime::EngineTime;
@@ -18,7 +18,7 @@ pub struct TableReader {
 }
 
 struct Thread {
-    tallies: Arc<[Tally]>,
+    tallies: Arc<Tallies>,
     learned: Arc<Pool>,
 }
 
@@ -48,7 +48,7 @@ impl TableReader {
     /// All sessions, the configured ones first, with the sums of all threads.
     pub(super) fn read(&self) -> Vec<Read> {
         let configured = self.configured.iter().map(|(session, key, _)| {
-            let own = self.threads.iter().filter_map(|t| t.tallies.get(session.0 as usize));
+            let own = self.threads.iter().filter_map(|t| t.tallies.tally(session));
             let none = (0, EngineTime(0));
             let (hits, last_heard) =
                 own.map(Tally::get).fold(none, |(hits, heard), (n, at)| (hits + n, heard.max(at)));

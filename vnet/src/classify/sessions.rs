@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use zerocopy::{FromZeros, KnownLayout};
 
-use super::mask::{Key, MAX_VECTORS, Vector};
+use super::mask::{Key, MAX_VECTORS};
 use crate::{flow::hash::prefetch, runtime::EngineTime};
 
 /// Names a session of a table, for as long as it lives.
@@ -30,37 +30,53 @@ pub(super) struct Full;
 #[error("no memory for the table")]
 pub struct NoMemory;
 
-/// What was counted for a session by one thread.
-#[derive(FromZeros, KnownLayout)]
-#[repr(C)]
-pub(super) struct Tally {
-    hits: AtomicU64,
-    /// Engine time of the last hit.
-    heard: AtomicU64,
-}
+/// Hits of a session by one thread, and the engine time of the last one.
+type TallyWords = [AtomicU64; 2];
 
-impl Tally {
+/// What was counted for a session by one thread.
+#[derive(Clone, Copy)]
+pub(super) struct Tally<'a>(&'a TallyWords);
+
+impl Tally<'_> {
     /// Counts a packet. For the thread that owns it.
     #[inline(always)]
-    pub(super) fn hit(&self, now: EngineTime) {
-        self.set(self.hits.load(Ordering::Relaxed) + 1, now);
+    pub(super) fn hit(self, now: EngineTime) {
+        let Self([hits, _]) = self;
+        self.set(hits.load(Ordering::Relaxed) + 1, now);
     }
 
     #[inline(always)]
-    pub(super) fn set(&self, hits: u64, heard: EngineTime) {
-        self.heard.store(heard.0, Ordering::Relaxed);
-        self.hits.store(hits, Ordering::Release);
+    pub(super) fn set(self, n: u64, now: EngineTime) {
+        let Self([hits, heard]) = self;
+        heard.store(now.0, Ordering::Relaxed);
+        hits.store(n, Ordering::Release);
     }
 
     /// Hits, and when the last one was.
-    pub(super) fn get(&self) -> (u64, EngineTime) {
-        let hits = self.hits.load(Ordering::Acquire);
-        (hits, EngineTime(self.heard.load(Ordering::Relaxed)))
+    pub(super) fn get(self) -> (u64, EngineTime) {
+        let Self([hits, heard]) = self;
+        let hits = hits.load(Ordering::Acquire);
+        (hits, EngineTime(heard.load(Ordering::Relaxed)))
+    }
+}
+
+/// What a thread has counted for each of a table's configured sessions.
+pub(super) struct Tallies(Box<[TallyWords]>);
+
+impl Tallies {
+    /// For `n` sessions.
+    pub(super) fn new(n: usize) -> Result<Self, NoMemory> {
+        zeroed(n).map(Self)
+    }
+
+    #[inline(always)]
+    pub(super) fn tally(&self, SessionIndex(at): SessionIndex) -> Option<Tally<'_>> {
+        self.0.get(at as usize).map(Tally)
     }
 }
 
 /// `n` of `T`, all zero, whose memory is taken when it is written.
-pub(super) fn zeroed<T: FromZeros>(n: usize) -> Result<Box<[T]>, NoMemory>
+fn zeroed<T: FromZeros>(n: usize) -> Result<Box<[T]>, NoMemory>
 where
     [T]: KnownLayout<PointerMetadata = usize>,
 {
@@ -69,19 +85,22 @@ where
 
 /// Keys and what was counted for them, to be read by anyone.
 pub(super) struct Pool {
-    /// `stride` vectors a session.
-    keys: Box<[AtomicU64]>,
-    tallies: Box<[Tally]>,
+    /// A session's tally, then its key, so that they mostly share a cache line.
+    words: Box<[AtomicU64]>,
+    /// Vectors of a key.
     stride: usize,
     /// Sessions that there ever were at a time.
     end: AtomicUsize,
 }
 
+/// Words of a tally.
+const TALLY: usize = 2;
+
 impl Pool {
     /// What was counted for a session.
     #[inline(always)]
-    pub(super) fn tally(&self, SessionIndex(at): SessionIndex) -> Option<&Tally> {
-        self.tallies.get(at as usize)
+    pub(super) fn tally(&self, session: SessionIndex) -> Option<Tally<'_>> {
+        self.session(session).first_chunk().map(Tally)
     }
 
     /// All sessions, in the order of their numbers.
@@ -93,35 +112,57 @@ impl Pool {
         })
     }
 
+    const fn words_each(stride: usize) -> usize {
+        TALLY + stride * 2
+    }
+
+    fn limit(&self) -> usize {
+        self.words.len() / Self::words_each(self.stride)
+    }
+
     fn key(&self, session: SessionIndex) -> Key {
-        let words = self.words(session);
         let mut vectors = [[0; 2]; MAX_VECTORS];
-        for (vector, [a, b]) in vectors.iter_mut().zip(words.as_chunks().0) {
-            *vector = [a, b].map(|word: &AtomicU64| word.load(Ordering::Relaxed));
+        for (vector, [a, b]) in vectors.iter_mut().zip(self.vectors(session)) {
+            *vector = [a, b].map(|word| word.load(Ordering::Relaxed));
         }
         Key::from_vectors(&vectors[..self.stride])
     }
 
     fn set_key(&self, session: SessionIndex, key: &Key) {
-        let vectors = key.vectors(self.stride).iter();
-        for (word, value) in self.words(session).iter().zip(vectors.flatten()) {
-            word.store(*value, Ordering::Relaxed);
+        for ([a, b], [c, d]) in self.vectors(session).iter().zip(key.vectors(self.stride)) {
+            a.store(*c, Ordering::Relaxed);
+            b.store(*d, Ordering::Relaxed);
         }
     }
 
     #[inline(always)]
     fn has_key(&self, session: SessionIndex, key: &Key) -> bool {
-        let own = self.words(session).as_chunks().0.iter();
-        let differ = own.zip(key.vectors(self.stride)).fold(0, |differ, ([a, b], [c, d])| {
+        let pairs = self.vectors(session).iter().zip(key.vectors(self.stride));
+        let differ = pairs.fold(0, |differ, ([a, b], [c, d])| {
             differ | (a.load(Ordering::Relaxed) ^ c) | (b.load(Ordering::Relaxed) ^ d)
         });
         differ == 0
     }
 
     #[inline(always)]
-    fn words(&self, SessionIndex(at): SessionIndex) -> &[AtomicU64] {
-        let words = self.stride * 2;
-        &self.keys[at as usize * words..][..words]
+    fn vectors(&self, session: SessionIndex) -> &[[AtomicU64; 2]] {
+        self.session(session)[TALLY..].as_chunks().0
+    }
+
+    #[inline(always)]
+    fn session(&self, SessionIndex(at): SessionIndex) -> &[AtomicU64] {
+        let each = Self::words_each(self.stride);
+        &self.words[at as usize * each..][..each]
+    }
+
+    /// Asks for what the search for a session is likely to look at.
+    #[inline(always)]
+    fn prefetch(&self, SessionIndex(at): SessionIndex) {
+        let each = Self::words_each(self.stride);
+        let first = (at as usize).wrapping_mul(each);
+        prefetch(self.words.as_ptr(), first);
+        // The last word may lie in another line, and there is one in between for the longest.
+        prefetch(self.words.as_ptr(), first.wrapping_add(each - 1));
     }
 }
 
@@ -137,20 +178,16 @@ pub(super) struct Sessions {
 impl Sessions {
     /// Room for as many sessions of keys of `stride` vectors as fit into `bytes`.
     pub(super) fn new(stride: usize, bytes: usize) -> Result<Self, NoMemory> {
-        let each = stride * size_of::<Vector>() + size_of::<Tally>();
+        let words_each = Pool::words_each(stride);
         let limit_of = |slots: usize| {
             let left = bytes.saturating_sub(slots * size_of::<u64>());
-            (left / each).min(slots / 4 * 3)
+            (left / (words_each * size_of::<u64>())).min(slots / 4 * 3)
         };
         // The more slots, the fewer sessions fit beside them; the fewer, the fewer they can hold.
         let slots = (2..30).map(|log2| 1 << log2).max_by_key(|&n| limit_of(n)).unwrap_or(4);
         let limit = limit_of(slots);
-        let pool = Pool {
-            keys: zeroed(limit * stride * 2)?,
-            tallies: zeroed(limit)?,
-            stride,
-            end: AtomicUsize::new(0),
-        };
+        let words = zeroed(limit * words_each)?;
+        let pool = Pool { words, stride, end: AtomicUsize::new(0) };
         Ok(Self { slots: zeroed(slots)?, pool: Arc::new(pool), free: Vec::new(), count: 0 })
     }
 
@@ -161,7 +198,7 @@ impl Sessions {
 
     /// Sessions there can be.
     pub(super) fn limit(&self) -> usize {
-        self.pool.tallies.len()
+        self.pool.limit()
     }
 
     #[inline(always)]
@@ -185,12 +222,7 @@ impl Sessions {
     /// Asks for the session that the search for `hash` is likely to find.
     #[inline(always)]
     pub(super) fn prefetch_session(&self, hash: u32) {
-        let at = number(self.slots[self.home(hash)]).0 as usize;
-        let words = self.pool.stride * 2;
-        for word in (0..words).step_by(8) {
-            prefetch(self.pool.keys.as_ptr(), at.wrapping_mul(words).wrapping_add(word));
-        }
-        prefetch(self.pool.tallies.as_ptr(), at);
+        self.pool.prefetch(number(self.slots[self.home(hash)]));
     }
 
     /// Adds a session that has been hit so often, at least once; `key` must not be there.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     Mask,
     mask::Key,
-    sessions::{NoMemory, SessionIndex, Sessions, Tally, zeroed},
+    sessions::{NoMemory, SessionIndex, Sessions, Tallies, Tally},
 };
-use crate::fib::FibIndex;
+use crate::{fib::FibIndex, runtime::EngineTime};
 
 /// Names a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -165,7 +165,7 @@ pub struct Shard(pub(super) Vec<Option<ShardTable>>);
 /// What one thread has for a table.
 pub(super) struct ShardTable {
     /// For the configured sessions.
-    pub(super) tallies: Arc<[Tally]>,
+    pub(super) tallies: Arc<Tallies>,
     /// Sessions that packets of this thread made.
     pub(super) learned: Sessions,
 }
@@ -173,8 +173,21 @@ pub(super) struct ShardTable {
 impl ShardTable {
     pub(super) fn new(table: &Table) -> Result<Self, NoMemory> {
         let TableSpec { mask, memory, .. } = table.spec;
-        let tallies = zeroed(table.configured.limit())?.into();
-        Ok(Self { tallies, learned: Sessions::new(mask.vectors(), memory)? })
+        let tallies = Tallies::new(table.configured.limit())?;
+        Ok(Self { tallies: tallies.into(), learned: Sessions::new(mask.vectors(), memory)? })
+    }
+
+    /// Begins to count anew for a configured session.
+    pub(super) fn set_tally(&self, session: SessionIndex, hits: u64, heard: EngineTime) {
+        if let Some(tally) = self.tally(session) {
+            tally.set(hits, heard);
+        }
+    }
+
+    /// What was counted for a configured session.
+    #[inline(always)]
+    pub(super) fn tally(&self, session: SessionIndex) -> Option<Tally<'_>> {
+        self.tallies.tally(session)
     }
 }
 

@@ -13,46 +13,43 @@ const ADDRESSES: usize = 12;
 /// An IP packet begins with an Ethernet header of 14 bytes. VLAN tags are left out, so that a table means the same on a
 /// sub-interface as on an interface; where the packet came without an Ethernet header, 14 zeros stand there.
 #[derive(Clone, Copy)]
-pub struct Window<'b> {
-    /// All bytes, if they lie behind each other; otherwise those from the IP header on.
-    bytes: &'b [u8],
-    current: &'b [u8],
-    buffer: Option<&'b Buffer>,
-}
+pub struct Window<'b>(&'b Buffer);
 
 impl<'b> Window<'b> {
     /// Of a packet whose current position is its IP header.
     #[inline(always)]
     #[must_use]
     pub fn ip(buffer: &'b Buffer) -> Self {
-        let link = buffer.current_data().wrapping_sub(buffer.l2_offset);
-        let is_plain = link == LINK_BYTES as i16;
-        Self {
-            bytes: if is_plain { buffer.from_offset(buffer.l2_offset) } else { &[] },
-            current: buffer.current(),
-            buffer: (!is_plain).then_some(buffer),
-        }
+        Self(buffer)
     }
 
-    /// The key under `mask`, of the bytes `from` the current position on where that is given.
+    /// Writes the key under `mask`, of the bytes `from` the current position on where that is given.
     #[inline(always)]
-    pub(super) fn key(&self, mask: &Mask, from: Option<i16>) -> Key {
-        let skip = mask.skip() * VECTOR_BYTES;
-        match (from, self.buffer) {
-            (None, None) => mask.key(self.bytes.get(skip..).unwrap_or_default()),
-            (None, Some(buffer)) => self.pieced(mask, &link_of(buffer), LINK_BYTES as isize),
-            (Some(offset), _) => self.pieced(mask, &[], -isize::from(offset)),
+    pub(super) fn key(self, mask: &Mask, from: Option<i16>, key: &mut Key) {
+        let Self(buffer) = self;
+        let link = buffer.current_data().wrapping_sub(buffer.l2_offset);
+        if from.is_none() && link == LINK_BYTES as i16 {
+            mask.lay_on(buffer.from_offset(buffer.l2_offset), key);
+        } else {
+            self.pieced(mask, from, key);
         }
     }
 
-    /// The key where the current bytes stand at `at`, and what is in front of them is `front` or zero.
+    /// Where the bytes do not lie behind each other, or begin elsewhere.
     #[cold]
-    fn pieced(&self, mask: &Mask, front: &[u8], at: isize) -> Key {
+    fn pieced(self, mask: &Mask, from: Option<i16>, key: &mut Key) {
+        let Self(buffer) = self;
         let mut bytes = [0; MAX_BYTES];
         let skip = (mask.skip() * VECTOR_BYTES) as isize;
-        put(&mut bytes, front, -skip);
-        put(&mut bytes, self.current, at - skip);
-        mask.key(&bytes)
+        let at = match from {
+            Some(offset) => -isize::from(offset),
+            None => {
+                put(&mut bytes, &link_of(buffer), -skip);
+                LINK_BYTES as isize
+            }
+        };
+        put(&mut bytes, buffer.current(), at - skip);
+        mask.lay_on_window(&bytes, key);
     }
 }
 
@@ -94,10 +91,16 @@ mod tests {
         buffer
     }
 
+    fn key_of(buffer: &Buffer, mask: &Mask, from: Option<i16>) -> Key {
+        let mut key = Key::ZERO;
+        Window::ip(buffer).key(mask, from, &mut key);
+        key
+    }
+
     /// Everything that a window shows of its first 80 bytes.
     fn shown(buffer: &Buffer, from: Option<i16>) -> Vec<u8> {
         let mask = Mask::new(&[0xff; 80], None, None).unwrap();
-        Window::ip(buffer).key(&mask, from).bytes(5)
+        key_of(buffer, &mask, from).bytes(5)
     }
 
     fn zero_padded(bytes: &[u8]) -> Vec<u8> {
@@ -147,7 +150,7 @@ mod tests {
         let mut mask = [0; 48];
         mask[16..].fill(0xff);
         let mask = Mask::new(&mask, None, None).unwrap();
-        let key = |buffer: &Buffer| Window::ip(buffer).key(&mask, None).bytes(2);
+        let key = |buffer: &Buffer| key_of(buffer, &mask, None).bytes(2);
         assert_eq!(key(&packet(14, &bytes)), bytes[16..48]);
         assert_eq!(key(&packet(0, &bytes[14..])), bytes[16..48]);
     }
