@@ -1,7 +1,7 @@
 //! What the commands' options have in common: values with units and bounds, and errors that name both.
 
 use core::{fmt, ops::RangeInclusive, str::FromStr, time::Duration};
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use vnet::flow::RecordSet;
 
@@ -132,6 +132,17 @@ pub fn text(option: &'static str, value: &OsString) -> Result<String, UsageError
     match value.to_str() {
         Some(text) => Ok(text.to_owned()),
         None => Err(UsageError::value(option, value, "text in UTF-8")),
+    }
+}
+
+/// The name of a file.
+///
+/// # Errors
+/// When it is empty.
+pub fn file(option: &'static str, value: OsString) -> Result<PathBuf, UsageError> {
+    match value.is_empty() {
+        true => Err(UsageError::value(option, &value, "the name of a file")),
+        false => Ok(value.into()),
     }
 }
 

@@ -6,7 +6,7 @@ use lexopt::Arg;
 
 use crate::{
     Command,
-    args::{Failure, UsageError},
+    args::{Failure, UsageError, file},
     control::{client::Client, listener::DEFAULT_PATH},
     shell::{self, End, Look, batch},
     signal, terminal,
@@ -39,7 +39,7 @@ fn ctl(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     while let Some(arg) = parser.next().map_err(UsageError::from)? {
         match arg {
             Arg::Short('s') | Arg::Long("socket") => {
-                socket = PathBuf::from(parser.value().map_err(UsageError::from)?);
+                socket = file("--socket", parser.value().map_err(UsageError::from)?)?;
             }
             Arg::Short('h') | Arg::Long("help") => return Err(Failure::Help),
             Arg::Short('V') | Arg::Long("version") => return Err(Failure::Version),

@@ -20,7 +20,7 @@ use vnet::{
 
 use crate::{
     Command,
-    args::{Failure, UsageError},
+    args::{Failure, UsageError, file},
     plugins::{Assembled, Choice},
     race::{Winner, race},
     signal::{Signal, Signals},
@@ -65,7 +65,7 @@ fn exec(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Err(Failure::Help),
             Arg::Short('V') | Arg::Long("version") => return Err(Failure::Version),
-            Arg::Value(value) if path.is_none() => path = Some(PathBuf::from(value)),
+            Arg::Value(value) if path.is_none() => path = Some(file("FILE", value)?),
             other => return Err(UsageError::from(other.unexpected()).into()),
         }
     }

@@ -119,8 +119,9 @@ Options:
   -V, --version      Print the version
 
 On a terminal the engine has a prompt unless the startup file says nodaemon; from a pipe
-it takes a command a line, and has status 1 at the end when any of them failed. SIGINT and
-SIGTERM end it in good order: flow records are sent, the control socket is removed.
+it takes a command a line, and has status 1 at the end when any of them failed. It stays in
+the foreground. SIGINT and SIGTERM end it in good order: flow records are sent, the control
+socket is removed.
 "
 }
 

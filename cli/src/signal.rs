@@ -1,12 +1,15 @@
 //! SIGINT and SIGTERM: noted, so that a command can end in good order.
-#![allow(unsafe_code, reason = "sigaction(2)")]
+#![allow(unsafe_code, reason = "sigaction(2), poll(2)")]
 
 use core::sync::atomic::{AtomicI32, Ordering};
 use std::{
     io::{self, Read},
-    os::{fd::IntoRawFd, unix::net::UnixStream},
+    os::{
+        fd::{AsRawFd, BorrowedFd, IntoRawFd},
+        unix::net::UnixStream,
+    },
     process::ExitCode,
-    rc::Rc,
+    sync::Arc,
 };
 
 use vnet::process::{Cx, Interest};
@@ -64,9 +67,9 @@ pub fn caught() -> Option<Signal> {
     }
 }
 
-/// The signals, for an engine's main thread to wait for. Clones share them: one of those that wait gets a signal.
+/// The signals, to wait for. Clones share them: one of those that wait in [`Signals::next`] gets a signal.
 #[derive(Clone)]
-pub struct Signals(Rc<UnixStream>);
+pub struct Signals(Arc<UnixStream>);
 
 impl Signals {
     /// From now on [`watch`]es, and wakes whoever waits in [`Signals::next`].
@@ -79,7 +82,7 @@ impl Signals {
         receiver.set_nonblocking(true)?;
         WAKE.store(sender.into_raw_fd(), Ordering::Relaxed);
         watch();
-        Ok(Self(Rc::new(receiver)))
+        Ok(Self(Arc::new(receiver)))
     }
 
     /// The next signal. While nobody waits, one that comes is kept; the one after it ends the process.
@@ -90,6 +93,33 @@ impl Signals {
                 return signal;
             }
             cx.ready(&*self.0, Interest::Readable).await;
+        }
+    }
+}
+
+impl Signals {
+    /// Waits until `input` can be read or has ended; `false` when a signal came before, or has come already. One that comes
+    /// just before the wait ends it as well.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn wait_readable(&self, input: BorrowedFd<'_>) -> io::Result<bool> {
+        let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let mut fds = [entry(input.as_raw_fd()), entry(self.0.as_raw_fd())];
+        loop {
+            if caught().is_some() {
+                return Ok(false);
+            }
+            // SAFETY: `fds` is a valid array of its length, which the kernel writes only to `revents`.
+            let ready = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, -1) };
+            match io::Error::last_os_error() {
+                _ if ready >= 0 => {}
+                error if error.kind() == io::ErrorKind::Interrupted => continue,
+                error => return Err(error),
+            }
+            if fds[0].revents != 0 && caught().is_none() {
+                return Ok(true);
+            }
         }
     }
 }

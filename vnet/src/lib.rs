@@ -10,6 +10,7 @@ pub mod fib;
 pub mod flow;
 pub mod frame;
 pub mod graph;
+mod huge_pages;
 pub mod interface;
 pub mod ipfix;
 pub mod log;

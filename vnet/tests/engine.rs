@@ -14,7 +14,7 @@ use vnet::{
     plugin::{Command, Engine, Plugin, Registrar},
     process::{events, reply},
     runtime::{Clock, EngineTime, PacketTime, Shared},
-    trace::{NoTrace, TraceCx},
+    trace::NoTrace,
 };
 
 vnet::next_nodes! {
@@ -233,10 +233,7 @@ fn a_trace_shows_each_node_and_the_reason_of_a_drop() {
         m.trace_add(source, 2);
     });
     engine.run_until_idle();
-    let text = engine.with(|m| {
-        let cx = TraceCx { errors: m.errors(), interface: &|i| i.to_string() };
-        m.show_trace(50, &cx)
-    });
+    let text = engine.with(|m| m.show_trace(50));
     assert_eq!(
         text,
         "------------------- Start of thread 0 vpp_main -------------------\n\

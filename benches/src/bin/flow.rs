@@ -11,7 +11,7 @@
 use std::{hint::black_box, time::Duration};
 
 use vnet::{
-    flow::{Config, Families, FlowRecord, Meter, Observed, RecordSet, Scope, Start},
+    flow::{Config, Families, FlowRecord, Meter, Observed, Pages, RecordSet, Scope, Start},
     interface::SwIfIndex,
     runtime::PacketTime,
     wire::{link::LinkType, walk},
@@ -78,7 +78,7 @@ impl Kind {
         let config = Config {
             active: Duration::from_secs(3600),
             passive: Duration::from_secs(3600),
-            huge_pages: self == Self::V4Huge,
+            pages: if self == Self::V4Huge { Pages::Huge } else { Pages::Small },
             ..Config::new(families, record)
         };
         Meter::new(&config).expect("memory for a million flows")

@@ -95,7 +95,14 @@ impl Options {
                     options.workload.record = layers("--record", &value(parser)?)?;
                 }
                 Arg::Long("seconds") => {
-                    options.length = Length::Time(seconds("--seconds", &value(parser)?)?);
+                    let given = value(parser)?;
+                    let length = seconds("--seconds", &given)?;
+                    if length.is_zero() {
+                        return Err(
+                            UsageError::value("--seconds", &given, "seconds above 0").into()
+                        );
+                    }
+                    options.length = Length::Time(length);
                 }
                 Arg::Long("frames") => {
                     options.length =

@@ -30,6 +30,9 @@ pub enum ClientError {
     /// What a command prints has nowhere to go.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
+    /// A file at which nobody listens.
+    #[error("no engine listens there (connection refused)")]
+    NoEngine,
     /// It is no engine that answers.
     #[error("{0}")]
     Frame(#[from] FrameError),
@@ -99,7 +102,11 @@ impl Client {
     /// # Errors
     /// When there is none.
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        Self::over(UnixStream::connect(path)?).greet()
+        let connected = UnixStream::connect(path).map_err(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => ClientError::NoEngine,
+            _ => error.into(),
+        });
+        Self::over(connected?).greet()
     }
 
     /// The client's end of a connection, on which nothing was said yet.

@@ -3,6 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `options` | the command line |
+//! | `pipe` | captures and outputs that are pipes |
 //! | `run` | captures into an engine, flow records out of it |
 //! | `outputs` | the table, JSON lines, an IPFIX File, a collector: any of them at once |
 //! | `collector`, `pace` | messages over UDP, and how fast |
@@ -17,30 +18,31 @@ pub mod collector;
 pub mod options;
 pub mod outputs;
 mod pace;
+mod pipe;
 mod progress;
 pub mod run;
 mod summary;
 pub mod top;
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, IsTerminal, Write},
     os::{
-        fd::{AsFd, BorrowedFd},
-        unix::fs::MetadataExt,
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt},
     },
     process::ExitCode,
     time::Instant,
 };
 
-use nodes::capture::{ReadError, Reader};
-use vnet::flow::Config;
+use nodes::capture::Reader;
+use vnet::flow::{Config, Pages};
 
 use crate::{
     Command,
     args::Failure,
     complain,
-    signal::{self, Signal},
+    signal::{self, Signal, Signals},
     stdout,
 };
 use options::Options;
@@ -63,14 +65,20 @@ pub const COMMAND: Command = Command {
 /// Runs `peloton replay`.
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let bytes = check_captures(options)?;
-    signal::watch();
-    let huge_pages = bytes.is_some_and(|bytes| bytes >= MANY_BYTES);
-    let meter = Config { huge_pages, ..options.meter.clone() };
+    let signals = Signals::watch().map_err(Failure::failed)?;
+    let is_large = bytes.is_some_and(|bytes| bytes >= MANY_BYTES);
+    let pages = if is_large { Pages::Huge } else { Pages::Small };
+    let meter = Config { pages, ..options.meter.clone() };
     let mut replay =
         Replay::new(meter, options.frame_size, options.rate).map_err(Failure::failed)?;
+    if let Some(path) = &options.ipfix_file
+        && !pipe::wait_for_reader(path)
+    {
+        return Ok(signal::caught().map_or(ExitCode::FAILURE, Signal::status));
+    }
     let mut outputs = Outputs::open(options, Bar::new(bytes)).map_err(Failure::failed)?;
     let start = Instant::now();
-    let is_whole = read_all(options, &mut replay, &mut outputs);
+    let is_whole = read_all(options, &signals, &mut replay, &mut outputs);
     replay.finish(&mut outputs);
     let (written, finished) = outputs.finish();
     let elapsed = start.elapsed();
@@ -81,10 +89,15 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
 }
 
 /// Opens and reads the captures one after the other; whether all of them were read to their end.
-fn read_all(options: &Options, replay: &mut Replay, outputs: &mut Outputs) -> bool {
+fn read_all(
+    options: &Options,
+    signals: &Signals,
+    replay: &mut Replay,
+    outputs: &mut Outputs,
+) -> bool {
     let mut is_whole = true;
     for path in &options.captures {
-        let read = Reader::open(path).and_then(|reader| replay.read(reader, outputs));
+        let read = pipe::open(path, signals).and_then(|reader| replay.read(reader, outputs));
         if let Err(error) = read {
             is_whole = false;
             complain(&error);
@@ -135,28 +148,26 @@ fn status(
 /// spoils a capture. Pipes are left alone. Returns the size of all captures where all are files.
 fn check_captures(options: &Options) -> Result<Option<u64>, Failure> {
     let mut bytes = Some(0);
-    let stdout = own_file(io::stdout().as_fd());
+    let stdout = pipe::own_file(io::stdout().as_fd());
     let ipfix_file = options.ipfix_file.as_deref().and_then(|path| fs::metadata(path).ok());
+    let is_written_to = |file: &&fs::Metadata| file.is_file() || file.file_type().is_fifo();
+    if let (Some(file), Some(stdout)) = (&ipfix_file.as_ref().filter(is_written_to), &stdout)
+        && is_same(file, stdout)
+    {
+        return Err(Failure::failed("--ipfix-file is standard output; say so with --ipfix-file -"));
+    }
     for path in &options.captures {
-        let is_stdin = path.as_os_str() == "-";
-        let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
-        let metadata = match is_stdin {
-            true => own_file(io::stdin().as_fd()),
-            false => {
-                let open = |source| ReadError::Open { file: name.clone(), source };
-                Some(fs::metadata(path).map_err(open).map_err(Failure::failed)?)
-            }
-        };
-        match metadata {
+        match pipe::metadata(path).map_err(Failure::failed)? {
             Some(metadata) if metadata.is_file() || metadata.is_dir() => {
-                if !is_stdin {
+                if path.as_os_str() != "-" {
                     Reader::open(path).map_err(Failure::failed)?;
                 }
                 for (output, what) in [(&ipfix_file, "--ipfix-file"), (&stdout, "standard output")]
                 {
                     if output.as_ref().is_some_and(|output| is_same(output, &metadata)) {
                         return Err(Failure::failed(format_args!(
-                            "{name}: {what} would overwrite this capture"
+                            "{}: {what} would overwrite this capture",
+                            pipe::name(path)
                         )));
                     }
                 }
@@ -166,11 +177,6 @@ fn check_captures(options: &Options) -> Result<Option<u64>, Failure> {
         }
     }
     Ok(bytes)
-}
-
-/// What stands behind a descriptor that the program was started with.
-fn own_file(descriptor: BorrowedFd<'_>) -> Option<fs::Metadata> {
-    File::from(descriptor.try_clone_to_owned().ok()?).metadata().ok()
 }
 
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {

@@ -7,7 +7,7 @@ use lexopt::Arg;
 use vnet::flow::{Config, Families, RecordSet};
 
 use super::{collector, run::FRAME_SIZE};
-use crate::args::{Failure, UsageError, layers, number, seconds, text};
+use crate::args::{Failure, UsageError, file, layers, number, seconds, text};
 
 /// What `peloton replay --help` prints.
 pub const HELP: &str = "\
@@ -109,7 +109,7 @@ impl Options {
             match arg {
                 Arg::Short('h') | Arg::Long("help") => return Err(Failure::Help),
                 Arg::Short('V') | Arg::Long("version") => return Err(Failure::Version),
-                Arg::Value(path) => options.captures.push(path.into()),
+                Arg::Value(path) => options.captures.push(file("CAPTURE", path)?),
                 Arg::Long(name) => {
                     let name = name.to_owned();
                     options.option(&name, parser)?;
@@ -126,7 +126,7 @@ impl Options {
             "json" => self.json = true,
             "non-ip" => self.meter.families |= Families::OTHER,
             "top" => self.top = number("--top", &parser.value()?, 0..=1_000_000)?,
-            "ipfix-file" => self.ipfix_file = Some(parser.value()?.into()),
+            "ipfix-file" => self.ipfix_file = Some(file("--ipfix-file", parser.value()?)?),
             "collector" => {
                 let value = parser.value()?;
                 let target = text("--collector", &value)?.parse();

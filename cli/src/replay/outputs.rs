@@ -79,15 +79,16 @@ impl Outputs {
     pub fn open(options: &Options, bar: Option<Bar>) -> Result<Self, OutputError> {
         let set = options.meter.record;
         let templates = || Profile::Rfc.templates(set, options.meter.families);
-        let file = match &options.ipfix_file {
-            Some(path) => Some(open_file(path, options, templates())?),
-            None => None,
-        };
         let collector = match &options.collector {
             Some(target) => {
                 let target = target.clone();
                 Some(Collector::connect(target, options.export, options.rate, templates())?)
             }
+            None => None,
+        };
+        // Last, so that a file keeps what it has when something else is wrong.
+        let file = match &options.ipfix_file {
+            Some(path) => Some(open_file(path, options, templates())?),
             None => None,
         };
         let top = if options.prints_report() { options.top } else { 0 };

@@ -120,8 +120,8 @@ impl Replay {
                 idle = if self.engine.poll() { 0 } else { idle + 1 };
                 self.take(sink);
             }
-            // The end of a capture takes two idle rounds; after more, its input is one that does not wait.
-            if idle > 2 {
+            // The end of a capture takes an idle round; after more, its input is one that does not wait.
+            if idle > 1 {
                 thread::sleep(PAUSE);
             }
             let progress = self.captures.progress();

@@ -137,7 +137,15 @@ impl Startup {
         if let Err(error) = read {
             return Err(StartupError::Unreadable { file: name, error });
         }
-        Self::parse(&Text::of_file(&name, &String::from_utf8_lossy(&bytes)), &bytes)
+        Self::from_bytes(&name, &bytes)
+    }
+
+    /// Reads what is in a startup file, which errors call `name`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, StartupError> {
+        Self::parse(&Text::of_file(name, &String::from_utf8_lossy(bytes)), bytes)
     }
 
     /// Reads the words of the command line: `unix { interactive } cpu { ... }`, in as many arguments as one likes.

@@ -105,6 +105,12 @@ fn work(terminal: &mut Terminal) {
     terminal.type_keys("uncomment {\recho one\recho two\r}\r");
     terminal.until("\none\r\ntwo");
     terminal.prompt();
+    // Lines that are pasted all at once are all run.
+    terminal.type_keys("echo first\recho second\r\recho third\r");
+    terminal.until("\nfirst");
+    terminal.until("\nsecond");
+    terminal.until("\nthird");
+    terminal.prompt();
     // The line before.
     terminal.type_keys("echo again\r");
     terminal.until("\nagain");

@@ -191,6 +191,61 @@ impl Input {
         }
     }
 
+    /// Brings packets of one capture; `None` when it has ended instead.
+    #[inline(always)]
+    fn bring(
+        &mut self,
+        cx: &mut NodeCx<'_, Next, Error>,
+        frame: &mut Frame,
+        batch: usize,
+    ) -> Option<Verdict<Next>> {
+        let arc = self.arc;
+        let Some((reader, interface)) = self.current() else { return Some(Verdict::Free) };
+        let room = cx.allocate(frame, batch);
+        if room == 0 {
+            return Some(Verdict::Free);
+        }
+        let interface = *interface;
+        let mut sums = Sums::new();
+        let mut buffers = cx.buffers(frame);
+        // All packets of a frame start on the arc alike.
+        let mut next = Next::Sink.into();
+        let mut feature = 0;
+        if let Some(first) = buffers.get(0) {
+            next = cx.start_arc(arc, interface, first, Next::Sink);
+            feature = first.feature;
+        }
+        let mut empty = buffers.iter_mut();
+        let result = reader.next_batch(room, |packet| {
+            let Some(buffer) = empty.next() else { return };
+            sums.add(&packet);
+            buffer.rx = interface;
+            buffer.feature = feature;
+            if !fill(cx, buffer, &packet) {
+                sums.cut_short += 1;
+            }
+        });
+        drop(empty);
+        cx.free(frame, sums.packets as usize);
+        match result {
+            Ok(Batch::Packets(_)) => {
+                cx.count(Error::Read, sums.packets);
+                cx.count(Error::CutShort, sums.cut_short);
+                self.publish(&sums);
+            }
+            Ok(Batch::Blocked) => {}
+            Ok(Batch::End) => {
+                self.end_current(None);
+                return None;
+            }
+            Err(error) => {
+                self.end_current(Some(error));
+                return None;
+            }
+        }
+        Some(Verdict::All(next))
+    }
+
     fn publish(&self, sums: &Sums) {
         let add = |to: &AtomicU64, n| to.store(to.load(Ordering::Relaxed) + n, Ordering::Relaxed);
         let captures = &*self.captures;
@@ -234,46 +289,13 @@ impl Node for Input {
     type Trace = Trace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
-        let arc = self.arc;
         let batch = self.captures.batch.load(Ordering::Relaxed);
-        let Some((reader, interface)) = self.current() else { return Verdict::Free };
-        let room = cx.allocate(frame, batch);
-        if room == 0 {
-            return Verdict::Free;
-        }
-        let interface = *interface;
-        let mut sums = Sums::new();
-        let mut buffers = cx.buffers(frame);
-        // All packets of a frame start on the arc alike.
-        let mut next = Next::Sink.into();
-        let mut feature = 0;
-        if let Some(first) = buffers.get(0) {
-            next = cx.start_arc(arc, interface, first, Next::Sink);
-            feature = first.feature;
-        }
-        let mut empty = buffers.iter_mut();
-        let result = reader.next_batch(room, |packet| {
-            let Some(buffer) = empty.next() else { return };
-            sums.add(&packet);
-            buffer.rx = interface;
-            buffer.feature = feature;
-            if !fill(cx, buffer, &packet) {
-                sums.cut_short += 1;
+        // A capture that ends makes way for the next one at once: a call that brings nothing has nothing to bring.
+        loop {
+            if let Some(verdict) = self.bring(cx, frame, batch) {
+                return verdict;
             }
-        });
-        drop(empty);
-        cx.free(frame, sums.packets as usize);
-        match result {
-            Ok(Batch::Packets(_)) => {
-                cx.count(Error::Read, sums.packets);
-                cx.count(Error::CutShort, sums.cut_short);
-                self.publish(&sums);
-            }
-            Ok(Batch::Blocked) => {}
-            Ok(Batch::End) => self.end_current(None),
-            Err(error) => self.end_current(Some(error)),
         }
-        Verdict::All(next)
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {

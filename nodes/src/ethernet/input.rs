@@ -42,6 +42,13 @@ vnet::node_errors! {
     }
 }
 
+impl Error {
+    /// Whether the frame was no good, whoever would have received it.
+    const fn is_malformed(self) -> bool {
+        matches!(self, Self::Truncated | Self::BadLlcLength)
+    }
+}
+
 /// The node.
 pub(crate) struct Input {
     views: Shared<InterfaceViews>,
@@ -140,6 +147,9 @@ fn any(cx: Cx<'_, '_>, views: &InterfaceViews, port: Port<'_>, buffer: &mut Buff
     match classify(cx, views, &port, buffer) {
         Ok(next) => next.into(),
         Err((error, next)) => {
+            if error.is_malformed() {
+                cx.state().interfaces.rx_error.add(port.rx.0, 1);
+            }
             cx.error(buffer, error);
             next.into()
         }
@@ -267,9 +277,13 @@ pub(crate) struct Trace {
 }
 
 impl TraceRecord for Trace {
-    fn format(&self, f: &mut fmt::Formatter<'_>, _: &TraceCx<'_>) -> fmt::Result {
+    fn format(&self, f: &mut fmt::Formatter<'_>, cx: &TraceCx<'_>) -> fmt::Result {
         let Self { flags, interface, .. } = self;
-        writeln!(f, "frame: flags 0x{flags:x}, sw-if-index {interface}")?;
+        write!(f, "frame: flags 0x{flags:x}, ")?;
+        if let Some(hardware) = (cx.hardware)(SwIfIndex(*interface)) {
+            write!(f, "hw-if-index {hardware}, ")?;
+        }
+        writeln!(f, "sw-if-index {interface}")?;
         write!(f, "{}", Ethernet(self.header.bytes()))
     }
 }

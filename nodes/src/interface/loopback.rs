@@ -3,12 +3,10 @@
 use vnet::{
     buffer::Buffer,
     graph::{GraphError, Map, NodeFlags, NodeSpec, PacketCx, Slot},
-    interface::{InterfaceError, NewHardware, SwIfIndex},
+    interface::{InterfaceError, NewHardware, NoWire, SwIfIndex},
     runtime::Main,
     trace::NoTrace,
 };
-
-use super::link::UP;
 
 vnet::next_nodes! {
     /// Where frames go that were sent by a loopback interface.
@@ -87,11 +85,7 @@ pub fn create(
         mtu: 9000,
         tx_next: tx_next.0,
     };
-    main.change_interfaces(|table| {
-        let (hw, sw) = table.create_hardware(new)?;
-        table.set_link(hw, UP)?;
-        Ok(sw)
-    })
+    Ok(main.add_device(new, Box::new(NoWire))?)
 }
 
 /// `delete loopback interface intfc <if>`.

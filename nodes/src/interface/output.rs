@@ -51,7 +51,6 @@ pub(crate) fn register(r: &mut Registrar) {
         r.node(if starts { spec } else { spec.sibling_of(OUTPUT) });
     }
     r.arc(ArcSpec::new(OUTPUT, &[OUTPUT], END));
-    super::follow_state(r, super::loopback::CLASS);
     super::commands::commands().into_iter().for_each(|command| r.command(command));
 }
 

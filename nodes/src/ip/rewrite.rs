@@ -149,9 +149,13 @@ pub(crate) struct Trace {
 }
 
 impl TraceRecord for Trace {
-    fn format(&self, f: &mut fmt::Formatter<'_>, _: &TraceCx<'_>) -> fmt::Result {
-        let Self { tx, adjacency, flow_hash, header } = self;
-        writeln!(f, "tx_sw_if_index {tx} dpo-idx {adjacency} flow hash: 0x{flow_hash:08x}")?;
+    fn format(&self, f: &mut fmt::Formatter<'_>, cx: &TraceCx<'_>) -> fmt::Result {
+        let Self { tx, adjacency: index, flow_hash, header } = self;
+        let adjacency = (cx.adjacency)(AdjacencyIndex(*index));
+        writeln!(
+            f,
+            "tx_sw_if_index {tx} dpo-idx {index} : {adjacency} flow hash: 0x{flow_hash:08x}"
+        )?;
         header.write_hex(f)
     }
 }

@@ -19,6 +19,10 @@ vnet::args! {
         number: u32 = positional(interface_number()),
         mac: Option<[u8; 6]> = keyword("hw-addr", value::mac()).optional(),
         mode: Mode = keyword("mode", value::words(&MODES)).or(Mode::Ethernet),
+        gso: bool = flag("gso-enabled").help("refused, like the words that go with it: nothing here is offloaded"),
+        gso_size: Option<u32> = keyword("gso-size", value::number(1..=65535)).optional(),
+        coalesce: bool = flag("coalesce-enabled"),
+        csum_offload: bool = flag("csum-offload-enabled"),
     }
 }
 
@@ -76,6 +80,7 @@ Data are headers from the outside in, then the payload:
   <PROTOCOL>: <ip6> -> <ip6> [version|traffic-class|flow-label|length|hop-limit <n>]...
   UDP: <port> -> <port> [length|checksum <n>]...
   TCP: <port> -> <port> [window|seqnum|acknum|checksum <n>]... [fin] [syn] [rst] [psh] [ack] [urg] [ece] [cwr]
+      [opt mss|winscale <n>] [opt sackperm] [opt timestamp <n> <n>] [opt sack nvalues <blocks> <n>...]
   ICMP <name of a type or code>|type <n> code <n> [checksum <n>]
   MPLS: label <n> [exp <n>] [s <n>] [ttl <n>]
   request|reply: <mac>/<ip4> -> <mac>/<ip4>
@@ -124,6 +129,18 @@ fn command<A: Args>(
 }
 
 fn create(generator: &Generator, main: &mut Main, args: Create) -> Result<Output, Error> {
+    let asked = [
+        ("gso-enabled", args.gso),
+        ("gso-size", args.gso_size.is_some()),
+        ("coalesce-enabled", args.coalesce),
+        ("csum-offload-enabled", args.csum_offload),
+    ];
+    if let Some((word, _)) = asked.iter().find(|(_, asked)| *asked) {
+        let text = format!(
+            "`{word}' is not supported: packets are of the length that their stream says, their checksums filled in"
+        );
+        return Err(Error::failed(ApiError::Unsupported, text));
+    }
     let (number, mode) = (args.number, args.mode);
     let new = NewInterface { number, mac: args.mac.map(MacAddress), mode };
     generator.create_interface(main, new)?;

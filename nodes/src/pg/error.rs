@@ -3,10 +3,13 @@
 use thiserror::Error;
 use vnet::{graph::GraphError, interface::InterfaceError};
 
-use super::{replay::MAX_CAPTURE, spec::MAX_SIZE};
+use super::{
+    replay::MAX_CAPTURE,
+    spec::{MAX_SIZE, RATES},
+};
 use crate::capture::{ReadError, WriteError};
 
-/// Why a stream cannot be. The texts of the first eight are VPP's.
+/// Why a stream cannot be. The texts of the first eight begin as VPP's.
 #[derive(Debug, Error)]
 pub enum SpecError {
     /// A word that is no parameter, or a parameter with a value that it cannot have; the text from there on.
@@ -31,8 +34,18 @@ pub enum SpecError {
     #[error("buffer-size must be positive")]
     BufferSize,
     /// A rate below 0.
-    #[error("negative rate")]
-    NegativeRate,
+    #[error("negative rate `{0}': expected {RATES}")]
+    NegativeRate(String),
+    /// A number that is none, or that its parameter cannot have.
+    #[error("{word} `{value}': expected {expected}")]
+    BadNumber {
+        /// The parameter.
+        word: &'static str,
+        /// What stands behind it.
+        value: String,
+        /// What would be one.
+        expected: &'static str,
+    },
     /// A packet that no length field can describe.
     #[error("max-size {0} > {MAX_SIZE}")]
     SizeAboveMax(usize),

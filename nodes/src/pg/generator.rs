@@ -11,21 +11,18 @@ use std::{
 
 use vnet::{
     graph::{InputMode, NodeFlags, NodeIndex, NodeKind, NodeSpec},
-    interface::{InterfaceError, NewHardware, SwIfIndex},
+    interface::{NewHardware, SwIfIndex},
     plugin::Registrar,
     runtime::{EngineTime, Main, Shared},
     wire::{ethernet::MacAddress, link::LinkType},
 };
 
-use crate::{
-    capture::{Writer, WriterOptions},
-    interface::{LINK_UP, follow_state},
-};
+use crate::capture::{Writer, WriterOptions};
 
 use super::{
     Data, Layer, Mode, NewInterface, PgError, Sent, SpecError, StreamSpec,
     input::{Finished, Input, Table},
-    port::{Port, Transmit, TxState},
+    port::{PgDevice, Port, Transmit, TxState},
     program::Program,
     show::StreamRow,
     stream::{Label, Progress, Running, Source, StreamId},
@@ -88,7 +85,6 @@ impl Generator {
         let owner = generator.clone();
         let writer = generator.clone();
         r.on_stop(move |_| writer.finish_captures());
-        follow_state(r, CLASS);
         // Streams end on the thread that runs them; that nothing is left to poll for is the main thread's to see.
         r.process("pg-process", |cx| async move {
             loop {
@@ -128,11 +124,7 @@ impl Generator {
             mtu: 9000,
             tx_next: tx_next.0,
         };
-        let sw_if_index = main.change_interfaces(|table| {
-            let (hw, sw) = table.create_hardware(hardware)?;
-            table.set_link(hw, LINK_UP)?;
-            Ok::<_, InterfaceError>(sw)
-        })?;
+        let sw_if_index = main.add_device(hardware, Box::new(PgDevice(mode)))?;
         self.state.borrow_mut().ports.push(Port { name, mode, sw_if_index, tx });
         Ok(sw_if_index)
     }

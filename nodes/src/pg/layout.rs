@@ -267,11 +267,27 @@ impl Layout {
         self.put_bytes(at + 2, 2, header.destination_port)?;
         self.put_bytes(at + 4, 4, header.sequence)?;
         self.put_bytes(at + 8, 4, header.acknowledgment)?;
-        let offset_flags = 5 << 12 | header.flags & tcp::flags::ALL;
+        let words = header.size() / 4;
+        let offset_flags = (words as u16) << 12 | header.flags & tcp::flags::ALL;
         self.put_bytes(at + 12, 2, offset_flags.into())?;
         self.put_bytes(at + 14, 2, header.window)?;
+        self.tcp_options(at + 20, header)?;
         let pseudo = behind.map(|b| b.pseudo(protocol::TCP, None));
         self.put_checksum(at + 16, header.checksum, (at, None), pseudo, false)
+    }
+
+    fn tcp_options(&mut self, mut at: usize, header: &Tcp) -> Result<(), SpecError> {
+        let filled = at + header.size() - 20;
+        for option in &header.options {
+            self.put_bytes(at, 1, option.kind.into())?;
+            self.put_bytes(at + 1, 1, (option.size() as u8).into())?;
+            at += 2;
+            for &value in &option.values {
+                self.put_bytes(at, option.width, value)?;
+                at += option.width;
+            }
+        }
+        (at..filled).try_for_each(|at| self.put_bytes(at, 1, tcp::options::NO_OPERATION.into()))
     }
 
     fn icmp(&mut self, at: usize, header: &Icmp, behind: Option<Behind>) -> Result<(), SpecError> {

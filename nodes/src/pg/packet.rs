@@ -42,7 +42,8 @@ impl Layer {
             Self::Ethernet(header) => 14 + 4 * header.tags.len(),
             Self::Arp(_) => 28,
             Self::Icmp(_) | Self::Mpls(_) => 4,
-            Self::Ip4(_) | Self::Tcp(_) => 20,
+            Self::Ip4(_) => 20,
+            Self::Tcp(header) => header.size(),
             Self::Ip6(_) => 40,
             Self::Udp(_) => 8,
         }
@@ -233,9 +234,45 @@ pub struct Tcp {
     pub window: Value,
     /// Checksum; by default the right one.
     pub checksum: Option<Value>,
+    /// Options, filled up with no-operations to a multiple of four bytes.
+    pub options: Vec<TcpOption>,
+}
+
+/// An option of TCP: its kind, and values that are all of one width.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpOption {
+    /// Its number in IANA's registry.
+    pub kind: u8,
+    /// Bytes of a value.
+    pub width: usize,
+    /// What it says.
+    pub values: Vec<Value>,
+}
+
+impl TcpOption {
+    /// Its size in bytes, kind and length included.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        2 + self.width * self.values.len()
+    }
 }
 
 impl Tcp {
+    /// Room for options, in bytes.
+    pub const MAX_OPTIONS: usize = 40;
+
+    /// Its size in bytes, options included.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        20 + self.options_size().next_multiple_of(4)
+    }
+
+    /// Bytes that the options take before they are filled up.
+    #[must_use]
+    pub fn options_size(&self) -> usize {
+        self.options.iter().map(TcpOption::size).sum()
+    }
+
     /// A header with VPP's defaults: window 4096, no flag, numbers 0, the checksum filled in.
     #[must_use]
     pub fn new(source_port: Value, destination_port: Value) -> Self {
@@ -247,6 +284,7 @@ impl Tcp {
             flags: 0,
             window: Value::Fixed(4096),
             checksum: None,
+            options: Vec::new(),
         }
     }
 }

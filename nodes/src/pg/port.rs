@@ -11,8 +11,8 @@ use std::{
 use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::Frame,
-    graph::{NoNext, Node, NodeCx, Verdict},
-    interface::SwIfIndex,
+    graph::{InputMode, NoNext, Node, NodeCx, Verdict},
+    interface::{Device, LinkState, NoWire, RxQueue, SwIfIndex, Verbosity},
     runtime::PacketTime,
     wire::{ethernet::MacAddress, link::LinkType},
 };
@@ -47,6 +47,23 @@ impl Mode {
             Self::Ethernet => LinkType::Ethernet,
             Self::Ip4 | Self::Ip6 => LinkType::Raw,
         }
+    }
+}
+
+/// The device behind an interface; its packets come from `pg-input`.
+pub(super) struct PgDevice(pub(super) Mode);
+
+impl Device for PgDevice {
+    fn set_admin(&mut self, _up: bool) -> LinkState {
+        NoWire::LINK
+    }
+
+    fn rx_queues(&self) -> Vec<RxQueue> {
+        vec![RxQueue { thread: 0, mode: InputMode::Polling }]
+    }
+
+    fn details(&self, _: Verbosity) -> Vec<String> {
+        vec![format!("packet generator, packets go to {}", self.0.input_node())]
     }
 }
 

@@ -8,6 +8,8 @@ use super::{PacketSpec, SpecError, grammar, replay::Replay};
 
 /// The largest packet, in bytes: what the length field of IPv4 can say.
 pub const MAX_SIZE: usize = 65535;
+/// What a rate can be.
+pub(super) const RATES: &str = "packets a second, from 0 (as fast as possible) to 1e12";
 /// Size of packets that do not say theirs, as far as their data reaches.
 pub const DEFAULT_SIZE: usize = 64;
 
@@ -129,18 +131,25 @@ impl Rate {
     /// As fast as possible.
     pub const UNLIMITED: Self = Self(0);
 
-    /// From packets a second, of which 0 means as fast as possible. Above 18 million million it is as good as that.
+    /// The fastest, in packets a second.
+    pub const MAX: f64 = 1e12;
+
+    /// From packets a second, of which 0 means as fast as possible.
     ///
     /// # Errors
-    /// When it is negative.
+    /// When it is negative, above [`Self::MAX`] or no number.
     pub fn per_second(packets: f64) -> Result<Self, SpecError> {
         if packets < 0.0 {
-            return Err(SpecError::NegativeRate);
+            return Err(SpecError::NegativeRate(packets.to_string()));
         }
-        if packets == 0.0 || packets.is_nan() {
+        if packets == 0.0 {
             return Ok(Self::UNLIMITED);
         }
-        // The cast saturates; what is slower than the slowest rate is not as fast as possible.
+        if packets.is_nan() || packets > Self::MAX {
+            let value = packets.to_string();
+            return Err(SpecError::BadNumber { word: "rate", value, expected: RATES });
+        }
+        // What is slower than the slowest rate is not as fast as possible.
         Ok(Self(((packets * 1e6).round() as u64).max(1)))
     }
 

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use vnet::{
     command::{ApiError, OperationError},
-    flow::{Config, FlowRecord, Meter, MeterError, RecordSet, Scope},
+    flow::{Config, FlowRecord, Meter, MeterError, Pages, RecordSet, Scope},
     graph::FeatureError,
     interface::{Event, SwIfIndex},
     ipfix::{
@@ -271,7 +271,7 @@ impl FlowProbe {
         let config = Config {
             active: state.params.active(),
             passive: state.params.passive(),
-            huge_pages: true,
+            pages: Pages::Settling,
             ..Config::new(families, record)
         };
         let queues = self.0.ipfix.flow_queues(Profile::Rfc.templates(record, families));

@@ -109,6 +109,9 @@ impl Node for Walker {
                     let more = point.meter.sweep(WALK, &mut |r: &FlowRecord| outbox.push(r));
                     self.alarm.0.more.fetch_or(more, Ordering::Relaxed);
                 }
+                if point.meter.settle() {
+                    self.alarm.0.more.store(true, Ordering::Relaxed);
+                }
                 if point.meter.live_flows() > 0 {
                     self.alarm.0.flows.store(true, Ordering::Relaxed);
                 }

@@ -1,4 +1,4 @@
-//! Command lines, scripts and startup files, which share a lexer and, the first two, a tree.
+//! Command lines and scripts, which share a lexer and a tree.
 
 use vnet::{
     command::{Candidate, Format, Resolver, Terminal, Tree, is_unfinished, lex, statements},

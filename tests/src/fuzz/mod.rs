@@ -6,6 +6,7 @@
 
 mod capture;
 mod commands;
+mod control;
 mod flow;
 mod generator;
 mod graph;
@@ -13,16 +14,19 @@ mod headers;
 mod input;
 mod ipfix;
 mod ipfix_file;
+mod startup;
 mod stream;
 
 pub use capture::capture;
 pub use commands::commands;
+pub use control::control;
 pub use flow::flow;
 pub use generator::generator;
 pub use graph::graph;
 pub use headers::headers;
 pub use ipfix::ipfix;
 pub use ipfix_file::ipfix_file;
+pub use startup::startup;
 
 /// A fuzz body.
 pub type Body = fn(&[u8]);
@@ -31,10 +35,12 @@ pub type Body = fn(&[u8]);
 pub const BODIES: &[(&str, Body)] = &[
     ("capture", capture),
     ("commands", commands),
+    ("control", control),
     ("flow", flow),
     ("generator", generator),
     ("graph", graph),
     ("headers", headers),
     ("ipfix", ipfix),
     ("ipfix_file", ipfix_file),
+    ("startup", startup),
 ];

@@ -76,12 +76,40 @@ fn a_collector_that_is_away_costs_nothing_but_its_records_and_finds_the_next_one
     let counters = scene.probe.exporter().kernel_counters();
     assert!(counters.refused > 0, "{counters:?}");
     assert_eq!((counters.failed, counters.abandoned, scene.not_sent()), (0, 0, 0));
+    assert!(scene.lab.refused("ipfix flush").contains("messages were refused"));
     let socket = UdpSocket::bind(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     scene.lab.advance(20);
     scene.send(3, &format!("{IP4} {UDP}"));
     scene.lab.run("ipfix flush");
     assert_eq!(received(&socket).0.packet_sum(), 3);
+}
+
+#[test]
+fn a_flush_tells_of_messages_that_a_pass_before_it_sent_in_vain_and_tells_once() {
+    let (socket, port) = listener();
+    drop(socket);
+    let scene = Scene::without_collector("vain");
+    scene.params("record l3 active 0");
+    scene.feature("pg0 ip4 rx");
+    scene.lab.run(&format!("set ipfix exporter collector 127.0.0.1 port {port} via kernel"));
+    // The template leaves by itself, and nothing is left for the flush to send.
+    scene.lab.engine.run_until_idle();
+    let told = scene.lab.refused("ipfix flush");
+    assert!(
+        told.contains(&format!("collector 127.0.0.1:{port}: "))
+            && told.contains("1 messages were refused"),
+        "{told}"
+    );
+    assert_eq!(scene.lab.run("ipfix flush"), "");
+    // So it is at the engine's end: a pass takes the records on their way before the last flush is asked for.
+    scene.send(20, &format!("{IP4} {UDP}"));
+    scene.lab.advance(6);
+    let errors = scene.lab.engine.stop();
+    assert!(
+        errors.len() == 1 && errors[0].to_string().contains("messages were refused"),
+        "{errors:?}"
+    );
 }
 
 #[test]

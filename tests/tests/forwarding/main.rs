@@ -2,6 +2,7 @@
 
 mod basics;
 mod faults;
+mod forms;
 mod headers;
 mod law;
 mod packets;

@@ -13,6 +13,7 @@
 mod arena;
 mod chain;
 mod commands;
+mod flags;
 mod index;
 mod metadata;
 mod pool;
@@ -20,8 +21,9 @@ mod template;
 
 pub use arena::{Arena, ArenaError, PageKind};
 pub(crate) use commands::commands;
+pub use flags::BufferFlags;
 pub use index::BufferIndex;
-pub use metadata::{Buffer, BufferFlags, DATA_SIZE, HEADROOM};
+pub use metadata::{Buffer, DATA_SIZE, HEADROOM};
 pub use pool::{BufferPool, Magazine, PoolUsage};
 pub use template::{Notes, Template};
 

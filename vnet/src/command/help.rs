@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::error::Failure;
 use super::grammar::{Shape, Shapes};
 use super::lex::{Token, TokenKind};
-use super::output::{Align, Column, Output, Table};
+use super::output::{Align, Column, Output, Record, Table};
 use super::resolve::Resolver;
 use super::tree::{Command, Tree};
 
@@ -56,18 +56,18 @@ impl<C> Tree<C> {
     }
 
     /// All commands with their syntax, as `show cli` lists them.
-    pub fn list(&self) -> Table {
-        let mut table = Table::new([
-            Column::new("Command", 40, Align::Left),
-            Column::new("Syntax", 60, Align::Left),
-            Column::new("Help", 0, Align::Left),
-        ])
-        .without_header();
-        for command in self.commands() {
-            let cells = [command.path.clone(), command.syntax(), command.help.clone()];
-            table.row(cells.map(Into::into));
-        }
-        table
+    pub fn list(&self) -> Output {
+        let entry = |command: &Command<C>| {
+            let syntax = command.syntax();
+            Record::new()
+                .line(&*syntax)
+                .line(format!("  {}", command.help))
+                .field("command", command.path.as_str())
+                .field("syntax", syntax)
+                .field("help", command.help.as_str())
+                .into()
+        };
+        Output::List(self.commands().into_iter().map(entry).collect())
     }
 
     /// The complete reference in Markdown, grouped by the first word.

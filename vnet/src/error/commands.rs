@@ -2,22 +2,24 @@
 
 use super::ErrorCounters;
 use crate::{
-    command::{Align, Column, Table, flag},
+    command::{Align, Cell, Column, Output, Record, Table, flag, positional, value},
+    counter::{ErrorRow, ThreadIndex},
     plugin::Command,
 };
 
 crate::args! {
     struct Show {
-        verbose: bool = flag("verbose").help("those that are zero, too"),
+        verbose: bool = flag("verbose").help("by thread, and with the number of each"),
+        level: u32 = positional(value::number(0..=9).hint("level"))
+            .or(1)
+            .help("of `verbose`; from 2 on those that are zero, too"),
     }
 }
 
 pub(crate) fn commands() -> Vec<Command> {
     let text = "Show what nodes have counted, above all why they dropped packets.";
     let show_errors = |path| {
-        Command::sync(path, text, |cx, args: Show| {
-            cx.with(|main| show(main.errors(), args.verbose))
-        })
+        Command::sync(path, text, |cx, args: Show| cx.with(|main| show(main.errors(), &args)))
     };
     vec![
         show_errors("show errors"),
@@ -28,20 +30,46 @@ pub(crate) fn commands() -> Vec<Command> {
     ]
 }
 
-fn show(errors: &ErrorCounters, verbose: bool) -> Table {
-    let mut table = Table::new([
+fn show(errors: &ErrorCounters, args: &Show) -> Output {
+    if !args.verbose {
+        return table(errors, args, |row| row.count).into();
+    }
+    let main = ThreadIndex::MAIN;
+    let of_main = |row: &ErrorRow<'_>| errors.per_thread(main, row.index);
+    let thread = Record::new()
+        .line(format!("Thread {} (vpp_main):", main.0))
+        .field("thread", u32::from(main.0))
+        .nested("counters", 0, table(errors, args, of_main));
+    let total = Record::new().line("Total:").nested("total", 0, table(errors, args, |r| r.count));
+    Output::List(vec![thread.into(), total.into()])
+}
+
+fn table(errors: &ErrorCounters, args: &Show, count: impl Fn(&ErrorRow<'_>) -> u64) -> Table {
+    let mut columns = vec![
         Column::new("Count", 10, Align::Right).titled(Align::Center),
         Column::new("Node", 35, Align::Center),
         Column::new("Reason", 35, Align::Center),
         Column::new("Severity", 10, Align::Center),
-    ]);
-    for row in errors.rows().filter(|row| verbose || row.count > 0) {
-        table.row([
-            row.count.into(),
+    ];
+    if args.verbose {
+        columns.push(Column::new("Index", 6, Align::Center));
+    }
+    let mut table = Table::new(columns);
+    for row in errors.rows() {
+        let count = count(&row);
+        if count == 0 && !(args.verbose && args.level >= 2) {
+            continue;
+        }
+        let mut cells: Vec<Cell> = vec![
+            count.into(),
             row.node.into(),
             row.reason.description.as_str().into(),
             row.reason.severity.to_string().into(),
-        ]);
+        ];
+        if args.verbose {
+            cells.push(u32::from(row.index.0).into());
+        }
+        table.row(cells);
     }
     table
 }

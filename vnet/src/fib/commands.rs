@@ -1,10 +1,11 @@
 //! `ip route`, `ip table` and `show ip fib`.
 
-use std::{net::IpAddr, time::Instant};
+use std::net::IpAddr;
 
 use super::{
     Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget,
-    ShowContext, Source, TableId,
+    ShowContext, TableId, memory,
+    order::{Order, Prefixes},
 };
 use crate::{
     command::{
@@ -93,6 +94,9 @@ crate::args! {
         summary: bool = choice([("summary", true), ("brief", true)])
             .or(false)
             .help("only how many routes there are of each length"),
+        memory: bool = choice([("memory", true), ("mtrie", true)])
+            .or(false)
+            .help("what the tables take, in bytes that are in use"),
         detail: bool = flag("detail").help("who added each route, by which paths"),
         address: Option<value::IpWithLength> = positional(address_or_prefix()).optional(),
     }
@@ -157,14 +161,18 @@ pub(crate) fn commands() -> Vec<Command> {
         .details(
             "Each `via` is a path: a next hop with or without its interface, an interface, drop, punt or local. Paths \
              are added to those that the route has, and flows are shared among them by weight; punt replaces them. \
-             `count` adds that many routes, each for the prefix behind the one before, and says how fast.",
+             `count` adds that many routes, each for the prefix behind the one before, and says how fast. \
+             Where one of them is refused, none is done.",
         ),
     );
-    all.push(Command::sync(
-        "ip route del",
-        "Delete a route, or some of its paths.",
-        |cx: CommandCx, args: Route| cx.with(|main| delete(main, args)),
-    ));
+    all.push(
+        Command::sync(
+            "ip route del",
+            "Delete a route, or some of its paths.",
+            |cx: CommandCx, args: Route| cx.with(|main| delete(main, args)),
+        )
+        .details("Where a route or a path of the line is not there, none is deleted."),
+    );
     all
 }
 
@@ -178,62 +186,20 @@ impl ShowContext for Main {
     }
 }
 
-/// What a line asks for, in the terms of the tables.
-struct Order {
-    fib: FibIndex,
-    prefixes: Vec<Prefixes>,
-    paths: Vec<Path>,
-}
-
-impl Order {
-    fn new(main: &Main, args: &Route) -> Result<Self, Error> {
-        let first = args.prefixes.first().map(|prefix| Family::of(prefix.address));
-        let Some(family) = first else { return Err(Error::NothingToDo) };
-        if args.prefixes.iter().any(|prefix| Family::of(prefix.address) != family) {
-            return Err(Error::failed(
-                ApiError::InvalidValue,
-                "the prefixes of one line must all be ip4 or all ip6",
-            ));
-        }
-        let prefixes = args.prefixes.iter().map(|&first| Prefixes::new(first, args.count));
-        Ok(Self {
-            fib: main.forwarding().table(family, TableId(args.table))?,
-            prefixes: prefixes.collect::<Result<_, _>>()?,
-            paths: args
-                .paths
-                .iter()
-                .map(|via| path(main, family, via))
-                .collect::<Result<_, _>>()?,
-        })
+fn order(main: &Main, args: &Route) -> Result<Order, Error> {
+    let first = args.prefixes.first().map(|prefix| Family::of(prefix.address));
+    let Some(family) = first else { return Err(Error::NothingToDo) };
+    if args.prefixes.iter().any(|prefix| Family::of(prefix.address) != family) {
+        return Err(Error::failed(
+            ApiError::InvalidValue,
+            "the prefixes of one line must all be ip4 or all ip6",
+        ));
     }
-
-    /// Does `edit` for each prefix, up to the first that is refused.
-    fn run(
-        &self,
-        main: &mut Main,
-        edit: impl Fn(&mut Forwarding, FibIndex, IpPrefix, &[Path]) -> Result<(), FibError>,
-    ) -> Result<Output, Error> {
-        let all = self.prefixes.iter().map(|prefixes| prefixes.count).sum::<u32>();
-        let start = Instant::now();
-        let each = self.prefixes.iter().flat_map(Prefixes::iter);
-        for (done, prefix) in each.enumerate() {
-            edit(main.forwarding_mut(), self.fib, prefix, &self.paths).map_err(
-                |error| match done {
-                    0 => error.into(),
-                    _ => Error::failed(
-                        error.api_error(),
-                        format_args!("{error} ({done} of {all} prefixes were done before)"),
-                    ),
-                },
-            )?;
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        let has_count = self.prefixes.iter().any(|prefixes| prefixes.count > 1);
-        Ok(match has_count {
-            true => format!("{:.6e} routes/sec", f64::from(all) / seconds.max(1e-9)).into(),
-            false => Output::None,
-        })
-    }
+    let fib = main.forwarding().table(family, TableId(args.table))?;
+    let prefixes = args.prefixes.iter().map(|&first| Prefixes::new(first, args.count));
+    let prefixes = prefixes.collect::<Result<_, _>>()?;
+    let paths = args.paths.iter().map(|via| path(main, family, via)).collect::<Result<_, _>>()?;
+    Ok(Order { fib, prefixes, paths })
 }
 
 fn path(main: &Main, family: Family, via: &Via) -> Result<Path, Error> {
@@ -267,84 +233,31 @@ fn path(main: &Main, family: Family, via: &Via) -> Result<Path, Error> {
     Ok(Path::to(target).weighted(via.weight).preferred(via.preference))
 }
 
-/// As many prefixes as `count` says, one behind the other.
-struct Prefixes {
-    first: IpPrefix,
-    count: u32,
-}
-
-impl Prefixes {
-    fn new(first: value::IpWithLength, count: u32) -> Result<Self, Error> {
-        let bad = |error| Error::failed(ApiError::InvalidValue, error);
-        let first = IpPrefix::new(first.address, first.length).map_err(bad)?;
-        let all = Self { first, count };
-        let (start, step, last) = all.bits();
-        let room = (last - start) / step.max(1);
-        // A step of 0 is one of all 128 bits.
-        if u128::from(count - 1) > room || (step == 0 && count > 1) {
-            return Err(Error::OutOfRange {
-                word: count.to_string(),
-                allowed: "as many prefixes as there are behind the first".to_owned(),
-            });
-        }
-        Ok(all)
-    }
-
-    /// The first prefix, how far the next is, and the last address of the family.
-    fn bits(&self) -> (u128, u128, u128) {
-        let (start, width, last) = match self.first.address() {
-            IpAddr::V4(first) => (u128::from(first.to_bits()), 32, u128::from(u32::MAX)),
-            IpAddr::V6(first) => (first.to_bits(), 128, u128::MAX),
-        };
-        let step = 1_u128.checked_shl(width - u32::from(self.first.len())).unwrap_or(0);
-        (start, step, last)
-    }
-
-    fn iter(&self) -> impl Iterator<Item = IpPrefix> + '_ {
-        let (start, step, _) = self.bits();
-        (0..self.count).map(move |i| {
-            let bits = start + step * u128::from(i);
-            let address: IpAddr = match self.first.family() {
-                Family::Ip4 => std::net::Ipv4Addr::from_bits(bits as u32).into(),
-                Family::Ip6 => std::net::Ipv6Addr::from_bits(bits).into(),
-            };
-            IpPrefix::around(address, self.first.len())
-        })
-    }
-}
-
 fn add(main: &mut Main, args: Route) -> Result<Output, Error> {
     if args.paths.is_empty() {
         return Err(Error::Missing { what: "via <next-hop>".to_owned() });
     }
-    let order = Order::new(main, &args)?;
+    let order = order(main, &args)?;
     let is_punt = |path: &Path| path.target == PathTarget::Punt;
     match order.paths.as_slice() {
-        [only] if is_punt(only) => order.run(main, |forwarding, fib, prefix, paths| {
-            forwarding.set_route(fib, prefix, Source::Cli, paths).map(|_| ())
-        }),
+        [only] if is_punt(only) => order.replace(main.forwarding_mut()),
         several if several.iter().any(is_punt) => Err(Error::failed(
             ApiError::InvalidValue,
             "Load-balancing over multiple special adjacencies is unsupported",
         )),
-        _ => order.run(main, |forwarding, fib, prefix, paths| {
-            forwarding.add_paths(fib, prefix, Source::Cli, paths).map(|_| ())
-        }),
+        _ => order.add(main.forwarding_mut()),
     }
 }
 
 fn delete(main: &mut Main, args: Route) -> Result<Output, Error> {
-    Order::new(main, &args)?.run(main, |forwarding, fib, prefix, paths| {
-        if paths.is_empty() {
-            return forwarding.delete_route(fib, prefix, Source::Cli);
-        }
-        let mut targets = paths.iter().map(|path| path.target);
-        targets.try_for_each(|target| forwarding.remove_path(fib, prefix, Source::Cli, target))
-    })
+    order(main, &args)?.delete(main.forwarding_mut())
 }
 
 fn show(main: &Main, family: Family, args: &Show) -> Result<Output, Error> {
     let forwarding = main.forwarding();
+    if args.memory {
+        return Ok(memory::table(family, &forwarding.memory(family)?).into());
+    }
     let tables = match args.table {
         Some(Named::Id(id)) => vec![forwarding.table(family, TableId(id))?],
         Some(Named::Index(index)) => vec![FibIndex(index)],

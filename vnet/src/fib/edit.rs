@@ -60,25 +60,43 @@ impl Forwarding {
         self.set_route(fib, prefix, source, &paths)
     }
 
-    /// Removes a path, whatever its weight, from those that the source gave; with the last one the source's route
+    /// Removes paths, whatever their weight, from those that the source gave; with the last one the source's route
     /// goes: `ip route del ... via`.
-    pub fn remove_path(
+    pub fn remove_paths(
         &mut self,
         fib: FibIndex,
         prefix: IpPrefix,
         source: Source,
-        target: PathTarget,
+        targets: &[PathTarget],
     ) -> Result<(), FibError> {
-        let mut paths = self.paths_of(fib, prefix, source)?.ok_or(FibError::NoSuchRoute(prefix))?;
-        let before = paths.len();
-        paths.retain(|path| path.target != target);
-        if paths.len() == before {
-            return Err(FibError::NoSuchPath(prefix));
-        }
-        if paths.is_empty() {
+        self.check_paths(fib, prefix, source, targets)?;
+        let mut left = self.paths_of(fib, prefix, source)?.unwrap_or_default();
+        left.retain(|path| !targets.contains(&path.target));
+        if left.is_empty() {
             return self.delete_route(fib, prefix, source);
         }
-        self.set_route(fib, prefix, source, &paths).map(|_| ())
+        self.set_route(fib, prefix, source, &left).map(|_| ())
+    }
+
+    /// Whether the source gave the route, with each of these paths once.
+    pub(super) fn check_paths(
+        &self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+        targets: &[PathTarget],
+    ) -> Result<(), FibError> {
+        let paths = self.given(fib, prefix, source)?.ok_or(FibError::NoSuchRoute(prefix))?;
+        let is_there = |target| paths.iter().any(|path| path.target == target);
+        let is_new = |(at, target)| !targets[..at].contains(target);
+        // Longer lists are not looked at: one of their paths cannot be there.
+        match targets.len() <= paths.len()
+            && targets.iter().enumerate().all(is_new)
+            && targets.iter().copied().all(is_there)
+        {
+            true => Ok(()),
+            false => Err(FibError::NoSuchPath(prefix)),
+        }
     }
 
     /// Removes the paths that the source gave; without any source the route is gone: `ip route del`.
@@ -251,16 +269,25 @@ impl Forwarding {
     }
 
     /// The paths that a source gave a route.
-    fn paths_of(
+    pub(super) fn paths_of(
         &self,
         fib: FibIndex,
         prefix: IpPrefix,
         source: Source,
     ) -> Result<Option<Vec<Path>>, FibError> {
+        Ok(self.given(fib, prefix, source)?.map(<[Path]>::to_vec))
+    }
+
+    fn given(
+        &self,
+        fib: FibIndex,
+        prefix: IpPrefix,
+        source: Source,
+    ) -> Result<Option<&[Path]>, FibError> {
         let index = self.find(fib, prefix)?;
         Ok(index.and_then(|index| {
             let list = self.routes.get(index)?.list_of(source)?;
-            Some(self.lists.get(list)?.set.paths.to_vec())
+            Some(&*self.lists.get(list)?.set.paths)
         }))
     }
 

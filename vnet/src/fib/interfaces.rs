@@ -310,7 +310,7 @@ impl Forwarding {
 
     fn delete_neighbor_route(&mut self, fib: FibIndex, key: NeighborKey) -> Result<(), FibError> {
         let target = Path::via(key.address, key.interface).target;
-        self.remove_path(fib, IpPrefix::host(key.address), Source::Adjacency, target)
+        self.remove_paths(fib, IpPrefix::host(key.address), Source::Adjacency, &[target])
     }
 
     /// Removes a neighbour whose route is gone.

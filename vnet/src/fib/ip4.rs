@@ -193,6 +193,15 @@ impl LpmWriter<u32> for Ip4Writer {
         table.direct.collapse();
     }
 
+    fn own_bytes(table: &Ip4Lpm) -> usize {
+        let below = table.top.iter().filter(|top| top.load(Ordering::Relaxed) == BELOW).count();
+        size_of_val(&table.top) + below * (DIRECT / table.top.len()) * size_of::<AtomicU32>()
+    }
+
+    fn shared_bytes(&self) -> usize {
+        (GROUPS - self.slots.available()) * GROUP * size_of::<AtomicU32>()
+    }
+
     fn seal(&mut self) {
         self.slots.seal();
     }

@@ -78,6 +78,16 @@ impl LpmWriter<u128> for Ip6Writer {
         // Nodes are dense, and in huge pages from the start.
     }
 
+    fn own_bytes(table: &Ip6Lpm) -> usize {
+        size_of_val(&*table.root)
+    }
+
+    fn shared_bytes(&self) -> usize {
+        let checks = Nodes::CHECKS as usize - self.checks.available();
+        let plies = Nodes::PLIES as usize - self.plies.available();
+        checks * size_of::<Check>() + plies * size_of::<Ply>()
+    }
+
     fn seal(&mut self) {
         self.checks.seal();
         self.plies.seal();

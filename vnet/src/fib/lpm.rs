@@ -47,6 +47,12 @@ pub(super) trait LpmWriter<K: Lpm>: Sized {
     /// Arranges a table for many routes: it has come to hold [`MANY_ROUTES`].
     fn settle_in(&self, table: &K::Table);
 
+    /// Bytes of the levels that a table has for itself, as far as they are in use.
+    fn own_bytes(table: &K::Table) -> usize;
+
+    /// Bytes of the levels that all tables take from one store, as far as they are in use.
+    fn shared_bytes(&self) -> usize;
+
     /// Begins a quiescent period for the memory given up so far.
     fn seal(&mut self);
 

@@ -16,6 +16,8 @@ use std::io;
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use zerocopy::FromZeros;
 
+use crate::huge_pages::collapse;
+
 /// `N` elements of `T`, all zero at first, at an address that never changes. Memory is taken page by page, by the
 /// first write to a page; reads of untouched pages see the system's shared zero page.
 pub(crate) struct Zeroed<T, const N: usize> {
@@ -53,13 +55,7 @@ impl<T: FromZeros, const N: usize> Zeroed<T, N> {
     /// then serves 2 MiB. Readers and writers may go on meanwhile.
     pub(crate) fn collapse(&self) {
         let _: io::Result<()> = self.map.advise(Advice::HugePage);
-        #[cfg(target_os = "linux")]
-        // SAFETY: the range is the mapping that `self` owns. The advice changes which physical pages hold the bytes
-        // and neither the bytes nor the addresses, so that no reference to them notices. Kernels that do not know it
-        // (before Linux 6.1) refuse, and small pages are correct, only slower.
-        unsafe {
-            libc::madvise(self.map.as_mut_ptr().cast(), Self::BYTES, libc::MADV_COLLAPSE);
-        }
+        collapse(self.map.as_ptr(), Self::BYTES);
     }
 }
 

@@ -58,6 +58,11 @@ impl<K: Key> Rib<K> {
         }
     }
 
+    /// Memory that the nodes take.
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.len() * size_of::<Node<K>>()
+    }
+
     /// How many routes there are.
     pub(super) fn len(&self) -> usize {
         self.len

@@ -1,6 +1,7 @@
 //! Tables and routes in the words of `show ip fib`.
 
 use core::fmt::Write;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +10,7 @@ use super::{
     Dpo, DpoKind, Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path,
     PathTarget,
 };
-use crate::adjacency::{AdjacencyKey, MAX_REWRITE};
+use crate::adjacency::{AdjacencyIndex, AdjacencyKey, MAX_REWRITE};
 use crate::command::{Cell, Record};
 use crate::counter::Count;
 use crate::interface::SwIfIndex;
@@ -135,6 +136,22 @@ impl Forwarding {
             },
             DpoKind::Multi => format!("[@0]: dpo-load-balance: buckets:{}", dpo.buckets()),
         }
+    }
+
+    /// An adjacency as [`Self::describe_dpo`] has it, without the number in front. `None` when nobody has the index.
+    #[must_use]
+    pub fn describe_adjacency(
+        &self,
+        index: AdjacencyIndex,
+        cx: &dyn ShowContext,
+    ) -> Option<String> {
+        let key = self.adjacencies.key(index)?;
+        let any = match key.family {
+            Family::Ip4 => IpPrefix::around(Ipv4Addr::UNSPECIFIED.into(), 0),
+            Family::Ip6 => IpPrefix::around(Ipv6Addr::UNSPECIFIED.into(), 0),
+        };
+        let text = self.describe_dpo(self.adjacencies.dpo(index), any, cx);
+        text.split_once(": ").map(|(_, adjacency)| adjacency.to_owned())
     }
 
     /// The lines of a path list and its paths.

@@ -96,6 +96,10 @@ impl<K: Lpm> Tables<K> {
         }
     }
 
+    pub(super) fn writer(&self) -> &K::Writer {
+        &self.writer
+    }
+
     pub(super) fn find(&self, id: TableId) -> Option<FibIndex> {
         self.by_id.get(&id).copied()
     }

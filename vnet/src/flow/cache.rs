@@ -7,7 +7,7 @@ use memmap2::{MmapMut, MmapOptions};
 use zerocopy::FromBytes;
 
 use super::{
-    Counters, FlowRecord, Scope,
+    Counters, FlowRecord, Pages, Scope,
     hash::prefetch,
     key::{Key, Kind, Slot},
     lanes::{Lane, Lanes},
@@ -15,6 +15,10 @@ use super::{
     rules::{Rules, Sample},
     table::{Directory, Table, record},
 };
+use crate::huge_pages::{HUGE_PAGE, collapse};
+
+/// Flows from which on a table is worth huge pages.
+const MANY: usize = 512;
 
 /// Groups that one call of [`Cache::sweep`] looks at, most of them with a single compare.
 const SWEEP_STEP: usize = 4096;
@@ -26,6 +30,8 @@ pub(super) struct Cache<K: Kind> {
     lanes: Lanes<K::Key>,
     /// See [`Directory::is_sparse`]; the same for all packets that are staged.
     is_sparse: bool,
+    /// Octets of `memory` that are to stay on the pages where they are.
+    settled: usize,
     cursor: usize,
     /// No sweep begins before the watermark is here.
     next_sweep: u64,
@@ -34,12 +40,12 @@ pub(super) struct Cache<K: Kind> {
 
 impl<K: Kind> Cache<K> {
     /// Reserves address space; memory is taken as flows come.
-    pub(super) fn new(homes: u32, mask: K::Key, huge_pages: bool) -> io::Result<Self> {
+    pub(super) fn new(homes: u32, mask: K::Key, pages: Pages) -> io::Result<Self> {
         let directory = Directory::new(homes);
         let bytes = directory.slots() * size_of::<K::Slot>();
         let memory = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
         #[cfg(target_os = "linux")]
-        if huge_pages {
+        if pages == Pages::Huge {
             // A kernel without huge pages refuses; small ones do as well.
             let _: io::Result<()> = memory.advise(memmap2::Advice::HugePage);
         }
@@ -49,6 +55,7 @@ impl<K: Kind> Cache<K> {
             mask,
             lanes: Lanes::new(),
             is_sparse: true,
+            settled: if pages == Pages::Settling { 0 } else { bytes },
             cursor: 0,
             next_sweep: 0,
             kind: PhantomData,
@@ -133,6 +140,19 @@ impl<K: Kind> Cache<K> {
             self.next_sweep = watermark.saturating_add(rules.sweep_period());
         }
         !is_over
+    }
+
+    /// Moves a huge page's worth of a table in use to a huge page, and says whether there is more to move.
+    pub(super) fn settle(&mut self) -> bool {
+        if self.directory.flows < MANY || self.settled == self.memory.len() {
+            return false;
+        }
+        let start = self.memory.as_ptr().wrapping_add(self.settled);
+        let to_next = (start.addr() + 1).next_multiple_of(HUGE_PAGE) - start.addr();
+        let bytes = to_next.min(self.memory.len() - self.settled);
+        collapse(start, bytes);
+        self.settled += bytes;
+        true
     }
 
     pub(super) fn flush<S: FnMut(&FlowRecord)>(

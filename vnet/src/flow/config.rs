@@ -33,6 +33,18 @@ bitflags::bitflags! {
     }
 }
 
+/// Pages of the flow tables. Flows lie a page apart, so that with many of them every packet misses the TLB of small pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// Small ones: memory as flows come.
+    Small,
+    /// Transparent huge pages: 2 MiB of memory, and the time to clear them, wherever a first flow falls.
+    Huge,
+    /// Small ones, until [`Meter::settle`](super::Meter::settle) moves a table in use to huge ones: for live engines, where no
+    /// packet should wait for a page.
+    Settling,
+}
+
 /// Flows that one table holds unless configured otherwise.
 pub const DEFAULT_MAX_FLOWS: usize = 1 << 20;
 
@@ -50,9 +62,8 @@ pub struct Config {
     /// Flows a family that are held without any being evicted. Twice as many slots are reserved, of 64 bytes for IPv4
     /// without MAC addresses and for other flows, of 128 bytes for the rest.
     pub max_flows: usize,
-    /// Ask for transparent huge pages: fewer clocks a packet with tens of thousands of flows and more, for 2 MiB of memory
-    /// wherever a first flow falls.
-    pub huge_pages: bool,
+    /// Which pages the tables lie on.
+    pub pages: Pages,
 }
 
 impl Config {
@@ -65,7 +76,7 @@ impl Config {
             active: Duration::from_secs(15),
             passive: Duration::from_secs(120),
             max_flows: DEFAULT_MAX_FLOWS,
-            huge_pages: false,
+            pages: Pages::Small,
         }
     }
 }

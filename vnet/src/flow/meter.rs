@@ -118,6 +118,12 @@ impl Meter {
         each_layout!(mut self, tables => tables.sweep(limit, sink))
     }
 
+    /// Moves a part of the tables in use to huge pages, where the configuration says [`Pages::Settling`](super::Pages), and says
+    /// whether there is more to move. Takes a fraction of a millisecond.
+    pub fn settle(&mut self) -> bool {
+        each_layout!(mut self, tables => tables.settle())
+    }
+
     /// Makes the records of all flows of `scope` and forgets them: the interface was disabled, or the capture is over. What
     /// was due before has its own reason.
     pub fn flush<S: FnMut(&FlowRecord)>(&mut self, scope: Scope, sink: &mut S) {
@@ -321,6 +327,12 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
         }
     }
 
+    fn settle(&mut self) -> bool {
+        self.v4.as_mut().is_some_and(Cache::settle)
+            || self.v6.as_mut().is_some_and(Cache::settle)
+            || self.other.as_mut().is_some_and(Cache::settle)
+    }
+
     fn live_flows(&self) -> usize {
         self.v4.as_ref().map_or(0, Cache::flows)
             + self.v6.as_ref().map_or(0, Cache::flows)
@@ -349,7 +361,7 @@ fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>,
         return Err(MeterError::TooManyFlows { flows });
     }
     let homes = (flows * 2).next_power_of_two().max(MIN_SLOTS) as u32;
-    let cache = Cache::new(homes, K::mask(config.record), config.huge_pages);
+    let cache = Cache::new(homes, K::mask(config.record), config.pages);
     cache.map(Some).map_err(|source| MeterError::Memory { flows, source })
 }
 
@@ -365,4 +377,38 @@ fn sample(packet: &Observed<'_>, watermark: u64, transport: &Transport) -> Sampl
 #[inline(always)]
 fn sample_of_frame(packet: &Observed<'_>, watermark: u64) -> Sample {
     Sample { time: packet.time.0, watermark, octets: 0, layer2_octets: packet.wire(), tcp_flags: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Pages, Start};
+
+    #[test]
+    fn a_table_that_settles_on_huge_pages_keeps_its_flows() {
+        let record = RecordSet::L3 | RecordSet::L4;
+        let config = Config { pages: Pages::Settling, ..Config::new(Families::IP4, record) };
+        let mut meter = Meter::new(&config).unwrap();
+        let packets: Vec<[u8; 46]> = (0..600_u16)
+            .map(|port| {
+                let mut packet = [0; 46];
+                packet[..10].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17]);
+                packet[20..22].copy_from_slice(&port.to_be_bytes());
+                packet
+            })
+            .collect();
+        let show = |meter: &mut Meter| {
+            let observed = packets.iter();
+            let observed = observed.map(|p| Observed::new(p, Start::Network(0), SwIfIndex(1)));
+            meter.frame(observed, &mut |_: &FlowRecord| ());
+        };
+        assert!(!meter.settle(), "an idle table stays as it is");
+        show(&mut meter);
+        // 128 MiB and a window.
+        let steps = std::iter::repeat_with(|| meter.settle()).take_while(|more| *more).count();
+        assert!((64..=66).contains(&steps), "{steps}");
+        show(&mut meter);
+        assert_eq!(meter.live_flows(), 600);
+        meter.for_each_flow(&mut |record| assert_eq!(record.packets, 2));
+    }
 }

@@ -64,7 +64,7 @@ mod table;
 mod twin;
 mod vector;
 
-pub use config::{Config, DEFAULT_MAX_FLOWS, Families, RecordSet};
+pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet};
 pub use counters::Counters;
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};

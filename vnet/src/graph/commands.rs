@@ -17,6 +17,12 @@ crate::args! {
 }
 
 crate::args! {
+    struct ShowFeatures {
+        verbose: bool = flag("verbose").help("numbered, and where each arc ends"),
+    }
+}
+
+crate::args! {
     struct Feature {
         interface: SwIfIndex = positional(value::interface()),
         feature: String = positional(value::word("feature")),
@@ -41,7 +47,7 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::sync(
             "show features",
             "List the feature arcs and their features, in order.",
-            |cx: CommandCx, (): ()| cx.with(|main| show_features(main)),
+            |cx: CommandCx, args: ShowFeatures| cx.with(|main| show_features(main, args.verbose)),
         ),
         Command::sync(
             "set interface feature",
@@ -71,15 +77,24 @@ fn show_graph(graph: &Graph, only: Option<NodeIndex>) -> Table {
     table
 }
 
-fn show_features(main: &Main) -> Output {
-    let arcs = main.features().arcs().map(|(name, starts, features, last)| {
+fn show_features(main: &Main, verbose: bool) -> Output {
+    let arcs = main.features().arcs().enumerate().map(|(n, (name, starts, features, last))| {
         let list = |names: Vec<String>| Cell::shown("", names);
-        let mut record = Record::new().line(format!("{name}:")).field("arc", name);
+        let mut record = Record::new();
+        if n == 0 {
+            record = record.line("Available feature paths");
+        }
+        record = record.line(format!("{name}:")).field("arc", name);
         for (i, feature) in features.iter().enumerate() {
-            record = record.line(format!("  [{i:2}]: {feature}"));
+            record = record.line(match verbose {
+                true => format!("  [{i:2}]: {feature}"),
+                false => format!("  {feature}"),
+            });
+        }
+        if verbose {
+            record = record.line(format!("  [end]: {last}"));
         }
         record
-            .line(format!("  [end]: {last}"))
             .field("starts", list(starts.to_vec()))
             .field("features", list(features.iter().map(|&f| f.to_owned()).collect()))
             .field("last", last)

@@ -51,6 +51,19 @@ pub enum InputMode {
     Disabled,
 }
 
+impl InputMode {
+    /// VPP's word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::Interrupt => "interrupt",
+            Self::Adaptive => "adaptive",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 bitflags! {
     /// What a node is for, as far as the rates of `show runtime` and the tracer ask.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]

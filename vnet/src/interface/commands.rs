@@ -134,8 +134,9 @@ crate::args! {
 }
 
 crate::args! {
-    struct One {
-        interface: SwIfIndex = positional(value::interface()),
+    struct Features {
+        interfaces: Vec<SwIfIndex> = positional(value::interface()).many(),
+        verbose: bool = flag("verbose").help("the place of each on its arc, and where the arc ends"),
     }
 }
 
@@ -179,18 +180,19 @@ fn shows() -> Vec<Command> {
         ),
         Command::sync(
             "show interface features",
-            "Show the features enabled on an interface.",
-            |cx: CommandCx, args: One| cx.with(|m| features(m, args.interface)),
+            "Show the features enabled on interfaces.",
+            |cx: CommandCx, args: Features| cx.with(|m| all_features(m, &args)),
         ),
         Command::sync(
             "show hardware-interfaces",
             "Show hardware interfaces.",
             move |cx: CommandCx, args: Hardware| {
                 let verbosity = args.verbosity.unwrap_or(Verbosity::Verbose);
-                let none = |_: &_, _| Vec::new();
-                shown(
-                    cx.with(|m| show_hardware(m.interfaces(), &args.interfaces, verbosity, &none)),
-                )
+                shown(cx.with(|m| {
+                    let queues = |hardware: &_| m.devices.queues(hardware);
+                    let details = |hardware: &_, verbosity| m.devices.details(hardware, verbosity);
+                    show_hardware(m.interfaces(), &args.interfaces, verbosity, &queues, &details)
+                }))
             },
         ),
         Command::sync(
@@ -209,22 +211,37 @@ fn record(text: &str, json: serde_json::Value) -> Record {
     lines.field("interfaces", Cell::shown("", json))
 }
 
-fn features(main: &Main, interface: SwIfIndex) -> Record {
-    let mut record = Record::new()
-        .line(format!("Feature paths configured on {}...", main.interface_name(interface)));
+fn all_features(main: &Main, args: &Features) -> Output {
+    let all = || main.interfaces().interfaces().map(|interface| interface.index).collect();
+    let chosen = if args.interfaces.is_empty() { all() } else { args.interfaces.clone() };
+    let records = chosen.into_iter().map(|i| features(main, i, args.verbose).into());
+    Output::List(records.collect())
+}
+
+fn features(main: &Main, interface: SwIfIndex, verbose: bool) -> Record {
+    let name = main.interface_name(interface);
+    let mut record = Record::new().line(format!("Feature paths configured on {name}..."));
     let enabled = main.features().enabled(interface);
-    for (arc, ..) in main.features().arcs() {
+    for (arc, _, order, last) in main.features().arcs() {
         record = record.line("").line(format!("{arc}:"));
-        match enabled.iter().find(|(name, _)| *name == arc) {
-            Some((_, features)) => {
-                record = features.iter().fold(record, |r, f| r.line(format!("  {f}")));
-                let names: Vec<String> = features.iter().map(|&f| f.to_owned()).collect();
-                record = record.field(arc, Cell::shown("", names));
-            }
-            None => record = record.line("  none configured"),
+        let Some((_, features)) = enabled.iter().find(|(name, _)| *name == arc) else {
+            record = record.line("  none configured");
+            continue;
+        };
+        for feature in features {
+            let place = order.iter().position(|each| each == feature).unwrap_or_default();
+            record = record.line(match verbose {
+                true => format!("  [{place:2}]: {feature}"),
+                false => format!("  {feature}"),
+            });
         }
+        if verbose {
+            record = record.line(format!("  [end]: {last}"));
+        }
+        let names: Vec<String> = features.iter().map(|&f| f.to_owned()).collect();
+        record = record.field(arc, Cell::shown("", names));
     }
-    record
+    record.field("interface", name)
 }
 
 /// A command that changes the table.

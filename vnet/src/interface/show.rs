@@ -105,14 +105,15 @@ pub fn show_tags(table: &InterfaceTable, chosen: &[SwIfIndex]) -> (String, Value
     (text, Value::Array(rows))
 }
 
-/// `show hardware-interfaces`. `device_lines` adds what a device has to say of itself, unindented: its queues at any
-/// verbosity, the rest when more than `Brief` is asked for.
+/// `show hardware-interfaces`. Lines of devices are unindented: `queues` at any verbosity, `details` when more than
+/// `Brief` is asked for.
 #[must_use]
 pub fn show_hardware(
     table: &InterfaceTable,
     chosen: &[SwIfIndex],
     verbosity: Verbosity,
-    device_lines: &dyn Fn(&HwInterface, Verbosity) -> Vec<String>,
+    queues: &dyn Fn(&HwInterface) -> Vec<String>,
+    details: &dyn Fn(&HwInterface, Verbosity) -> Vec<String>,
 ) -> (String, Value) {
     let mut text = [centre("Name", 32), centre("Idx", 6), centre("Link", 8)].concat();
     text += "Hardware\n";
@@ -122,13 +123,14 @@ pub fn show_hardware(
         let up = if link.up { "up" } else { "down" };
         text += &[left(name, 32), centre(&index.to_string(), 6), centre(up, 8)].concat();
         text += &format!("{device_name}\n  Link speed: {}\n", speed(*link));
+        let mut lines = queues(hardware);
         if verbosity > Verbosity::Brief {
-            text += &match hardware.mac {
-                Some(mac) => format!("  Ethernet address {}\n", mac_text(mac)),
-                None => format!("  {}\n", hardware.device_class),
-            };
+            lines.push(match hardware.mac {
+                Some(mac) => format!("Ethernet address {}", mac_text(mac)),
+                None => hardware.device_class.to_owned(),
+            });
+            lines.extend(details(hardware, verbosity));
         }
-        let lines = device_lines(hardware, verbosity);
         text.extend(lines.iter().map(|line| format!("  {line}\n")));
         rows.push(json!({
             "name": name,
@@ -333,20 +335,25 @@ mod tests {
         let link = LinkState { up: true, speed: Some(2_500_000), duplex: Duplex::Full };
         table.set_link(hw, link).unwrap();
         table.rename(pg, "wan").unwrap();
-        let lines = |hardware: &HwInterface, _: Verbosity| match hardware.index.0 {
+        let queues = |hardware: &HwInterface| match hardware.index.0 {
             1 => vec!["RX Queues:".to_owned(), "  queue thread         mode".to_owned()],
             _ => Vec::new(),
         };
-        let (text, json) = show_hardware(&table, &[], Verbosity::Verbose, &lines);
+        let details = |hardware: &HwInterface, _: Verbosity| match hardware.index.0 {
+            1 => vec!["carrier up".to_owned()],
+            _ => Vec::new(),
+        };
+        let (text, json) = show_hardware(&table, &[], Verbosity::Verbose, &queues, &details);
         let golden = "              Name                Idx   Link  Hardware\n\
             local0                             0    down  local0\n  Link speed: unknown\n  local\n\
             loop0                              2    down  loop0\n  Link speed: unknown\n  \
             Ethernet address 02:fe:00:00:00:01\n\
             wan                                1     up   pg0\n  Link speed: 2.5 Gbps\n  \
-            Ethernet address 02:fe:00:00:00:01\n  RX Queues:\n    queue thread         mode\n";
+            RX Queues:\n    queue thread         mode\n  Ethernet address 02:fe:00:00:00:01\n  \
+            carrier up\n";
         assert_eq!(text, golden);
         assert_eq!(json[2]["link_speed_kbps"], 2_500_000);
-        let (brief, _) = show_hardware(&table, &[pg], Verbosity::Brief, &|_, _| Vec::new());
+        let (brief, _) = show_hardware(&table, &[pg], Verbosity::Brief, &|_| Vec::new(), &details);
         assert!(brief.ends_with("pg0\n  Link speed: 2.5 Gbps\n"));
     }
 

@@ -3,9 +3,16 @@
 use super::Command;
 use crate::{
     buffer, classify,
-    command::{Align, Column, Record, Table},
+    command::{Align, Cell, Column, Record, Shown, Table, flag},
     error, fib, graph, interface, log, neighbor, runtime, trace,
 };
+
+crate::args! {
+    struct Version {
+        verbose: bool = flag("verbose").help("of what build and process, too"),
+        cmdline: bool = flag("cmdline").help("how the program was called, too"),
+    }
+}
 
 /// All commands of the framework, each from the module of its object.
 pub(super) fn framework_commands() -> Vec<Command> {
@@ -13,7 +20,9 @@ pub(super) fn framework_commands() -> Vec<Command> {
         Command::sync("show plugins", "List the plugins, in load order.", |cx, (): ()| {
             cx.with(|main| plugins(main.plugins()))
         }),
-        Command::sync("show version", "Print the version of the engine.", |_, (): ()| version()),
+        Command::sync("show version", "Print the version of the engine.", |_, args: Version| {
+            version(&args)
+        }),
     ];
     all.extend(buffer::commands());
     all.extend(classify::commands());
@@ -36,13 +45,36 @@ fn plugins(plugins: &[super::PluginInfo]) -> Record {
     ]);
     for (number, plugin) in (1..).zip(plugins) {
         let name = format!("{number:3}. {}", plugin.name);
-        let name = crate::command::Cell::shown(name, plugin.name);
+        let name = Cell::shown(name, plugin.name);
         table.row([name, plugin.version.into(), plugin.description.into()]);
     }
     Record::new().line(" Plugins, shown in load order").line("").nested("plugins", 1, table)
 }
 
-fn version() -> Record {
+fn version(args: &Version) -> Record {
     let version = env!("CARGO_PKG_VERSION");
-    Record::new().line(format!("peloton v{version}")).field("version", version)
+    let mut record = Record::new().field("version", version);
+    if !args.verbose && !args.cmdline {
+        return record.line(format!("peloton v{version}"));
+    }
+    if args.verbose {
+        let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+        let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
+        record = record
+            .line(format!("{:<26}v{version}", "Version:"))
+            .line(format!("{:<26}{target}", "Target:"))
+            .line(format!("{:<26}{build}", "Build:"))
+            .line(format!("{:<26}{}", "Current PID:", std::process::id()))
+            .field("target", target)
+            .field("build", build)
+            .field("pid", std::process::id());
+    }
+    if args.cmdline {
+        let words: Vec<String> =
+            std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        record = record.line("Command line arguments:");
+        record = words.iter().fold(record, |r, word| r.line(format!("  {}", Shown(word))));
+        record = record.field("command_line", Cell::shown("", words));
+    }
+    record
 }

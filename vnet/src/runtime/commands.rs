@@ -4,13 +4,14 @@ use std::fs;
 
 use super::{Main, NodeState, NodeStats};
 use crate::{
-    command::{Align, Cell, Column, Error, Output, Record, Table, flag},
+    command::{Align, ApiError, Cell, Column, Error, Output, Record, Table, flag},
     graph::{NodeFlags, NodeKind},
     plugin::{Command, CommandCx},
 };
 
 crate::args! {
     struct Show {
+        time: bool = flag("time").help("seconds instead of clocks"),
         verbose: bool = flag("verbose").help("nodes that have not run, too"),
         max: bool = flag("max").help("the longest run of each node"),
         summary: bool = flag("summary").help("without the nodes"),
@@ -61,7 +62,19 @@ fn show(cx: CommandCx, args: Show) -> Result<Record, Error> {
     if args.summary {
         return Ok(head);
     }
-    Ok(head.nested("nodes", 0, if args.max { by_max(&rows) } else { by_packet(&rows) }))
+    let hertz = cx.with(|main| main.clock().cycles_per_second());
+    let table = match (args.max, args.time, hertz) {
+        (true, ..) => by_max(&rows),
+        (false, false, _) => by_packet(&rows, "Packet-Clocks", 1.0),
+        (false, true, Some(hertz)) => by_packet(&rows, "Packet-Time", hertz),
+        (false, true, None) => {
+            return Err(Error::failed(
+                ApiError::Unsupported,
+                "the speed of the cycle counter is not known: only clocks can be shown",
+            ));
+        }
+    };
+    Ok(head.nested("nodes", 0, table))
 }
 
 /// The two lines above the table.
@@ -99,7 +112,8 @@ fn head(main: &Main) -> Record {
         .field("packets_punted_per_second", Cell::Exponent(punt, 4))
 }
 
-fn by_packet(rows: &[Row]) -> Table {
+/// Clocks of a packet, in the unit of which `a_unit` clocks make one.
+fn by_packet(rows: &[Row], cost: &str, a_unit: f64) -> Table {
     let right = |title| Column::new(title, 16, Align::Right).titled(Align::Center);
     let mut table = Table::new([
         Column::new("Name", 30, Align::Left).titled(Align::Center),
@@ -107,7 +121,7 @@ fn by_packet(rows: &[Row]) -> Table {
         right("Calls"),
         right("Vectors"),
         right("Suspends"),
-        right("Packet-Clocks"),
+        right(cost),
         right("Vectors/Call"),
     ]);
     for Row { name, state, stats } in rows {
@@ -117,7 +131,7 @@ fn by_packet(rows: &[Row]) -> Table {
             stats.calls.into(),
             stats.vectors.into(),
             stats.suspends.into(),
-            Cell::Exponent(stats.clocks_each(), 2),
+            Cell::Exponent(stats.clocks_each() / a_unit, 2),
             Cell::Fixed(stats.vectors_per_call(), 2),
         ]);
     }
@@ -148,16 +162,48 @@ fn by_max(rows: &[Row]) -> Table {
     table
 }
 
+/// The one thread of the engine, and where the kernel lets it run.
 fn threads() -> Table {
     let mut table = Table::new([
         Column::new("ID", 7, Align::Left),
         Column::new("Name", 20, Align::Left),
         Column::new("Type", 12, Align::Left),
         Column::new("LWP", 8, Align::Left),
+        Column::new("Sched Policy (Priority)", 25, Align::Left),
+        Column::new("lcore", 7, Align::Left),
+        Column::new("Core", 7, Align::Left),
+        Column::new("Socket", 7, Align::Left),
+        Column::new("State", 10, Align::Left),
     ]);
-    table.row([0u32.into(), "vpp_main".into(), Cell::Empty, std::process::id().into()]);
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in the second field can hold anything; behind its bracket comes field 3, proc(5).
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .map(|(_, rest)| rest.split_whitespace().collect())
+        .unwrap_or_default();
+    let field = |number: usize| fields.get(number - 3).and_then(|f| f.parse::<u32>().ok());
+    let policy = field(41).and_then(|n| POLICIES.get(n as usize).copied()).unwrap_or("n/a");
+    let cpu = field(39);
+    let topology = |name: &str| {
+        let path = format!("/sys/devices/system/cpu/cpu{}/topology/{name}", cpu?);
+        fs::read_to_string(path).ok()?.trim().parse::<u32>().ok()
+    };
+    table.row([
+        0u32.into(),
+        "vpp_main".into(),
+        Cell::Empty,
+        std::process::id().into(),
+        format!("{policy} ({})", field(40).unwrap_or(0)).into(),
+        cpu.into(),
+        topology("core_id").into(),
+        topology("physical_package_id").into(),
+        Cell::Empty,
+    ]);
     table
 }
+
+/// Scheduling policies by their numbers, sched(7).
+const POLICIES: [&str; 7] = ["other", "fifo", "rr", "batch", "iso", "idle", "deadline"];
 
 fn clock(main: &Main) -> Record {
     let clock = main.clock();

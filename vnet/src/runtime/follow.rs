@@ -3,7 +3,10 @@
 use crate::{
     adjacency::{Link, LinkKind, MaxPacket},
     fib::{FibError, FibIndex},
-    interface::{Event, HwIfIndex, InterfaceTable, InterfaceViews, MtuKind, SwIfIndex},
+    interface::{
+        Device, Event, HwIfIndex, InterfaceError, InterfaceTable, InterfaceViews, MtuKind,
+        NewHardware, SwIfIndex,
+    },
     log::Level,
 };
 
@@ -15,16 +18,40 @@ impl Main {
     /// before.
     pub fn change_interfaces<T>(&mut self, change: impl FnOnce(&mut InterfaceTable) -> T) -> T {
         let result = change(&mut self.interfaces);
-        let events = self.interfaces.take_events();
-        if !events.is_empty() {
+        let mut changed = false;
+        loop {
+            // What devices do about some events makes others.
+            let events = self.interfaces.take_events();
+            if events.is_empty() {
+                break;
+            }
+            changed = true;
             for event in &events {
                 self.follow(event);
+                self.devices.follow(&mut self.interfaces, event);
             }
-            *self.views.write(&mut self.held) = InterfaceViews::of(&mut self.interfaces);
             self.unheard.extend(events);
+        }
+        if changed {
+            *self.views.write(&mut self.held) = InterfaceViews::of(&mut self.interfaces);
             self.tell();
         }
         result
+    }
+
+    /// Makes an interface with a device behind it; it is down. Returns the number of its software interface.
+    ///
+    /// # Errors
+    /// What the interface table has against it; the device is dropped.
+    pub fn add_device(
+        &mut self,
+        new: NewHardware,
+        device: Box<dyn Device>,
+    ) -> Result<SwIfIndex, InterfaceError> {
+        let (hardware, interface) = self.interfaces.create_hardware(new)?;
+        self.devices.add(&mut self.interfaces, hardware, device);
+        self.change_interfaces(|_| ());
+        Ok(interface)
     }
 
     /// Lets the hooks hear of what they have not heard of.

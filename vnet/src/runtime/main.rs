@@ -15,7 +15,7 @@ use crate::{
         FeatureError, FeatureTables, Features, Graph, GraphError, InputMode, NextIndex, NodeIndex,
         NodeSpec,
     },
-    interface::{Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
+    interface::{Devices, Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
     log::Log,
     plugin::{PluginInfo, Provided},
     trace::{Taps, TraceFilter},
@@ -32,9 +32,10 @@ pub struct Main {
     pub(crate) worker: Worker,
     pub(crate) pool: Arc<BufferPool>,
     pub(crate) clock: Clock,
-    pub(crate) trace_filter: TraceFilter,
+    pub(crate) trace_filter: (TraceFilter, usize),
     pub(crate) stop: bool,
     pub(crate) interfaces: InterfaceTable,
+    pub(crate) devices: Devices,
     pub(crate) interface_counters: InterfaceCounters,
     pub(crate) views: Shared<InterfaceViews>,
     pub(crate) taps: Shared<Taps>,
@@ -303,14 +304,21 @@ impl Main {
         }
     }
 
-    /// Which traces are shown.
-    pub fn set_trace_filter(&mut self, filter: TraceFilter) {
-        self.trace_filter = filter;
+    /// Which traces are shown, and how many of those at most.
+    pub fn set_trace_filter(&mut self, filter: TraceFilter, most: usize) {
+        self.trace_filter = (filter, most);
     }
 
     /// What `show trace max N` prints.
     #[must_use]
-    pub fn show_trace(&self, max: usize, cx: &crate::trace::TraceCx<'_>) -> String {
+    pub fn show_trace(&self, max: usize) -> String {
+        let adjacency = |index| self.forwarding().describe_adjacency(index, self);
+        let cx = &crate::trace::TraceCx {
+            errors: self.errors(),
+            interface: &|index| self.interface_name(index),
+            hardware: &|index| self.interfaces().hardware_of(index).ok().map(|hw| hw.index),
+            adjacency: &|index| adjacency(index).unwrap_or_else(|| "(deleted)".to_owned()),
+        };
         let tracer = &self.worker.state.tracer;
         crate::trace::show(tracer, (0, "vpp_main"), self.trace_filter, max, &self.graph, cx)
     }

@@ -1,6 +1,6 @@
 //! `trace add`, `trace filter`, `show trace` and `clear trace`.
 
-use super::{TraceCx, TraceFilter};
+use super::TraceFilter;
 use crate::{
     command::{ApiError, Error, NameKind, choice, keyword, one_of, positional, value},
     graph::{NodeFlags, NodeIndex},
@@ -30,6 +30,9 @@ crate::args! {
             keyword("include", node()).map(TraceFilter::Include),
             keyword("exclude", node()).map(TraceFilter::Exclude),
         ]),
+        count: u32 = positional(value::positive("n"))
+            .or(u32::MAX)
+            .help("of those no more than the first n"),
     }
 }
 
@@ -42,17 +45,13 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::sync("trace add", "Trace the next packets of an input node.", add)
             .details("The number adds to what is still to be traced; 0 forgets all traces."),
         Command::sync("show trace", "Show the traced packets.", |cx: CommandCx, args: Show| {
-            cx.with(|main| {
-                let interface = |index| main.interface_name(index);
-                let cx = TraceCx { errors: main.errors(), interface: &interface };
-                main.show_trace(args.max as usize, &cx)
-            })
+            cx.with(|main| main.show_trace(args.max as usize))
         }),
         Command::sync("clear trace", "Forget all traces.", |cx, (): ()| {
             cx.with(|main| main.trace_add(NodeIndex(0), 0));
         }),
         Command::sync("trace filter", "Choose which traces are shown.", |cx, args: Filter| {
-            cx.with(|main| main.set_trace_filter(args.filter));
+            cx.with(|main| main.set_trace_filter(args.filter, args.count as usize));
         }),
     ]
 }

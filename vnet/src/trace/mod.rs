@@ -17,7 +17,11 @@ pub(crate) use commands::commands;
 pub use show::{TraceTime, show};
 pub use tap::{Seen, Start, Tap, Taps};
 
-use crate::{counter::ErrorCounters, interface::SwIfIndex};
+use crate::{
+    adjacency::AdjacencyIndex,
+    counter::ErrorCounters,
+    interface::{HwIfIndex, SwIfIndex},
+};
 
 /// Bytes that a record may have.
 pub const RECORD_SIZE: usize = 112;
@@ -75,6 +79,10 @@ pub struct TraceCx<'a> {
     pub errors: &'a ErrorCounters,
     /// The name of an interface.
     pub interface: &'a dyn Fn(SwIfIndex) -> String,
+    /// The number of the hardware interface under an interface.
+    pub hardware: &'a dyn Fn(SwIfIndex) -> Option<HwIfIndex>,
+    /// An adjacency in the words of `show ip fib`.
+    pub adjacency: &'a dyn Fn(AdjacencyIndex) -> String,
 }
 
 /// For nodes that leave no record.

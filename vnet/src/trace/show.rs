@@ -24,7 +24,7 @@ impl fmt::Display for TraceTime {
 pub fn show(
     tracer: &Tracer,
     thread: (usize, &str),
-    filter: TraceFilter,
+    (filter, most): (TraceFilter, usize),
     max: usize,
     graph: &Graph,
     cx: &TraceCx<'_>,
@@ -37,6 +37,7 @@ pub fn show(
         .by_packet()
         .into_iter()
         .filter(|records| !records.is_empty() && keeps(filter, records))
+        .take(most)
         .collect();
     if kept.is_empty() {
         out.push_str("No packets in trace buffer\n");

@@ -43,6 +43,22 @@ impl Header {
     }
 }
 
+/// Kinds of options (IANA's registry of TCP option kinds).
+pub mod options {
+    /// One byte, to fill up.
+    pub const NO_OPERATION: u8 = 1;
+    /// Maximum segment size (RFC 9293).
+    pub const MSS: u8 = 2;
+    /// Window scale (RFC 7323).
+    pub const WINDOW_SCALE: u8 = 3;
+    /// Selective acknowledgment permitted (RFC 2018).
+    pub const SACK_PERMITTED: u8 = 4;
+    /// Selective acknowledgment: blocks of two sequence numbers (RFC 2018).
+    pub const SACK: u8 = 5;
+    /// Timestamps (RFC 7323).
+    pub const TIMESTAMP: u8 = 8;
+}
+
 /// Control bits.
 pub mod flags {
     /// No more data from the sender.

@@ -6,6 +6,7 @@ use nom::{
     bytes::complete::{tag_no_case, take_while1},
     character::complete::{hex_digit1, multispace0},
     combinator::{map, map_opt, not, opt, peek, verify},
+    multi::count,
     sequence::{preceded, terminated},
 };
 use vnet::wire::{ethernet::EtherType, ip4::protocol, tcp};
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::pg::{
     PacketSpec, Value,
-    packet::{Arp, Ethernet, Icmp, Ip4, Ip6, Layer, Mpls, Network, Tag, Tcp, Udp},
+    packet::{Arp, Ethernet, Icmp, Ip4, Ip6, Layer, Mpls, Network, Tag, Tcp, TcpOption, Udp},
     spec::MAX_SIZE,
 };
 
@@ -285,13 +286,20 @@ fn udp(input: &str) -> Parsed<'_, Udp> {
 fn transmission(input: &str) -> Parsed<'_, Tcp> {
     let (mut rest, (source, destination)) = ports(input, "TCP")?;
     let mut header = Tcp::new(source, destination);
-    while let Ok((behind, ())) = tcp_option(rest, &mut header) {
+    while let Ok((behind, ())) = tcp_field(rest, &mut header) {
+        rest = behind;
+    }
+    while let Ok((behind, option)) = tcp_option(rest) {
+        header.options.push(option);
+        if header.options_size() > Tcp::MAX_OPTIONS {
+            break;
+        }
         rest = behind;
     }
     Ok((rest, header))
 }
 
-fn tcp_option<'a>(input: &'a str, header: &mut Tcp) -> Parsed<'a, ()> {
+fn tcp_field<'a>(input: &'a str, header: &mut Tcp) -> Parsed<'a, ()> {
     let (rest, name) = keyword(input)?;
     match name {
         "window" => set(rest, 16, &mut header.window),
@@ -306,6 +314,25 @@ fn tcp_option<'a>(input: &'a str, header: &mut Tcp) -> Parsed<'a, ()> {
             None => fail(input),
         },
     }
+}
+
+fn tcp_option(input: &str) -> Parsed<'_, TcpOption> {
+    let (rest, (_, name)) = (word("opt"), keyword).parse(input)?;
+    let (kind, width, values, rest) = match name {
+        "mss" => (tcp::options::MSS, 2, 1, rest),
+        "winscale" => (tcp::options::WINDOW_SCALE, 1, 1, rest),
+        "sackperm" => (tcp::options::SACK_PERMITTED, 0, 0, rest),
+        "sack" => {
+            // `nvalues` counts blocks, of two sequence numbers each; four of them fit.
+            let blocks = verify(number(3), |&n| (1..=4).contains(&n));
+            let (rest, blocks) = preceded(word("nvalues"), blocks).parse(rest)?;
+            (tcp::options::SACK, 4, 2 * blocks as usize, rest)
+        }
+        "timestamp" => (tcp::options::TIMESTAMP, 4, 2, rest),
+        _ => return fail(input),
+    };
+    let (rest, values) = count(numbers(8 * width as u32), values).parse(rest)?;
+    Ok((rest, TcpOption { kind, width, values }))
 }
 
 fn icmp(input: &str, network: Network) -> Parsed<'_, Icmp> {

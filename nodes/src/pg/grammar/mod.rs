@@ -15,7 +15,6 @@ use nom::{
     bytes::complete::tag,
     character::complete::{char, multispace0},
     combinator::{map, verify},
-    number::complete::double,
     sequence::{preceded, separated_pair},
 };
 use vnet::{buffer::BufferFlags, frame::FRAME_SIZE};
@@ -25,7 +24,7 @@ use super::{
     SpecError,
     program::Program,
     replay::Replay,
-    spec::{Data, Rate, Size, StreamSpec},
+    spec::{Data, RATES, Rate, Size, StreamSpec},
 };
 
 /// Characters of the input that an error repeats.
@@ -91,15 +90,15 @@ pub(super) fn configure(text: &str, spec: &mut StreamSpec) -> Result<(), SpecErr
 
 enum Parameter<'a> {
     BufferFlags(BufferFlags),
-    BufferSize(f64),
+    BufferSize(&'a str),
     Data(&'a str),
     Interface(&'a str),
-    Limit(f64),
+    Limit(&'a str),
     MaxFrame(u128),
     Name(&'a str),
     Node(&'a str),
     Pcap(&'a str),
-    Rate(f64),
+    Rate(&'a str),
     Seed(u128),
     Size(Size),
     Source(u128),
@@ -115,16 +114,22 @@ fn apply<'a>(
 ) -> Result<(), SpecError> {
     match parameter {
         Parameter::BufferFlags(flags) => spec.buffer_flags |= flags,
-        Parameter::BufferSize(bytes) if bytes < 1.0 => return Err(SpecError::BufferSize),
-        Parameter::BufferSize(bytes) => spec.buffer_size = bytes as usize,
+        Parameter::BufferSize(text) => {
+            match real("buffer-size", text, "bytes, from 1 to 1e9", 1e9)? {
+                bytes if bytes < 1.0 => return Err(SpecError::BufferSize),
+                bytes => spec.buffer_size = bytes as usize,
+            }
+        }
         Parameter::Data(text) => *data = Some(text),
         Parameter::Interface(name) => spec.interface = Some(name.to_owned()),
-        Parameter::Limit(packets) => spec.limit = packets as u64,
+        Parameter::Limit(text) => {
+            spec.limit = real("limit", text, "packets, from 0 (no limit) to 1e18", 1e18)? as u64;
+        }
         Parameter::MaxFrame(n) => spec.max_frame = n.min(FRAME_SIZE as u128) as usize,
         Parameter::Name(name) => spec.name = Some(name.to_owned()),
         Parameter::Node(name) => spec.node = Some(name.to_owned()),
         Parameter::Pcap(file) => *pcap = Some(file),
-        Parameter::Rate(packets) => spec.rate = Rate::per_second(packets)?,
+        Parameter::Rate(text) => spec.rate = rate(text)?,
         Parameter::Seed(seed) => spec.seed = seed as u64,
         Parameter::Size(size) => spec.size = Some(size),
         Parameter::Source(number) => spec.source = number as u32,
@@ -138,15 +143,15 @@ fn parameter(input: &str) -> Parsed<'_, Parameter<'_>> {
     let (rest, word) = keyword(input)?;
     match word {
         "buffer-flags" => map(buffer_flag, Parameter::BufferFlags).parse(rest),
-        "buffer-size" => map(real, Parameter::BufferSize).parse(rest),
+        "buffer-size" => map(token, Parameter::BufferSize).parse(rest),
         "data" => map(block, Parameter::Data).parse(rest),
         "interface" => map(token, Parameter::Interface).parse(rest),
-        "limit" => map(verify(real, |&n| n >= 0.0), Parameter::Limit).parse(rest),
+        "limit" => map(token, Parameter::Limit).parse(rest),
         "maxframe" => map(verify(number(32), |&n| n > 0), Parameter::MaxFrame).parse(rest),
         "name" => map(token, Parameter::Name).parse(rest),
         "node" => map(token, Parameter::Node).parse(rest),
         "pcap" => map(token, Parameter::Pcap).parse(rest),
-        "rate" => map(real, Parameter::Rate).parse(rest),
+        "rate" => map(token, Parameter::Rate).parse(rest),
         "seed" => map(number(64), Parameter::Seed).parse(rest),
         "size" => map(size, Parameter::Size).parse(rest),
         "source" => {
@@ -159,8 +164,23 @@ fn parameter(input: &str) -> Parsed<'_, Parameter<'_>> {
     }
 }
 
-fn real(input: &str) -> Parsed<'_, f64> {
-    verify(preceded(multispace0, double), |n: &f64| n.is_finite()).parse(input)
+/// VPP has a text of its own for a rate below 0.
+fn rate(text: &str) -> Result<Rate, SpecError> {
+    match text.parse::<f64>() {
+        Ok(packets) if packets < 0.0 => Err(SpecError::NegativeRate(shown(text))),
+        _ => Rate::per_second(real("rate", text, RATES, Rate::MAX)?),
+    }
+}
+
+/// A number from 0 to `most`, possibly with a fraction or an exponent.
+fn real(
+    word: &'static str,
+    text: &str,
+    expected: &'static str,
+    most: f64,
+) -> Result<f64, SpecError> {
+    let number = text.parse().ok().filter(|number| (0.0..=most).contains(number));
+    number.ok_or_else(|| SpecError::BadNumber { word, value: shown(text), expected })
 }
 
 fn size(input: &str) -> Parsed<'_, Size> {

@@ -69,6 +69,34 @@ fn what_does_not_exist_or_exists_already_is_refused_by_name() {
 }
 
 #[test]
+fn a_rate_that_cannot_be_is_refused_with_the_word_and_what_can_and_changes_nothing() {
+    let bed = Bed::new();
+    bed.run("create packet-generator interface pg0");
+    bed.run(STREAM);
+    let before = bed.run("show packet-generator");
+    let range = "expected packets a second, from 0 (as fast as possible) to 1e12";
+    for rate in ["nan", "NaN", "inf", "infinity", "1e400", "1e13", "0x10", "fast", "1,000"] {
+        let refused = bed.refused(&format!("packet-generator configure x limit 7 rate {rate}"));
+        assert!(refused.contains(&format!("rate `{rate}': {range}")), "{refused}");
+    }
+    for rate in ["-1", "-inf", "-1e400", "-0.001"] {
+        let refused = bed.refused(&format!("packet-generator configure x limit 7 rate {rate}"));
+        assert!(refused.contains(&format!("negative rate `{rate}': {range}")), "{refused}");
+    }
+    for word in ["limit nan", "limit -1", "limit 1e19", "buffer-size inf", "buffer-size -5"] {
+        let refused = bed.refused(&format!("packet-generator configure x rate 5 {word}"));
+        let (name, value) = word.split_once(' ').unwrap();
+        assert!(refused.contains(&format!("{name} `{value}': expected ")), "{refused}");
+    }
+    assert_eq!(bed.run("show packet-generator"), before);
+    for (rate, shown) in [("0", 0.0), ("-0", 0.0), ("1e12", 1e12), ("1e-9", 1e-6), (".5", 0.5)] {
+        bed.run(&format!("packet-generator configure x rate {rate}"));
+        let json: Json = serde_json::from_str(&bed.run("show packet-generator json")).unwrap();
+        assert_eq!(json[0]["parameters"]["rate"], shown, "{rate}");
+    }
+}
+
+#[test]
 fn a_stream_of_the_same_name_takes_the_place_of_the_old_one() {
     let bed = Bed::new();
     bed.run("create packet-generator interface pg0");

@@ -46,6 +46,43 @@ fn what_is_not_given_has_vpps_defaults() {
 }
 
 #[test]
+fn tcp_options_are_filled_up_and_never_more_than_fit() {
+    let tcp = |options: &str| {
+        format!(
+            "size 99-99 node ip4-input data {{ TCP: 1.2.3.4 -> 5.6.7.8 TCP: 1 -> 2 SYN {options} }}"
+        )
+    };
+    let sizes = [
+        ("", 20),
+        ("opt sackperm", 24),
+        ("opt mss 1460", 24),
+        ("opt winscale 7 opt mss 1460", 28),
+        ("opt timestamp 1-9 0x10", 32),
+        ("opt sack nvalues 4 1 2 3 4 5 6 7 8", 56),
+        ("opt sack nvalues 4 1 2 3 4 5 6 7 8 opt mss 9 opt sackperm", 60),
+    ];
+    for (options, size) in sizes {
+        let layers = packet(&tcp(options)).layers;
+        let [_, Layer::Tcp(header)] = layers.as_slice() else { panic!("{options}") };
+        assert_eq!(header.size(), size, "{options}");
+    }
+    let refused = [
+        "opt mss",
+        "opt mss 65536",
+        "opt winscale 256",
+        "opt unknown 3",
+        "opt sack nvalues 0",
+        "opt sack nvalues 5 1 2 3 4 5 6 7 8 9 10",
+        "opt sack nvalues 2 1 2 3",
+        "opt sackperm opt sack nvalues 3 1 2 3 4 5 6 opt timestamp 1 2 opt mss 5",
+    ];
+    for options in refused {
+        let error = StreamSpec::parse(&tcp(options)).unwrap_err().to_string();
+        assert!(error.starts_with("failed to parse packet data from `opt "), "{options}: {error}");
+    }
+}
+
+#[test]
 fn a_definition_that_is_none_is_refused_in_vpps_words() {
     let udp = "IP4: 1.2.3 -> 4.5.6 UDP: 1.1.1.1 -> 2.2.2.2 UDP: 1 -> 2";
     let cases = [
@@ -63,14 +100,16 @@ fn a_definition_that_is_none_is_refused_in_vpps_words() {
             "failed to parse packet data from `::1 -> ::2 UDP: 1 -> 2'",
         ),
         ("wrong 5 data { hex 0x00 }", "unknown input `wrong 5 data { hex 0x00 }'"),
-        ("limit many", "unknown input `limit many'"),
-        ("limit -1", "unknown input `limit -1'"),
-        ("rate inf", "unknown input `rate inf'"),
+        ("limit many", "limit `many': expected packets, from 0 (no limit) to 1e18"),
+        ("limit -1", "limit `-1': expected packets, from 0 (no limit) to 1e18"),
         ("size 64", "unknown input `size 64'"),
         ("maxframe 0", "unknown input `maxframe 0'"),
         ("source tap0", "unknown input `source tap0'"),
         ("data { hex 0x00", "unknown input `data { hex 0x00'"),
-        ("rate -1 node error-drop data { hex 0x00 }", "negative rate"),
+        (
+            "rate -1 node error-drop data { hex 0x00 }",
+            "negative rate `-1': expected packets a second, from 0 (as fast as possible) to 1e12",
+        ),
         ("buffer-size 0 node error-drop data { hex 0x00 }", "buffer-size must be positive"),
         ("size 65-64 node error-drop data { hex 0x00 }", "max-size < min-size"),
         ("size 64-65536 node error-drop data { hex 0x00 }", "max-size 65536 > 65535"),
@@ -204,6 +243,11 @@ const WORDS: &[&str] = &[
     "window",
     "SYN",
     "ACK",
+    "opt",
+    "mss",
+    "sack",
+    "nvalues",
+    "timestamp",
     "incrementing",
     "hex",
     "0x00ff",

@@ -262,7 +262,7 @@ fn apply(forwarding: &mut Forwarding, model: &mut Model, step: &Step) {
             }
         }
         Step::RemovePath(prefix, source, target) => {
-            let done = forwarding.remove_path(FIB, prefix, source, target);
+            let done = forwarding.remove_paths(FIB, prefix, source, &[target]);
             let mut paths = model.paths(prefix, source).unwrap_or_default();
             assert_eq!(done.is_ok(), paths.remove(&target).is_some());
             if done.is_ok() && paths.is_empty() {

@@ -99,8 +99,9 @@ fn paths_are_replaced_or_added_as_ordered() {
     let light = Path::via(a, PG0);
     forwarding.add_paths(FIB, prefix("192.0.2.0/24"), Source::Cli, &[light]).unwrap();
     assert_eq!(ways_to(&forwarding, "192.0.2.1"), [to_a, to_b]);
-    let mut remove =
-        |path: Path| forwarding.remove_path(FIB, prefix("192.0.2.0/24"), Source::Cli, path.target);
+    let mut remove = |path: Path| {
+        forwarding.remove_paths(FIB, prefix("192.0.2.0/24"), Source::Cli, &[path.target])
+    };
     remove(Path::via(a, PG0)).unwrap();
     assert!(matches!(remove(Path::via(a, PG0)), Err(FibError::NoSuchPath(_))));
     remove(Path::via(b, PG1)).unwrap();

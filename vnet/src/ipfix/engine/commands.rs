@@ -62,7 +62,9 @@ pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
     };
     r.command(
         Command::new("ipfix flush", "Send what is pending in all reports.", flush)
-            .details("Ends when it has left."),
+            .details(
+                "Ends when it has left. Fails when messages could not be sent or were refused since the flush before.",
+            ),
     );
 }
 

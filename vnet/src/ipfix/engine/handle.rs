@@ -52,6 +52,30 @@ struct State {
     retiring: Vec<ReportId>,
     /// Why a message failed.
     failure: Option<String>,
+    /// What was counted when statistics were cleared.
+    cleared: (Counters, KernelCounters),
+    /// What the flush before has answered for.
+    told: Troubles,
+}
+
+/// Messages that did not reach the collector, as counted since the engine's start.
+#[derive(Clone, Copy, Debug, Default)]
+struct Troubles {
+    failed: u64,
+    refused: u64,
+}
+
+/// What `show ipfix statistics` tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// By all streams.
+    pub sent: Counters,
+    /// At sockets of the host.
+    pub kernel: KernelCounters,
+    /// Messages that wait for a socket.
+    pub waiting: usize,
+    /// Why the last message failed that did in this session.
+    pub last_error: Option<String>,
 }
 
 /// What a pass left.
@@ -84,6 +108,7 @@ impl Ipfix {
             r.process("flow-report-process", |cx| process::run(cx, ipfix, events));
         }
         super::commands::register(r, self);
+        super::show::register(r, self);
     }
 
     /// Applies what `set ipfix exporter` says, all of it or nothing, and returns the line that it prints. What was pending
@@ -114,6 +139,7 @@ impl Ipfix {
         exporter.configure(config, export_time, &mut Transports { main, kernel, failure });
         if !same_session {
             kernel.close();
+            state.told = state.troubles();
         }
         self.0.enabled.store(config.is_some(), Ordering::Relaxed);
         drop(state);
@@ -172,7 +198,7 @@ impl Ipfix {
     /// sockets are the host's.
     ///
     /// # Errors
-    /// When something could not be sent.
+    /// When something could not be sent, or was refused, since the flush before or the collector's beginning.
     pub async fn flush(&self) -> Result<(), Incomplete> {
         let (reply, answer) = reply();
         self.0.signal.send(Event::Flush(reply));
@@ -203,6 +229,25 @@ impl Ipfix {
         self.0.state.borrow().kernel.counters
     }
 
+    /// What was sent and what was not, since the start or since [`Self::clear_statistics`].
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let state = self.0.state.borrow();
+        let (sent, kernel) = state.cleared;
+        Statistics {
+            sent: state.exporter.counters() - sent,
+            kernel: state.kernel.counters - kernel,
+            waiting: state.kernel.waiting(),
+            last_error: state.failure.clone(),
+        }
+    }
+
+    /// Begins [`Self::statistics`] anew. What else is counted goes on.
+    pub fn clear_statistics(&self) {
+        let mut state = self.0.state.borrow_mut();
+        state.cleared = (state.exporter.counters(), state.kernel.counters);
+    }
+
     pub(super) fn bell(&self) -> Bell {
         self.0.bell.clone()
     }
@@ -222,23 +267,20 @@ impl Ipfix {
         self.0.state.borrow().exporter.has_more()
     }
 
-    /// How often the collector's host has said by now that nobody listens.
-    pub(super) fn refusals(&self) -> u64 {
+    /// What is left to send, and what did not reach the collector since the flush before: no matter which pass sent it, so
+    /// that a pass which happens to run just before a flush hides nothing.
+    pub(super) fn left(&self) -> Result<(), Incomplete> {
         let mut state = self.0.state.borrow_mut();
         state.kernel.hear_refusals();
-        state.kernel.counters.refused
-    }
-
-    /// What is left to send after so many messages have failed and been refused.
-    pub(super) fn left(&self, failed: u64, refused: u64) -> Result<(), Incomplete> {
-        let state = self.0.state.borrow();
+        let now = state.troubles();
+        let before = std::mem::replace(&mut state.told, now);
         let Some(config) = state.exporter.config() else { return Ok(()) };
         let collector = SocketAddr::new(config.endpoints().collector(), config.port());
         let waiting = state.exporter.reports().filter(|report| report.template_sent.is_none());
         let left = Incomplete {
             collector: Some(collector),
-            failed,
-            refused,
+            failed: now.failed - before.failed,
+            refused: now.refused - before.refused,
             unsent: state.kernel.waiting(),
             waiting: waiting.count(),
             why: None,
@@ -260,7 +302,7 @@ impl Ipfix {
     /// One pass.
     pub(super) fn run(&self, main: &mut Main) -> Pass {
         let mut state = self.0.state.borrow_mut();
-        let State { exporter, kernel, retiring, failure } = &mut *state;
+        let State { exporter, kernel, retiring, failure, .. } = &mut *state;
         kernel.retry();
         let (now, export_time) = (main.clock().now(), export_time(main));
         let errors = exporter.counters().send_errors;
@@ -279,6 +321,13 @@ impl Ipfix {
             0 => Pass::Done,
             failed => Pass::Failed(failed),
         }
+    }
+}
+
+impl State {
+    fn troubles(&self) -> Troubles {
+        let failed = self.exporter.counters().send_errors;
+        Troubles { failed, refused: self.kernel.counters.refused }
     }
 }
 

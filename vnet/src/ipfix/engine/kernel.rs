@@ -25,6 +25,20 @@ pub struct KernelCounters {
     pub abandoned: u64,
 }
 
+/// What was counted since `earlier`.
+impl core::ops::Sub for KernelCounters {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            refused: self.refused - earlier.refused,
+            would_block: self.would_block - earlier.would_block,
+            failed: self.failed - earlier.failed,
+            abandoned: self.abandoned - earlier.abandoned,
+        }
+    }
+}
+
 /// The sockets.
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
@@ -102,6 +116,7 @@ impl Kernel {
     /// Closes all sockets: their sessions are over.
     pub(super) fn close(&mut self) {
         self.retry();
+        self.hear_refusals();
         for (_, socket) in self.sockets.drain(..) {
             self.counters.abandoned += socket.waiting.len() as u64;
         }

@@ -11,6 +11,7 @@
 //! | `graph` | messages as packets to `ip4-lookup` and `ip6-lookup` |
 //! | `kernel` | messages through UDP sockets of the host |
 //! | `queue` | flow records on their way from the nodes of any thread to the exporter |
+//! | `show` | `show ipfix ...` |
 //!
 //! # From a packet to a message
 //!
@@ -32,10 +33,11 @@ mod incomplete;
 mod kernel;
 mod process;
 mod queue;
+mod show;
 #[cfg(test)]
 mod tests;
 
-pub use handle::Ipfix;
+pub use handle::{Ipfix, Statistics};
 pub use incomplete::Incomplete;
 pub use kernel::KernelCounters;
 pub use queue::{FlowQueues, Outbox, QueueCounters};

@@ -131,14 +131,13 @@ async fn pass_until_done(cx: &Cx, ipfix: &Ipfix) -> u64 {
 
 /// Runs passes until everything has left, as far as can be told.
 async fn flush(cx: &Cx, ipfix: &Ipfix) -> Result<(), Incomplete> {
-    let refused = ipfix.refusals();
     loop {
         let failed = pass_until_done(cx, ipfix).await;
         // The last packets are enqueued: they go their way before anybody hears that they have left.
         cx.next_round().await;
         let drained = drain(cx, ipfix).await;
         if failed > 0 || !drained || !ipfix.has_more() {
-            return ipfix.left(failed, ipfix.refusals() - refused);
+            return ipfix.left();
         }
     }
 }

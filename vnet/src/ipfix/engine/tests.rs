@@ -16,7 +16,7 @@ use crate::{
     graph::{NoNext, Node, NodeCx, NodeSpec, Verdict},
     interface::SwIfIndex,
     ipfix::{
-        export::{ExporterRequest, Output, Report, ReportKey, StreamKey, TemplateFields},
+        export::{Counters, ExporterRequest, Output, Report, ReportKey, StreamKey, TemplateFields},
         profile::Profile,
         template::FieldSpecifier,
         tests::sample,
@@ -217,8 +217,10 @@ fn without_buffers_messages_are_counted_and_the_sequence_stays_right() {
     });
     bench.engine.run_until_idle();
     bench.engine.advance(Duration::from_secs(1));
-    assert_eq!(bench.flush(), Some(Ok(())));
     let counters = bench.ipfix.counters();
+    let told = bench.flush().unwrap().unwrap_err();
+    assert_eq!((told.failed, told.waiting), (counters.send_errors, 0));
+    assert_eq!(bench.flush(), Some(Ok(())));
     assert_eq!(counters.records + counters.records_not_sent, 20);
     assert!(counters.records_not_sent > 0 && counters.records > 0, "{counters:?}");
     let mut expected = 0;
@@ -293,7 +295,7 @@ fn a_graph_that_cannot_route_is_counted_and_does_not_spin() {
     bench.engine.advance(Duration::from_secs(10));
     assert_eq!(bench.ipfix.counters().send_errors, 11);
     let left = bench.flush().unwrap().unwrap_err();
-    assert_eq!((left.failed, left.waiting), (0, 1));
+    assert_eq!((left.failed, left.waiting), (11, 1));
     assert!(
         left.to_string().contains("(no node `ip4-lookup' to send IPFIX messages by)"),
         "{left}"
@@ -315,4 +317,24 @@ fn a_stream_that_comes_back_goes_on_counting() {
         let sent = bench.sent();
         assert!(sent.iter().all(|sent| sent.sequence() == expected), "{expected}: {sent:?}");
     }
+}
+
+#[test]
+fn statistics_begin_anew_when_cleared_and_sequence_numbers_go_on() {
+    let bench = Bench::new(300, true);
+    let queues = bench.queues();
+    bench.configure(request());
+    let send = |records: usize| {
+        queues.append(std::iter::repeat_n(record(), records));
+        assert_eq!(bench.flush(), Some(Ok(())));
+        bench.ipfix.statistics().sent
+    };
+    let first = send(10);
+    assert_eq!((first.records, first.templates), (10, 2));
+    bench.ipfix.clear_statistics();
+    assert_eq!(bench.ipfix.statistics().sent, Counters::default());
+    let second = send(5);
+    assert_eq!((second.records, second.templates), (5, 0));
+    assert_eq!(bench.sent().last().unwrap().sequence(), 10);
+    assert_eq!(bench.ipfix.counters().records, 15);
 }

@@ -101,6 +101,8 @@ pub struct ReportState<'a> {
     pub stream: StreamKey,
     /// Identifiers of its templates.
     pub template_ids: &'a [TemplateId],
+    /// Its templates, once they were written in this session.
+    pub templates: &'a [Template],
     /// When its templates were sent last in this session.
     pub template_sent: Option<EngineTime>,
     /// Why its templates cannot be sent.
@@ -164,6 +166,7 @@ impl Exporter {
                 key: entry.key,
                 stream: self.streams.get(entry.stream)?.key(),
                 template_ids: &entry.ids,
+                templates: &entry.templates,
                 template_sent: entry.sent,
                 defect: entry.defect,
             })

@@ -52,6 +52,23 @@ impl core::ops::AddAssign for Counters {
     }
 }
 
+/// What was counted since `earlier`.
+impl core::ops::Sub for Counters {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            messages: self.messages - earlier.messages,
+            octets: self.octets - earlier.octets,
+            records: self.records - earlier.records,
+            templates: self.templates - earlier.templates,
+            send_errors: self.send_errors - earlier.send_errors,
+            records_not_sent: self.records_not_sent - earlier.records_not_sent,
+            templates_not_sent: self.templates_not_sent - earlier.templates_not_sent,
+        }
+    }
+}
+
 /// Sends a finished message of a stream.
 pub type SendMessage<'a> = &'a mut dyn FnMut(StreamKey, &[u8]) -> Result<(), SendError>;
 

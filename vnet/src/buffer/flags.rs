@@ -1,0 +1,28 @@
+//! What is known about a packet, as bits.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// What is known about a packet.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct BufferFlags: u32 {
+        /// The packet continues in another buffer.
+        const NEXT_PRESENT = 1 << 0;
+        /// The packet's way is recorded.
+        const TRACED = 1 << 2;
+        /// Built by this engine, so its TTL is not ours to lower.
+        const LOCALLY_ORIGINATED = 1 << 3;
+        /// Built by the exporter; flow meters skip it.
+        const FLOW_REPORT = 1 << 4;
+        /// The layer-4 checksum was checked.
+        const L4_CHECKSUM_COMPUTED = 1 << 5;
+        /// The layer-4 checksum was checked and right.
+        const L4_CHECKSUM_CORRECT = 1 << 6;
+        /// One VLAN tag was in front of the payload.
+        const VLAN_1_DEEP = 1 << 7;
+        /// Two VLAN tags were in front of the payload.
+        const VLAN_2_DEEP = 1 << 8;
+        /// The capture holds less of the packet than was on the wire.
+        const TRUNCATED = 1 << 9;
+    }
+}
