@@ -4,6 +4,7 @@
 //! of its own.
 
 pub mod capture;
+mod classify;
 mod ethernet;
 pub mod interface;
 mod ip;
@@ -36,6 +37,7 @@ pub fn plugin() -> Plugin {
         ip4::register(r);
         ip6::register(r);
         udp::register(r);
+        classify::register(r);
         interface::register(r);
         capture::trace::register(r);
         r.on_interface_event(follow_addresses);

@@ -1,4 +1,4 @@
-//! Forwarding and measuring allocate nothing a packet: counted by the allocator.
+//! Forwarding, measuring and classifying allocate nothing a packet: counted by the allocator.
 
 use peloton_tests::{Lab, allocations};
 
@@ -23,9 +23,12 @@ fn no_forwarded_packet_costs_an_allocation() {
          ip route add 10.0.0.0/8 via 192.168.1.2 pg1
          flowprobe params record l3 l4
          flowprobe feature add-del pg0 ip4 rx
+         classify table mask l3 ip4 fragment_id dst memory-size 128M
+         set flow classify interface pg0 ip4-table 0
          packet-generator new { name s interface pg0 node ethernet-input data { \
           IP4: 02:00:00:00:00:01 -> 02:fe:00:00:00:00 \
-           UDP: 192.168.0.2 -> 10.0.0.1-10.0.3.232 UDP: 1 -> 2 incrementing 18 } }
+           UDP: 192.168.0.2 -> 10.0.0.1-10.0.3.232 fragment id 0-65520 offset 0 \
+           UDP: 1 -> 2 incrementing 18 } }
          packet-generator enable-stream s",
     );
     let sent = || {
@@ -45,4 +48,6 @@ fn no_forwarded_packet_costs_an_allocation() {
     let (after, all) = (allocations::made(), sent());
     assert_eq!(all - packets, u64::from(COUNTED) * 256);
     assert_eq!(after - before, 0);
+    // Each packet made a session.
+    assert_eq!(lab.error("ip4-flow-classify", "created"), u64::from(WARM + COUNTED) * 256);
 }

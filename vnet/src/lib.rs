@@ -2,6 +2,7 @@
 
 pub mod adjacency;
 pub mod buffer;
+pub mod classify;
 pub mod command;
 pub mod counter;
 pub mod error;

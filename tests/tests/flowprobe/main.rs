@@ -1,6 +1,7 @@
 //! flowprobe in a whole engine: packets go in, records come out at a collector.
 
 mod captures;
+mod classifier;
 mod export;
 mod kernel;
 mod ledger;

@@ -5,7 +5,7 @@
 ///
 /// Its low bits are as well spread as its high ones, so a table may take any of them.
 #[inline(always)]
-pub(super) fn crc32c<const N: usize>(words: &[u64; N]) -> u32 {
+pub(crate) fn crc32c(words: &[u64]) -> u32 {
     #[cfg(all(target_arch = "x86_64", target_feature = "sse4.2"))]
     {
         let mut crc = u64::from(u32::MAX);
@@ -46,7 +46,7 @@ pub(super) fn equal_tags(tags: &[u8; 32], tag: u8) -> u32 {
 
 /// Asks for all cache lines of element `at` of an array, to be there when it is written. One that does not exist does no harm.
 #[inline(always)]
-pub(super) fn prefetch<T>(array: *const T, at: usize) {
+pub(crate) fn prefetch<T>(array: *const T, at: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -67,7 +67,7 @@ fn equal_tags_portable(tags: &[u8; 32], tag: u8) -> u32 {
 }
 
 #[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse4.2"))))]
-fn crc32c_portable<const N: usize>(words: &[u64; N]) -> u32 {
+fn crc32c_portable(words: &[u64]) -> u32 {
     let mut crc = u32::MAX;
     for byte in words.iter().flat_map(|word| word.to_le_bytes()) {
         crc = (crc >> 8) ^ TABLE[usize::from(crc as u8 ^ byte)];

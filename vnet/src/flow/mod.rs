@@ -49,7 +49,7 @@ mod cache;
 mod captures;
 mod config;
 mod counters;
-mod hash;
+pub(crate) mod hash;
 mod key;
 mod lanes;
 mod meter;

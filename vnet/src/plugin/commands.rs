@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::{
-    buffer,
+    buffer, classify,
     command::{Align, Cell, Column, Record, Shown, Table, flag},
     error, fib, graph, interface, log, neighbor, runtime, trace,
 };
@@ -25,6 +25,7 @@ pub(super) fn framework_commands() -> Vec<Command> {
         }),
     ];
     all.extend(buffer::commands());
+    all.extend(classify::commands());
     all.extend(error::commands());
     all.extend(fib::commands());
     all.extend(graph::commands());

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     buffer::{ArenaError, BufferPool, Magazine},
+    classify,
     command::{self, Reply, Session, Terminal, Tree, TreeError},
     counter::{CounterError, ErrorCounters, ErrorIndex, Segment, ThreadIndex},
     error::{DropError, DropNode, ErrorSet},
@@ -147,6 +148,8 @@ impl Builder {
                 .map_err(|source| BuildError::Plugin { plugin: plugin.name, source })?;
         }
         registrar.ipfix().register(&mut registrar);
+        let classifier = registrar.classifier();
+        classify::register(&mut registrar);
         let Registrar {
             nodes,
             arcs,
@@ -210,6 +213,7 @@ impl Builder {
             views,
             taps,
             forwarding,
+            classifier,
             route_counters,
             log,
             interface_hooks,

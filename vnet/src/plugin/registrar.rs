@@ -3,6 +3,7 @@
 use std::{error::Error, future::Future, pin::Pin};
 
 use crate::{
+    classify::{Classifier, Shard, Tables},
     counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
     graph::{ArcSpec, FeatureSpec, NodeSpec},
@@ -104,6 +105,7 @@ pub struct Registrar {
     views: Shared<InterfaceViews>,
     taps: Shared<Taps>,
     forwarding: ForwardingReader,
+    classifier: Classifier,
     pub(super) ipfix: Ipfix,
 }
 
@@ -115,6 +117,7 @@ impl Registrar {
         forwarding: ForwardingReader,
         segment: Segment,
     ) -> Self {
+        let (shards, make_shard) = Local::new(0, |_| Shard::default());
         Self {
             engine,
             nodes: Vec::new(),
@@ -126,13 +129,14 @@ impl Registrar {
             stop_hooks: Vec::new(),
             commands: Vec::new(),
             interface_hooks: Vec::new(),
-            locals: Vec::new(),
+            locals: vec![make_shard],
             segment,
             counters: Counters::default(),
             provided: Provided::default(),
             views,
             taps,
             forwarding,
+            classifier: Classifier::new(Shared::new(engine, Tables::default()), shards),
             ipfix: Ipfix::new(),
         }
     }
@@ -208,6 +212,12 @@ impl Registrar {
     #[must_use]
     pub fn forwarding(&self) -> ForwardingReader {
         self.forwarding.clone()
+    }
+
+    /// Classifier tables, for nodes that look packets up and for commands that change them.
+    #[must_use]
+    pub fn classifier(&self) -> Classifier {
+        self.classifier.clone()
     }
 
     /// The engine's IPFIX exporter, to which reports are added.

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     buffer::{Buffer, BufferPool},
+    classify::Classifier,
     counter::{Combined, ErrorCounters, Segment},
     fib::Forwarding,
     frame::Frame,
@@ -39,6 +40,7 @@ pub struct Main {
     pub(crate) views: Shared<InterfaceViews>,
     pub(crate) taps: Shared<Taps>,
     pub(crate) forwarding: Forwarding,
+    pub(crate) classifier: Classifier,
     pub(crate) route_counters: Combined,
     pub(crate) log: Log,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
@@ -247,6 +249,12 @@ impl Main {
     /// Routes, neighbours and adjacencies, to change them. Packets may flow meanwhile.
     pub fn forwarding_mut(&mut self) -> &mut Forwarding {
         &mut self.forwarding
+    }
+
+    /// Classifier tables.
+    #[must_use]
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
     }
 
     /// Packets and bytes of each route.

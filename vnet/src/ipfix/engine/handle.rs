@@ -20,7 +20,8 @@ use crate::{
     ipfix::{
         export::{
             AddReportError, ConfigError, Counters, DISABLED_LINE, Exporter, ExporterRequest,
-            Report, ReportId, ReportKey, SendError, Session, StreamKey, Transport, Via,
+            Report, ReportId, ReportKey, SendError, Session, StreamConflict, StreamKey, Transport,
+            Via,
         },
         profile::FlowTemplates,
     },
@@ -167,6 +168,26 @@ impl Ipfix {
         self.0.signal.send(Event::Run);
     }
 
+    /// Gives a stream another domain and source port, which begins a new session for all of its reports. What is pending leaves
+    /// under the old name. `Ok(false)`: there is no stream of the old name.
+    ///
+    /// # Errors
+    /// When another stream has the new domain or the new port.
+    pub fn rename_stream(
+        &self,
+        main: &mut Main,
+        old: StreamKey,
+        new: StreamKey,
+    ) -> Result<bool, StreamConflict> {
+        let mut state = self.0.state.borrow_mut();
+        let State { exporter, kernel, failure, .. } = &mut *state;
+        let export_time = export_time(main);
+        let mut out = Transports { main, kernel, failure };
+        let renamed = exporter.rename_stream(old, new, export_time, &mut out)?;
+        self.0.signal.send(Event::Run);
+        Ok(renamed)
+    }
+
     /// A report of flow records that nodes of any thread make, and the way of the records there.
     #[must_use]
     pub fn flow_queues(&self, templates: FlowTemplates) -> FlowQueues {
@@ -271,6 +292,11 @@ impl Ipfix {
     /// Tries again what waits.
     pub(super) fn retry(&self) {
         self.0.state.borrow_mut().kernel.retry();
+    }
+
+    /// Has reports begin anew with the next pass.
+    pub(super) fn begin(&self) {
+        self.0.state.borrow_mut().exporter.begin();
     }
 
     /// One pass.

@@ -35,8 +35,12 @@ pub(super) async fn run(cx: Cx, ipfix: Ipfix, mut events: Events<Event>) {
     loop {
         let mut flushes = Vec::new();
         match wait(&cx, &ipfix, &mut events, &bell, not_before).await {
-            Wake::Event(event) => collect(event, &mut flushes),
-            Wake::Due => (),
+            Wake::Event(event) => {
+                ipfix.begin();
+                collect(event, &mut flushes);
+            }
+            Wake::Due => ipfix.begin(),
+            Wake::More => (),
             Wake::Retry => {
                 ipfix.retry();
                 continue;
@@ -65,8 +69,10 @@ fn collect(event: Event, flushes: &mut Vec<Reply<Result<(), Incomplete>>>) {
 
 enum Wake {
     Event(Event),
-    /// A time has come, or an outbox fills.
+    /// A time has come.
     Due,
+    /// An outbox fills, or a report had more to say.
+    More,
     /// The time after which a way out that was closed may be open again.
     Retry,
     /// Nobody is left who could ask for anything.
@@ -86,7 +92,7 @@ async fn wait(
     let is_waiting = ipfix.is_waiting();
     let is_open = now >= not_before && !is_waiting;
     if is_open && ipfix.has_more() {
-        return Wake::Due;
+        return Wake::More;
     }
     let limit = if is_open {
         let due = ipfix.next_due().map(|due| due.min(now.after(MAX_WAIT)));
@@ -102,7 +108,7 @@ async fn wait(
         if let Poll::Ready(event) = next.as_mut().poll(task) {
             return Poll::Ready(event.map_or(Wake::End, Wake::Event));
         }
-        if is_open { rung.as_mut().poll(task).map(|()| Wake::Due) } else { Poll::Pending }
+        if is_open { rung.as_mut().poll(task).map(|()| Wake::More) } else { Poll::Pending }
     });
     match cx.until(limit, first).await {
         Ok(wake) => wake,

@@ -323,6 +323,11 @@ impl Exporter {
         Some(template.min(flush))
     }
 
+    /// Has every report know that the next pass is not the continuation of one.
+    pub fn begin(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.report.begin());
+    }
+
     /// One pass: sends the templates that are due, calls every data callback, sends what is open.
     pub fn run(&mut self, now: EngineTime, export_time: u32, transport: &mut dyn Transport) {
         let Some(config) = self.config else { return };

@@ -31,6 +31,10 @@ pub trait Report {
         Framing::RFC
     }
 
+    /// A pass begins that was due or asked for, by `ipfix flush` for instance; not one that merely goes on because a report had
+    /// more to say. A report of totals tells them all anew.
+    fn begin(&mut self) {}
+
     /// The data callback: adds what is pending. Called on every pass once the templates have been sent, at least every
     /// five seconds and on `ipfix flush`.
     fn data(&mut self, output: &mut Output<'_>);
