@@ -7,11 +7,9 @@ use std::{env, error::Error, time::Instant};
 
 use peloton::{
     args,
-    bench::{
-        measure::{Length, Measurement, measure},
-        workload::{Prepared, Workload},
-    },
+    bench::workload::{Prepared, Workload},
 };
+use peloton_benches::{quantiles, run};
 
 /// Frames of a sample.
 const FRAMES: u64 = 200;
@@ -51,14 +49,4 @@ fn prepare(sessions: u32, mask: &str) -> Result<Prepared, Box<dyn Error>> {
     engine.command("set flow classify interface pg0 ip4-table 0")?;
     run(&prepared, u64::from(sessions) / 256 + 10 * FRAMES);
     Ok(prepared)
-}
-
-fn run(prepared: &Prepared, frames: u64) -> Measurement {
-    measure(prepared, Length::Frames(frames), || true)
-}
-
-fn quantiles(mut samples: Vec<f64>) -> String {
-    samples.sort_by(f64::total_cmp);
-    let n = samples.len();
-    format!("{:.1} {:.1}", samples[n / 2], samples[n / 10])
 }

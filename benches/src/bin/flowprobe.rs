@@ -9,11 +9,9 @@ use std::{env, error::Error, time::Instant};
 
 use peloton::{
     args,
-    bench::{
-        measure::{Length, Measurement, measure},
-        workload::{Prepared, Workload},
-    },
+    bench::workload::{Prepared, Workload},
 };
+use peloton_benches::{quantiles, run};
 use vnet::flow::RecordSet;
 
 /// Frames of a turn.
@@ -52,14 +50,4 @@ fn prepare(flows: u32, record: RecordSet) -> Result<Prepared, Box<dyn Error>> {
     let prepared = Workload { flows, record, ..Workload::default() }.prepare()?;
     run(&prepared, u64::from(flows) / 256 + 10 * TURN);
     Ok(prepared)
-}
-
-fn run(prepared: &Prepared, frames: u64) -> Measurement {
-    measure(prepared, Length::Frames(frames), || true)
-}
-
-fn quantiles(mut samples: Vec<f64>) -> String {
-    samples.sort_by(f64::total_cmp);
-    let n = samples.len();
-    format!("{:.1} {:.1}", samples[n / 2], samples[n / 10])
 }

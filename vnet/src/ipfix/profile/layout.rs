@@ -1,7 +1,7 @@
 //! Records as concatenations of blocks: the octets and the field specifiers of a block come from one declaration, so
 //! that a template cannot disagree with its records.
 
-use zerocopy::{Immutable, IntoBytes, Unaligned};
+use zerocopy::{Immutable, IntoBytes, Unaligned, byteorder::big_endian::U64};
 
 use super::FlowEncoder;
 use crate::{
@@ -54,6 +54,26 @@ impl Block for Nothing {
     }
 }
 
+block! {
+    /// IPv4, the same in every profile.
+    Ip4 |r| {
+        "sourceIPv4Address" [u8; 4]: ip4(r).0,
+        "destinationIPv4Address" [u8; 4]: ip4(r).1,
+        "protocolIdentifier" u8: r.protocol,
+        "octetDeltaCount" U64: r.octets.into(),
+    }
+}
+
+block! {
+    /// IPv6, the same in every profile.
+    Ip6 |r| {
+        "sourceIPv6Address" [u8; 16]: ip6(r).0,
+        "destinationIPv6Address" [u8; 16]: ip6(r).1,
+        "protocolIdentifier" u8: r.protocol,
+        "octetDeltaCount" U64: r.octets.into(),
+    }
+}
+
 /// Four blocks behind each other.
 #[derive(IntoBytes, Immutable, Unaligned)]
 #[repr(C)]
@@ -75,7 +95,7 @@ pub(super) fn encoder<A: Block, B: Block, C: Block, D: Block>() -> FlowEncoder {
 
 /// Source and destination of an IPv4 record.
 #[inline(always)]
-pub(super) fn ip4(record: &FlowRecord) -> ([u8; 4], [u8; 4]) {
+fn ip4(record: &FlowRecord) -> ([u8; 4], [u8; 4]) {
     match record.addresses {
         Addresses::V4(source, destination) => (source, destination),
         Addresses::None | Addresses::V6(..) => ([0; 4], [0; 4]),
@@ -84,7 +104,7 @@ pub(super) fn ip4(record: &FlowRecord) -> ([u8; 4], [u8; 4]) {
 
 /// Source and destination of an IPv6 record.
 #[inline(always)]
-pub(super) fn ip6(record: &FlowRecord) -> ([u8; 16], [u8; 16]) {
+fn ip6(record: &FlowRecord) -> ([u8; 16], [u8; 16]) {
     match record.addresses {
         Addresses::V6(source, destination) => (source, destination),
         Addresses::None | Addresses::V4(..) => ([0; 16], [0; 16]),

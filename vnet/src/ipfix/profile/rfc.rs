@@ -4,7 +4,7 @@ use zerocopy::byteorder::big_endian::{U16, U32, U64};
 
 use super::{
     FlowEncoder, FlowTemplates, Framing, RecordSet, Shape,
-    layout::{Block, Nothing, block, encoder as join, ip4, ip6},
+    layout::{Block, Ip4, Ip6, Nothing, block, encoder as join},
 };
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
@@ -55,26 +55,6 @@ block! {
 block! {
     /// IP without addresses.
     Protocol |r| {
-        "protocolIdentifier" u8: r.protocol,
-        "octetDeltaCount" U64: r.octets.into(),
-    }
-}
-
-block! {
-    /// IPv4.
-    Ip4 |r| {
-        "sourceIPv4Address" [u8; 4]: ip4(r).0,
-        "destinationIPv4Address" [u8; 4]: ip4(r).1,
-        "protocolIdentifier" u8: r.protocol,
-        "octetDeltaCount" U64: r.octets.into(),
-    }
-}
-
-block! {
-    /// IPv6.
-    Ip6 |r| {
-        "sourceIPv6Address" [u8; 16]: ip6(r).0,
-        "destinationIPv6Address" [u8; 16]: ip6(r).1,
         "protocolIdentifier" u8: r.protocol,
         "octetDeltaCount" U64: r.octets.into(),
     }

@@ -10,7 +10,7 @@ use zerocopy::byteorder::{
 
 use super::{
     FlowEncoder, FlowTemplates, Framing, RecordSet, Shape,
-    layout::{Block, Nothing, block, encoder as join, ip4, ip6},
+    layout::{Block, Ip4, Ip6, Nothing, block, encoder as join},
 };
 use crate::{flow::FlowRecord, ipfix::time::NTP_TO_UNIX, runtime::PacketTime, wire::ip4::protocol};
 
@@ -32,26 +32,6 @@ block! {
         "sourceMacAddress" [u8; 6]: r.source_mac,
         "destinationMacAddress" [u8; 6]: r.destination_mac,
         "ethernetType" little_endian::U16: r.ethertype.into(),
-    }
-}
-
-block! {
-    /// IPv4.
-    Ip4 |r| {
-        "sourceIPv4Address" [u8; 4]: ip4(r).0,
-        "destinationIPv4Address" [u8; 4]: ip4(r).1,
-        "protocolIdentifier" u8: r.protocol,
-        "octetDeltaCount" U64: r.octets.into(),
-    }
-}
-
-block! {
-    /// IPv6.
-    Ip6 |r| {
-        "sourceIPv6Address" [u8; 16]: ip6(r).0,
-        "destinationIPv6Address" [u8; 16]: ip6(r).1,
-        "protocolIdentifier" u8: r.protocol,
-        "octetDeltaCount" U64: r.octets.into(),
     }
 }
 
