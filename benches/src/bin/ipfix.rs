@@ -10,7 +10,7 @@ use vnet::{
     interface::SwIfIndex,
     ipfix::{
         decode::{Decoder, Event, SessionKind},
-        export::{Outlet, Stream, StreamKey},
+        export::{Outgoing, Outlet, Stream, StreamKey},
         json,
         profile::{Families, FlowTemplates, Framing, Profile, RecordSet},
         template::{Template, TemplateId},
@@ -132,8 +132,8 @@ fn decode(templates: &FlowTemplates, records: &[FlowRecord]) -> f64 {
     for (ordinal, encoder) in (0..).zip(templates.encoders()) {
         let id = TemplateId::from_ordinal(ordinal);
         if let Ok(template) = Template::new(id, 0, encoder.fields()) {
-            let mut send = |_, message: &[u8]| {
-                keep(message);
+            let mut send = |outgoing: Outgoing<'_>| {
+                keep(outgoing.message);
                 Ok(())
             };
             let mut outlet = Outlet { export_time: 0, send: &mut send, failure: None };
@@ -164,8 +164,8 @@ fn add(
     records: &[FlowRecord],
     take: &mut dyn FnMut(&[u8]),
 ) {
-    let mut send = |_, message: &[u8]| {
-        take(message);
+    let mut send = |outgoing: Outgoing<'_>| {
+        take(outgoing.message);
         Ok(())
     };
     let mut outlet = Outlet { export_time: 1_700_000_000, send: &mut send, failure: None };

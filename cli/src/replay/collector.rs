@@ -10,7 +10,7 @@ use std::{
 use vnet::{
     flow::FlowRecord,
     ipfix::{
-        export::{Counters, Outlet, SendError, Stream, StreamKey},
+        export::{Counters, Outgoing, Outlet, SendError, Stream, StreamKey},
         message::PackError,
         profile::{FlowTemplates, Framing},
         template::{Template, TemplateError, TemplateId},
@@ -206,7 +206,7 @@ impl Collector {
         let before = self.stream.counters().messages;
         let export_time = self.export_time;
         let Self { stream, link, .. } = self;
-        let mut send = |_, message: &[u8]| link.send(message);
+        let mut send = |outgoing: Outgoing<'_>| link.send(outgoing.message);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         let added =
             stream.record(template.id(), len, &mut outlet, |out| encoder.encode(record, out));
@@ -268,7 +268,7 @@ impl Collector {
         self.templates_due = (Instant::now() + self.template_interval, sent + TEMPLATE_MESSAGES);
         let export_time = self.export_time;
         let Self { stream, link, templates, .. } = self;
-        let mut send = |_, message: &[u8]| link.send(message);
+        let mut send = |outgoing: Outgoing<'_>| link.send(outgoing.message);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         let added = templates
             .iter()
@@ -280,7 +280,7 @@ impl Collector {
     fn flush(&mut self) -> Result<(), CollectorError> {
         let export_time = self.export_time;
         let Self { stream, link, .. } = self;
-        let mut send = |_, message: &[u8]| link.send(message);
+        let mut send = |outgoing: Outgoing<'_>| link.send(outgoing.message);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         stream.flush(&mut outlet);
         let failure = outlet.failure.take();

@@ -9,7 +9,7 @@ use vnet::{
     interface::{Event, SwIfIndex},
     ipfix::{
         engine::{FlowQueues, Ipfix, QueueCounters},
-        export::{AddReportError, ReportId, ReportKey, StreamKey},
+        export::{AddReportError, ReportId, ReportKey},
         profile::Profile,
     },
     plugin::Registrar,
@@ -291,7 +291,7 @@ impl FlowProbe {
         });
         let key = ReportKey { name: variant.report(), opaque: state.generation };
         let added = made.map_err(ProbeError::from).and_then(|()| {
-            Ok(self.0.ipfix.add_report(key, StreamKey::DEFAULT, Box::new(queues.clone()))?)
+            Ok(self.0.ipfix.add_report(key, self.0.ipfix.stream(), Box::new(queues.clone()))?)
         });
         match added {
             Ok(id) => {

@@ -2,11 +2,13 @@
 
 mod captures;
 mod classifier;
+mod collectors;
 mod export;
 mod kernel;
 mod ledger;
 mod limits;
 mod operations;
 mod scene;
+mod tcp;
 mod timers;
 mod vpp;

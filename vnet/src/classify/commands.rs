@@ -218,16 +218,6 @@ fn offset() -> Value<i16> {
     Value::simple("bytes", "a number from -32768 to 32767", |text| text.parse().ok())
 }
 
-/// A size with `K`, `M` or `G`.
 fn memory() -> Value<usize> {
-    Value::simple("size", "a size from 1K to 1G", |text| {
-        let (digits, unit) = match text.as_bytes().last()? {
-            b'k' | b'K' => (&text[..text.len() - 1], 10),
-            b'm' | b'M' => (&text[..text.len() - 1], 20),
-            b'g' | b'G' => (&text[..text.len() - 1], 30),
-            _ => (text, 0),
-        };
-        let bytes = digits.parse::<u32>().ok().map(|n| (n as usize) << unit)?;
-        (MIN_MEMORY..=MAX_MEMORY).contains(&bytes).then_some(bytes)
-    })
+    value::size(MIN_MEMORY as u64..=MAX_MEMORY as u64).map(|bytes| bytes as usize)
 }

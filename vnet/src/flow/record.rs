@@ -1,5 +1,8 @@
 //! What the metering process hands to the exporting process.
 
+use core::hash::{Hash, Hasher};
+use std::hash::DefaultHasher;
+
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
 /// Direction of a flow at its observation point (flowDirection, IANA element 61).
@@ -81,4 +84,30 @@ pub struct FlowRecord {
     pub end: PacketTime,
     /// Why this record was made.
     pub end_reason: EndReason,
+}
+
+impl FlowRecord {
+    /// A hash of both ends of the flow, the same for both directions: of addresses, protocol and ports, or of MAC addresses
+    /// and Ethernet type where there is no IP.
+    #[must_use]
+    pub fn symmetric_hash(&self) -> u32 {
+        fn ends<T: Ord>(one: T, other: T) -> (T, T) {
+            if one <= other { (one, other) } else { (other, one) }
+        }
+        let mut hasher = DefaultHasher::new();
+        match self.addresses {
+            Addresses::V4(from, to) => {
+                ends((from, self.source_port), (to, self.destination_port)).hash(&mut hasher);
+            }
+            Addresses::V6(from, to) => {
+                ends((from, self.source_port), (to, self.destination_port)).hash(&mut hasher);
+            }
+            Addresses::None => {
+                ends(self.source_mac, self.destination_mac).hash(&mut hasher);
+                self.ethertype.hash(&mut hasher);
+            }
+        }
+        self.protocol.hash(&mut hasher);
+        hasher.finish() as u32
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    export::{DEFAULT_PORT, Outlet, OutputError, SendError, Stream, StreamKey},
+    export::{DEFAULT_PORT, Outgoing, Outlet, OutputError, SendError, Stream, StreamKey},
     message::{HEADER_LEN, MAX_MESSAGE_LEN, PackError, VERSION},
     profile::{FlowTemplates, Framing},
     template::{Template, TemplateError, TemplateId},
@@ -123,7 +123,8 @@ impl<W: Write> FileWriter<W> {
         add: impl FnOnce(&mut Outlet<'_>) -> Result<(), PackError>,
     ) -> Result<(), FileError> {
         let out = &mut self.out;
-        let mut send = |_, message: &[u8]| out.write_all(message).map_err(SendError::Io);
+        let mut send =
+            |outgoing: Outgoing<'_>| out.write_all(outgoing.message).map_err(SendError::Io);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         let added = add(&mut outlet);
         match outlet.failure.take() {

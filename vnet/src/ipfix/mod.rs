@@ -55,6 +55,7 @@ pub mod json;
 pub mod message;
 pub mod profile;
 pub mod record;
+pub mod reliable;
 pub mod template;
 #[cfg(test)]
 mod tests;

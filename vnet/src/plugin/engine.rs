@@ -355,7 +355,10 @@ impl Engine {
 
     /// Runs until nothing is left to do at this time: no input brings packets, no process is ready.
     pub fn run_until_idle(&self) {
-        while self.poll() || self.main.borrow().worker.state.has_pending() {}
+        while self.poll()
+            || self.main.borrow().worker.state.has_pending()
+            || (self.executor.has_helpers() && self.sleep())
+        {}
     }
 
     /// Moves a virtual clock on by `d`: what falls due runs in order, each at its time.
@@ -404,7 +407,11 @@ impl Engine {
     fn sleep(&self) -> bool {
         let busy = self.main.borrow().worker.is_busy() || self.executor.is_ready();
         if self.executor.clock.is_virtual() {
-            return busy;
+            let helped = !busy && self.executor.has_helpers();
+            if helped {
+                self.executor.reactor.wait(MAX_SLEEP);
+            }
+            return busy || helped;
         }
         let timeout = match self.executor.next_timer() {
             _ if busy => Duration::ZERO,

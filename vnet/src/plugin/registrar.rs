@@ -10,7 +10,7 @@ use crate::{
     interface::{Event, InterfaceViews},
     ipfix::{
         engine::Ipfix,
-        export::{AddReportError, Report, ReportId, ReportKey, StreamKey},
+        export::{AddReportError, Report, ReportId, ReportKey},
     },
     process::Cx,
     runtime::{EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
@@ -236,7 +236,7 @@ impl Registrar {
         report: impl Report + 'static,
     ) -> Result<ReportId, AddReportError> {
         let key = ReportKey { name, opaque: 0 };
-        self.ipfix.add_report(key, StreamKey::DEFAULT, Box::new(report))
+        self.ipfix.add_report(key, self.ipfix.stream(), Box::new(report))
     }
 
     /// Gives `value` to the program that builds the engine, which finds it by its type with

@@ -144,11 +144,13 @@ impl Cx {
         .await;
     }
 
-    /// Runs `f`, which may block, on a thread of its own and waits for what it returns.
+    /// Runs `f`, which may block, on a thread of its own and waits for what it returns. Under a virtual clock time stands still
+    /// meanwhile.
     pub async fn blocking<T: Send + 'static>(
         &self,
         f: impl FnOnce() -> T + Send + 'static,
     ) -> thread::Result<T> {
+        let _helper = self.executor.helper();
         type Shared<T> = Arc<Mutex<(Option<thread::Result<T>>, Option<Waker>)>>;
         let shared: Shared<T> = Arc::new(Mutex::new((None, None)));
         let theirs = shared.clone();

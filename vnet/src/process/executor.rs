@@ -84,8 +84,19 @@ pub struct Executor {
     next_timer: Cell<u64>,
     /// Who waits for packets to have moved.
     next_round: RefCell<Vec<Waker>>,
+    /// Helper threads that somebody waits for.
+    helpers: Cell<usize>,
     pub(crate) reactor: Reactor,
     pub(crate) clock: Clock,
+}
+
+/// A helper thread at work.
+pub(crate) struct Helper<'a>(&'a Executor);
+
+impl Drop for Helper<'_> {
+    fn drop(&mut self) {
+        self.0.helpers.set(self.0.helpers.get() - 1);
+    }
 }
 
 impl Executor {
@@ -103,6 +114,7 @@ impl Executor {
             timers: RefCell::new(BTreeMap::new()),
             next_timer: Cell::new(0),
             next_round: RefCell::default(),
+            helpers: Cell::new(0),
             reactor,
             clock,
         }))
@@ -215,6 +227,17 @@ impl Executor {
     /// Wakes `waker` when the nodes have run.
     pub(crate) fn wake_next_round(&self, waker: Waker) {
         self.next_round.borrow_mut().push(waker);
+    }
+
+    /// Notes that a helper thread works; until the guard goes somebody waits for it.
+    pub(crate) fn helper(&self) -> Helper<'_> {
+        self.helpers.set(self.helpers.get() + 1);
+        Helper(self)
+    }
+
+    /// Whether a helper thread works for somebody.
+    pub(crate) fn has_helpers(&self) -> bool {
+        self.helpers.get() > 0
     }
 
     /// When the next timer is due.

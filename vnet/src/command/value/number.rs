@@ -68,6 +68,32 @@ pub fn rate() -> Value<f64> {
     })
 }
 
+/// A size in bytes within `range`, with `K`, `M` or `G` for powers of 1024.
+pub fn size(range: RangeInclusive<u64>) -> Value<u64> {
+    let (low, high) = (*range.start(), *range.end());
+    let expected = format!("a size from {} to {}", shown(low), shown(high));
+    Value::new("size", move |text, _| {
+        let (digits, unit) = match text.as_bytes().last() {
+            Some(b'k' | b'K') => (&text[..text.len() - 1], 10),
+            Some(b'm' | b'M') => (&text[..text.len() - 1], 20),
+            Some(b'g' | b'G') => (&text[..text.len() - 1], 30),
+            _ => (text, 0),
+        };
+        let bytes = digits.parse::<u32>().ok().map(|n| u64::from(n) << unit);
+        bytes.filter(|bytes| range.contains(bytes)).ok_or_else(|| bad(text, &expected))
+    })
+}
+
+/// In the largest unit that gives a whole number.
+fn shown(size: u64) -> String {
+    match size.trailing_zeros() {
+        30.. if size > 0 => format!("{}G", size >> 30),
+        20.. if size > 0 => format!("{}M", size >> 20),
+        10.. if size > 0 => format!("{}K", size >> 10),
+        _ => size.to_string(),
+    }
+}
+
 /// A time in seconds, fractions allowed.
 pub fn seconds() -> Value<Duration> {
     Value::simple("seconds", "a time in seconds", |text| {

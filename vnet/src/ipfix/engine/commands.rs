@@ -35,6 +35,7 @@ impl OperationError for ConfigError {
     fn api_error(&self) -> ApiError {
         match self {
             Self::NoSuchFib(_) => ApiError::NoSuchFib,
+            Self::NoSuchExporter => ApiError::NoSuchEntry,
             _ => ApiError::InvalidValue,
         }
     }
@@ -79,6 +80,7 @@ impl From<Set> for ExporterRequest {
             template_interval: set.template_interval,
             udp_checksum: set.udp_checksum,
             via: set.via,
+            ..Self::NOTHING
         }
     }
 }

@@ -1,27 +1,19 @@
-//! The way to an engine's exporter.
+//! The way to an engine's exporters.
 
-use std::{
-    cell::RefCell,
-    net::SocketAddr,
-    rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{cell::RefCell, rc::Rc};
 
 use super::{
-    FlowQueues, Incomplete, KernelCounters, graph,
-    kernel::Kernel,
+    ExporterId, FlowQueues, Incomplete, KernelCounters, Settings,
     process::{self, Event},
+    reliable::Reliables,
+    state::{Pass, Slot, State},
 };
 use crate::{
     fib::{Family, TableId},
     ipfix::{
         export::{
             AddReportError, ConfigError, Counters, DISABLED_LINE, Exporter, ExporterRequest,
-            Report, ReportId, ReportKey, SendError, Session, StreamConflict, StreamKey, Transport,
-            Via,
+            Report, ReportId, ReportKey, StreamConflict, StreamKey,
         },
         profile::FlowTemplates,
     },
@@ -30,42 +22,23 @@ use crate::{
     runtime::{EngineTime, Main},
 };
 
-/// The exporter of an engine. Clones are the same one; it belongs to the main thread.
+/// An exporter of an engine, and the way to the others. Clones are the same one; it belongs to the main thread.
 ///
 /// None of its functions may be called from the callbacks of a report.
 #[derive(Clone)]
-pub struct Ipfix(Rc<Shared>);
+pub struct Ipfix {
+    pub(super) shared: Rc<Shared>,
+    pub(super) id: ExporterId,
+}
 
-struct Shared {
-    state: RefCell<State>,
-    signal: Signal<Event>,
+pub(super) struct Shared {
+    pub(super) state: RefCell<State>,
+    pub(super) signal: Signal<Event>,
     events: RefCell<Option<Events<Event>>>,
     bell: Bell,
-    enabled: Arc<AtomicBool>,
 }
 
-#[derive(Default)]
-struct State {
-    exporter: Exporter,
-    kernel: Kernel,
-    /// Reports that go as soon as they have said everything.
-    retiring: Vec<ReportId>,
-    /// Why a message failed.
-    failure: Option<String>,
-    /// What was counted when statistics were cleared.
-    cleared: (Counters, KernelCounters),
-    /// What the flush before has answered for.
-    told: Troubles,
-}
-
-/// Messages that did not reach the collector, as counted since the engine's start.
-#[derive(Clone, Copy, Debug, Default)]
-struct Troubles {
-    failed: u64,
-    refused: u64,
-}
-
-/// What `show ipfix statistics` tells.
+/// What `show ipfix statistics` tells, of all exporters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statistics {
     /// By all streams.
@@ -74,41 +47,51 @@ pub struct Statistics {
     pub kernel: KernelCounters,
     /// Messages that wait for a socket.
     pub waiting: usize,
+    /// Messages that reliable transports have not delivered yet.
+    pub undelivered: u64,
+    /// Messages and data records that reliable transports were left with.
+    pub lost: (u64, u64),
     /// Why the last message failed that did in this session.
     pub last_error: Option<String>,
-}
-
-/// What a pass left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pass {
-    /// Nothing.
-    Done,
-    /// A report has more to say.
-    More,
-    /// Messages could not be sent, this many.
-    Failed(u64),
 }
 
 impl Ipfix {
     pub(crate) fn new() -> Self {
         let (signal, events) = events();
-        Self(Rc::new(Shared {
-            state: RefCell::default(),
+        let bell = Bell::new();
+        let shared = Shared {
+            state: RefCell::new(State::new(Reliables::new(bell.clone()))),
             signal,
             events: RefCell::new(Some(events)),
-            bell: Bell::new(),
-            enabled: Arc::default(),
-        }))
+            bell,
+        };
+        Self { shared: Rc::new(shared), id: ExporterId::DEFAULT }
     }
 
     /// Adds the process and the commands to an engine.
     pub(crate) fn register(&self, r: &mut Registrar) {
         let ipfix = self.clone();
-        if let Some(events) = self.0.events.take() {
+        if let Some(events) = self.shared.events.take() {
             r.process("flow-report-process", |cx| process::run(cx, ipfix, events));
         }
         super::commands::register(r, self);
+        super::exporter_commands::register(r, self);
         super::show::register(r, self);
+    }
+
+    /// The exporter of this name; that of VPP is called 0.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Self> {
+        let state = self.shared.state.borrow();
+        let id = state.slots.iter().find(|slot| slot.name == name)?.id;
+        Some(Self { shared: self.shared.clone(), id })
+    }
+
+    /// Its name; empty once it is deleted.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let state = self.shared.state.borrow();
+        state.slot(self.id).map_or_else(String::new, |slot| slot.name.clone())
     }
 
     /// Applies what `set ipfix exporter` says, all of it or nothing, and returns the line that it prints. What was pending
@@ -121,30 +104,29 @@ impl Ipfix {
         main: &mut Main,
         request: ExporterRequest,
     ) -> Result<String, ConfigError> {
+        // The line is checked as a whole, also where it disables the exporter.
         let family = if request.collector.is_ipv6() { Family::Ip6 } else { Family::Ip4 };
         let fib_index = |id| main.forwarding().table(family, TableId(id)).ok().map(|fib| fib.0);
         let config = request.check(fib_index)?;
-        // What is ready leaves in the session that it was recorded for.
-        self.run(main);
-        let mut state = self.0.state.borrow_mut();
-        let State { exporter, kernel, failure, .. } = &mut *state;
-        let same_session = match (exporter.config(), &config) {
-            (Some(old), Some(new)) => old.same_session(new),
-            (old, new) => old.is_none() && new.is_none(),
-        };
-        if !same_session {
-            *failure = None;
-        }
-        let export_time = export_time(main);
-        exporter.configure(config, export_time, &mut Transports { main, kernel, failure });
-        if !same_session {
-            kernel.close();
-            state.told = state.troubles();
-        }
-        self.0.enabled.store(config.is_some(), Ordering::Relaxed);
-        drop(state);
-        self.0.signal.send(Event::Run);
+        self.apply(main, Settings::of_line(request))?;
         Ok(config.map_or_else(|| DISABLED_LINE.to_owned(), |config| config.to_string()))
+    }
+
+    /// Applies settings, all of them or none. What is ready leaves in the session that it was recorded for.
+    pub(super) fn apply(&self, main: &mut Main, settings: Settings) -> Result<(), ConfigError> {
+        self.run(main);
+        let mut state = self.shared.state.borrow_mut();
+        let at = state.place(self.id).ok_or(ConfigError::NoSuchExporter)?;
+        state.apply(main, at, settings)?;
+        self.shared.signal.send(Event::Run);
+        Ok(())
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let state = self.shared.state.borrow();
+        state.slot(self.id).map_or_else(Settings::default, |slot| slot.settings.clone())
     }
 
     /// Adds a report. Its templates leave at once if the exporter is enabled, otherwise when it is.
@@ -157,15 +139,25 @@ impl Ipfix {
         stream: StreamKey,
         report: Box<dyn Report>,
     ) -> Result<ReportId, AddReportError> {
-        let added = self.0.state.borrow_mut().exporter.add_report(key, stream, report)?;
-        self.0.signal.send(Event::Run);
+        let mut state = self.shared.state.borrow_mut();
+        let slot = state.slot_mut(self.id).ok_or(AddReportError::NoSuchExporter)?;
+        let added = slot.exporter.add_report(key, stream, report)?;
+        self.shared.signal.send(Event::Run);
         Ok(added)
+    }
+
+    /// The stream of reports that ask for none.
+    #[must_use]
+    pub fn stream(&self) -> StreamKey {
+        self.settings().stream
     }
 
     /// Takes a report away once it has said everything that it has to say: by the next pass, if that is not much.
     pub fn retire_report(&self, id: ReportId) {
-        self.0.state.borrow_mut().retiring.push(id);
-        self.0.signal.send(Event::Run);
+        if let Some(slot) = self.shared.state.borrow_mut().slot_mut(self.id) {
+            slot.retiring.push(id);
+        }
+        self.shared.signal.send(Event::Run);
     }
 
     /// Gives a stream another domain and source port, which begins a new session for all of its reports. What is pending leaves
@@ -179,29 +171,30 @@ impl Ipfix {
         old: StreamKey,
         new: StreamKey,
     ) -> Result<bool, StreamConflict> {
-        let mut state = self.0.state.borrow_mut();
-        let State { exporter, kernel, failure, .. } = &mut *state;
-        let export_time = export_time(main);
-        let mut out = Transports { main, kernel, failure };
-        let renamed = exporter.rename_stream(old, new, export_time, &mut out)?;
-        self.0.signal.send(Event::Run);
-        Ok(renamed)
+        let mut state = self.shared.state.borrow_mut();
+        let renamed = state.with(main, self.id, |exporter, export_time, out| {
+            exporter.rename_stream(old, new, export_time, out)
+        });
+        self.shared.signal.send(Event::Run);
+        renamed.unwrap_or(Ok(false))
     }
 
     /// A report of flow records that nodes of any thread make, and the way of the records there.
     #[must_use]
     pub fn flow_queues(&self, templates: FlowTemplates) -> FlowQueues {
-        FlowQueues::new(templates, self.0.bell.clone(), self.0.enabled.clone())
+        let state = self.shared.state.borrow();
+        let enabled = state.slot(self.id).map(|slot| slot.enabled.clone()).unwrap_or_default();
+        FlowQueues::new(templates, self.shared.bell.clone(), enabled)
     }
 
-    /// Sends all that is pending in any report. Returns when it has left: packets have gone through the graph, messages of
-    /// sockets are the host's.
+    /// Sends all that is pending in any report of any exporter. Returns when it has left: packets have gone through the graph,
+    /// messages of sockets are the host's, and those over TCP have been acknowledged.
     ///
     /// # Errors
     /// When something could not be sent, or was refused, since the flush before or the collector's beginning.
     pub async fn flush(&self) -> Result<(), Incomplete> {
         let (reply, answer) = reply();
-        self.0.signal.send(Event::Flush(reply));
+        self.shared.signal.send(Event::Flush(reply));
         // An engine that ends meanwhile has nothing to send.
         answer.await.unwrap_or(Ok(()))
     }
@@ -209,146 +202,100 @@ impl Ipfix {
     /// Whether there is a collector.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.0.enabled.load(Ordering::Relaxed)
+        let state = self.shared.state.borrow();
+        state.slot(self.id).is_some_and(|slot| slot.exporter.is_enabled())
     }
 
     /// Looks at the exporter.
+    ///
+    /// # Panics
+    /// When the exporter was deleted.
     pub fn with_exporter<T>(&self, look: impl FnOnce(&Exporter) -> T) -> T {
-        look(&self.0.state.borrow().exporter)
+        let state = self.shared.state.borrow();
+        look(state.slot(self.id).map(|slot| &slot.exporter).expect("an exporter in use stays"))
     }
 
-    /// What the exporter has sent and not sent.
+    /// What all exporters have sent and not sent.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.with_exporter(Exporter::counters)
+        self.shared.state.borrow().counters()
     }
 
     /// What happened at sockets of the host.
     #[must_use]
     pub fn kernel_counters(&self) -> KernelCounters {
-        self.0.state.borrow().kernel.counters
+        self.shared.state.borrow().kernel.counters
     }
 
     /// What was sent and what was not, since the start or since [`Self::clear_statistics`].
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let state = self.0.state.borrow();
-        let (sent, kernel) = state.cleared;
+        let mut state = self.shared.state.borrow_mut();
+        let ids: Vec<_> = state.slots.iter().flat_map(Slot::reliable_ids).collect();
+        let lost = state.reliable.lost();
+        let (sent, kernel, lost_before) = state.cleared;
         Statistics {
-            sent: state.exporter.counters() - sent,
+            sent: state.counters() - sent,
             kernel: state.kernel.counters - kernel,
             waiting: state.kernel.waiting(),
-            last_error: state.failure.clone(),
+            undelivered: ids.into_iter().map(|id| state.reliable.undelivered(id)).sum(),
+            lost: (lost.0 - lost_before.0, lost.1 - lost_before.1),
+            last_error: state.slots.iter().find_map(|slot| slot.failure.clone()),
         }
     }
 
     /// Begins [`Self::statistics`] anew. What else is counted goes on.
     pub fn clear_statistics(&self) {
-        let mut state = self.0.state.borrow_mut();
-        state.cleared = (state.exporter.counters(), state.kernel.counters);
+        let mut state = self.shared.state.borrow_mut();
+        state.cleared = (state.counters(), state.kernel.counters, state.reliable.lost());
     }
 
     pub(super) fn bell(&self) -> Bell {
-        self.0.bell.clone()
+        self.shared.bell.clone()
     }
 
     /// When the next pass is due by itself.
     pub(super) fn next_due(&self) -> Option<EngineTime> {
-        self.0.state.borrow().exporter.next_due()
+        self.shared.state.borrow().next_due()
     }
 
     /// Whether messages wait for a socket of the host.
     pub(super) fn is_waiting(&self) -> bool {
-        self.0.state.borrow().kernel.waiting() > 0
+        self.shared.state.borrow().kernel.waiting() > 0
     }
 
-    /// Whether a report has more to say than its last data callback said.
+    /// Whether a report has more to say than its last data callback said, and may say it.
     pub(super) fn has_more(&self) -> bool {
-        self.0.state.borrow().exporter.has_more()
+        self.shared.state.borrow().slots.iter().any(|slot| slot.exporter.has_more())
     }
 
-    /// What is left to send, and what did not reach the collector since the flush before: no matter which pass sent it, so
-    /// that a pass which happens to run just before a flush hides nothing.
+    /// Whether a report has more to say, and a rate does not let it.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.shared.state.borrow().slots.iter().any(|slot| slot.exporter.is_held_back())
+    }
+
+    /// Waits for reliable transports, on another thread.
+    pub(super) fn waiter(&self) -> Option<impl FnOnce(std::time::Duration) + Send + use<>> {
+        self.shared.state.borrow().reliable.waiter()
+    }
+
+    /// What is left to send.
     pub(super) fn left(&self) -> Result<(), Incomplete> {
-        let mut state = self.0.state.borrow_mut();
-        state.kernel.hear_refusals();
-        let now = state.troubles();
-        let before = std::mem::replace(&mut state.told, now);
-        let Some(config) = state.exporter.config() else { return Ok(()) };
-        let collector = SocketAddr::new(config.endpoints().collector(), config.port());
-        let waiting = state.exporter.reports().filter(|report| report.template_sent.is_none());
-        let left = Incomplete {
-            collector: Some(collector),
-            failed: now.failed - before.failed,
-            refused: now.refused - before.refused,
-            unsent: state.kernel.waiting(),
-            waiting: waiting.count(),
-            why: None,
-        };
-        let why = state.failure.clone().filter(|_| left.failed > 0 || left.waiting > 0);
-        Incomplete { why, ..left }.or_done()
+        self.shared.state.borrow_mut().left()
     }
 
     /// Tries again what waits.
     pub(super) fn retry(&self) {
-        self.0.state.borrow_mut().kernel.retry();
+        self.shared.state.borrow_mut().kernel.retry();
     }
 
     /// Has reports begin anew with the next pass.
     pub(super) fn begin(&self) {
-        self.0.state.borrow_mut().exporter.begin();
+        self.shared.state.borrow_mut().slots.iter_mut().for_each(|slot| slot.exporter.begin());
     }
 
     /// One pass.
     pub(super) fn run(&self, main: &mut Main) -> Pass {
-        let mut state = self.0.state.borrow_mut();
-        let State { exporter, kernel, retiring, failure, .. } = &mut *state;
-        kernel.retry();
-        let (now, export_time) = (main.clock().now(), export_time(main));
-        let errors = exporter.counters().send_errors;
-        let mut out = Transports { main, kernel, failure };
-        exporter.run(now, export_time, &mut out);
-        retiring.retain(|&id| {
-            let more = exporter.report_has_more(id);
-            if !more {
-                // It is gone when somebody took it away before; either way it is not there any more.
-                drop(exporter.remove_report(id, export_time, &mut out));
-            }
-            more
-        });
-        match exporter.counters().send_errors - errors {
-            0 if exporter.has_more() => Pass::More,
-            0 => Pass::Done,
-            failed => Pass::Failed(failed),
-        }
+        self.shared.state.borrow_mut().run(main)
     }
-}
-
-impl State {
-    fn troubles(&self) -> Troubles {
-        let failed = self.exporter.counters().send_errors;
-        Troubles { failed, refused: self.kernel.counters.refused }
-    }
-}
-
-/// Both ways out; the configuration of the session says which.
-struct Transports<'a> {
-    main: &'a mut Main,
-    kernel: &'a mut Kernel,
-    failure: &'a mut Option<String>,
-}
-
-impl Transport for Transports<'_> {
-    fn send(&mut self, session: &Session, message: &[u8]) -> Result<(), SendError> {
-        let sent = match session.exporter.via() {
-            Via::Graph => graph::send(self.main, session, message),
-            Via::Kernel => self.kernel.send(session, message),
-        };
-        sent.inspect_err(|error| *self.failure = Some(error.to_string()))
-    }
-}
-
-/// Seconds since 1970, as headers have them: they wrap in 2106.
-fn export_time(main: &Main) -> u32 {
-    (main.clock().wall().0 / 1_000_000_000) as u32
 }

@@ -1,17 +1,21 @@
-//! The exporter of an engine: what `set ipfix exporter` configures and `flow-report-process` runs.
+//! The exporters of an engine: what `set ipfix exporter` and `ipfix exporter` configure and `flow-report-process` runs.
 //!
-//! [`Ipfix`] is the way to it, for plugins and commands; the [`Registrar`](crate::plugin::Registrar) has one. The exporter
-//! itself ([`Exporter`](super::export::Exporter)) knows neither clock nor socket: here it is given the engine's clock, and
-//! one of two ways out.
+//! [`Ipfix`] is the way to them, for plugins and commands; the [`Registrar`](crate::plugin::Registrar) has that of exporter 0.
+//! An exporter itself ([`Exporter`](super::export::Exporter)) knows neither clock nor socket: here it is given the engine's
+//! clock, and its ways out.
 //!
 //! | file | idea |
 //! |---|---|
-//! | `handle` | [`Ipfix`]: configuration, reports, flushes |
-//! | `process` | `flow-report-process`: when the exporter runs |
+//! | `handle` | [`Ipfix`]: reports, flushes |
+//! | `settings`, `operations` | what operators say of exporters and collectors, and what comes of it |
+//! | `state` | the exporters, and a pass over them |
+//! | `process` | `flow-report-process`: when exporters run |
 //! | `graph` | messages as packets to `ip4-lookup` and `ip6-lookup` |
 //! | `kernel` | messages through UDP sockets of the host |
-//! | `queue` | flow records on their way from the nodes of any thread to the exporter |
-//! | `show` | `show ipfix ...` |
+//! | `reliable` | messages over TCP and TLS and to IPFIX Files |
+//! | `queue` | flow records on their way from the nodes of any thread to an exporter |
+//! | `commands`, `exporter_commands` | VPP's commands, and those beyond |
+//! | `show`, `show_exporters` | `show ipfix ...` |
 //!
 //! # From a packet to a message
 //!
@@ -27,17 +31,26 @@
 //! cannot wait (an evicted flow, a record a packet) and finds no room is counted as lost, with its packets.
 
 mod commands;
+mod exporter_commands;
 mod graph;
 mod handle;
 mod incomplete;
 mod kernel;
+mod operations;
 mod process;
 mod queue;
+mod reliable;
+mod settings;
 mod show;
+mod show_exporters;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use handle::{Ipfix, Statistics};
-pub use incomplete::Incomplete;
+pub use incomplete::{Incomplete, Shortfall};
 pub use kernel::KernelCounters;
+pub use operations::{CollectorRequest, ExporterError};
 pub use queue::{FlowQueues, Outbox, QueueCounters};
+pub use settings::{Collector, Settings};
+pub use state::ExporterId;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Incomplete, Ipfix, handle::Pass};
+use super::{Incomplete, Ipfix, state::Pass};
 use crate::{
     process::{Bell, Cx, Events, Reply},
     runtime::EngineTime,
@@ -54,8 +54,9 @@ pub(super) async fn run(cx: Cx, ipfix: Ipfix, mut events: Events<Event>) {
             pass_until_done(&cx, &ipfix).await == 0
         } else {
             let done = flush(&cx, &ipfix).await;
-            flushes.into_iter().for_each(|reply| reply.send(done.clone()));
-            done.is_ok()
+            // Collectors may take their time; passes go on meanwhile.
+            cx.executor().spawn(answer(cx.clone(), ipfix.clone(), flushes));
+            done
         };
         not_before = if done { EngineTime::default() } else { cx.now().after(RETRY) };
     }
@@ -129,15 +130,28 @@ async fn pass_until_done(cx: &Cx, ipfix: &Ipfix) -> u64 {
     }
 }
 
-/// Runs passes until everything has left, as far as can be told.
-async fn flush(cx: &Cx, ipfix: &Ipfix) -> Result<(), Incomplete> {
+/// Answers flushes once collectors have what has left, or have had time enough.
+async fn answer(cx: Cx, ipfix: Ipfix, flushes: Vec<Reply<Result<(), Incomplete>>>) {
+    if let Some(wait) = ipfix.waiter() {
+        // The collectors' time is not the engine's. A panic there was told by its hook.
+        drop(cx.blocking(move || wait(PATIENCE)).await);
+    }
+    let left = ipfix.left();
+    flushes.into_iter().for_each(|reply| reply.send(left.clone()));
+}
+
+/// Runs passes until everything has left, as far as can be told; whether no message failed and no socket was full.
+async fn flush(cx: &Cx, ipfix: &Ipfix) -> bool {
     loop {
         let failed = pass_until_done(cx, ipfix).await;
         // The last packets are enqueued: they go their way before anybody hears that they have left.
         cx.next_round().await;
         let drained = drain(cx, ipfix).await;
-        if failed > 0 || !drained || !ipfix.has_more() {
-            return ipfix.left();
+        if failed == 0 && drained && ipfix.is_held_back() {
+            let due = ipfix.next_due().unwrap_or_default();
+            cx.sleep_until(due.max(cx.now().after(RETRY))).await;
+        } else if failed > 0 || !drained || !ipfix.has_more() {
+            return failed == 0 && drained;
         }
     }
 }

@@ -210,7 +210,7 @@ impl Report for FlowQueues {
     fn data(&mut self, output: &mut Output<'_>) {
         let end = output.messages() + MESSAGES;
         // After a failure the rest waits: it may be gone by the time of the next pass.
-        while output.messages() < end && output.take_failure().is_none() {
+        while output.messages() < end && !output.is_held_up() {
             let Some(record) = self.next() else { return };
             match output.flow(&self.0.templates, &record) {
                 // A record too long for any message is counted by the stream, as not sent.

@@ -1,12 +1,10 @@
 //! `show ipfix ...` and `clear ipfix statistics`: the exporter as an operator sees it.
 
-use std::net::{IpAddr, SocketAddr};
-
-use super::{Ipfix, KernelCounters, Statistics};
+use super::{Ipfix, KernelCounters, Statistics, show_exporters};
 use crate::{
     command::{Align, Cell, Column, Output, Record, Table},
     ipfix::{
-        export::{Counters, Exporter, ExporterConfig, ReportState, Via},
+        export::{Counters, Exporter, ReportState, StreamKey},
         template::{FieldSpecifier, Template},
     },
     plugin::{Command, CommandCx, Registrar},
@@ -18,14 +16,26 @@ pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
     r.command(Command::sync(
         "show ipfix exporter",
         "Show where records go.",
-        move |_: CommandCx, (): ()| of.with_exporter(exporter),
+        move |_: CommandCx, (): ()| show_exporters::exporters(&of),
     ));
+    let of = ipfix.clone();
+    r.command(
+        Command::sync(
+            "show ipfix collector",
+            "Show what collectors were sent, have got, and are still to get.",
+            move |_: CommandCx, (): ()| show_exporters::collectors(&of),
+        )
+        .details(
+            "Counted since the collector was added. Over UDP nobody knows what was delivered; over tcp and tls it is what \
+             the collector's host has acknowledged.",
+        ),
+    );
     let of = ipfix.clone();
     r.command(
         Command::sync(
             "show ipfix stream",
             "Show observation domains and what was sent of them.",
-            move |_: CommandCx, (): ()| of.with_exporter(streams),
+            move |_: CommandCx, (): ()| streams(&of),
         )
         .details(
             "Counted since the stream was made. The sequence number is that of the next message.",
@@ -35,16 +45,14 @@ pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
     r.command(Command::sync(
         "show ipfix report",
         "Show who has records to send.",
-        move |cx: CommandCx, (): ()| {
-            cx.with(|main| of.with_exporter(|exporter| reports(exporter, main.clock().now())))
-        },
+        move |cx: CommandCx, (): ()| cx.with(|main| reports(&of, main.clock().now())),
     ));
     let of = ipfix.clone();
     r.command(
         Command::sync(
             "show ipfix template",
             "Show the fields of the records.",
-            move |_: CommandCx, (): ()| of.with_exporter(templates),
+            move |_: CommandCx, (): ()| templates(&of),
         )
         .details("A report has templates once the exporter has a collector."),
     );
@@ -68,55 +76,7 @@ pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
     );
 }
 
-fn exporter(exporter: &Exporter) -> Record {
-    let Some(config) = exporter.config() else {
-        return Record::new()
-            .line("exporter 0: disabled, it has no collector")
-            .field("exporter", 0_u64)
-            .field("enabled", Cell::shown("", false));
-    };
-    let via = match config.via() {
-        Via::Graph => "graph",
-        Via::Kernel => "kernel",
-    };
-    let collector = SocketAddr::new(config.endpoints().collector(), config.port());
-    let interval = config.template_interval().as_secs();
-    Record::new()
-        .line(format!("exporter 0: to {collector} from {}, via {via}", source(config)))
-        .line(format!(
-            "  fib {}, path MTU {}, messages up to {} octets, templates every {interval} s, udp checksum {}",
-            config.fib().map_or("default".to_owned(), |fib| fib.id.to_string()),
-            config.path_mtu(),
-            config.message_limit(),
-            if has_checksum(config) { "enabled" } else { "disabled" },
-        ))
-        .field("exporter", 0_u64)
-        .field("enabled", Cell::shown("", true))
-        .field("collector", config.endpoints().collector().to_string())
-        .field("port", u64::from(config.port()))
-        .field("source", source(config))
-        .field("via", via)
-        .field("fib", config.fib().map_or(Cell::Empty, |fib| u64::from(fib.id).into()))
-        .field("path_mtu", u64::from(config.path_mtu()))
-        .field("template_interval", interval)
-        .field("udp_checksum", Cell::shown("", has_checksum(config)))
-}
-
-/// A socket of the host may choose its address itself.
-fn source(config: &ExporterConfig) -> String {
-    match config.endpoints().source() {
-        source if source.is_unspecified() => "an address of the host's choice".to_owned(),
-        source => source.to_string(),
-    }
-}
-
-/// Packets over IPv6 and those of the host always have one.
-fn has_checksum(config: &ExporterConfig) -> bool {
-    let is_ip6 = matches!(config.endpoints().collector(), IpAddr::V6(_));
-    config.udp_checksum() || is_ip6 || config.via() == Via::Kernel
-}
-
-fn streams(exporter: &Exporter) -> Table {
+fn streams(ipfix: &Ipfix) -> Table {
     let mut table = Table::new([
         Column::new("Domain", 10, Align::Right),
         Column::new("Source-port", 13, Align::Right),
@@ -127,67 +87,101 @@ fn streams(exporter: &Exporter) -> Table {
         Column::new("Records", 12, Align::Right),
         Column::new("Templates", 11, Align::Right),
         Column::new("Not-sent", 10, Align::Right).key("records_not_sent"),
+        Column::new("Exporter", 10, Align::Left).gap(2),
+        Column::new("Collector", 0, Align::Left),
     ]);
-    for stream in exporter.streams() {
-        let reports = exporter.reports().filter(|report| report.stream == stream.key()).count();
-        let counters = stream.counters();
-        table.row([
-            u64::from(stream.key().domain).into(),
-            u64::from(stream.key().source_port).into(),
-            u64::from(stream.sequence()).into(),
-            (reports as u64).into(),
-            counters.messages.into(),
-            counters.octets.into(),
-            counters.records.into(),
-            counters.templates.into(),
-            counters.records_not_sent.into(),
-        ]);
+    for of in ipfix.exporters() {
+        let (name, collectors) = (of.name(), of.settings().collectors);
+        of.with_exporter(|exporter| {
+            for (key, streams) in exporter.streams() {
+                let reports = exporter.reports().filter(|report| report.stream == key).count();
+                for (stream, collector) in streams.iter().zip(&collectors) {
+                    let to = Some((stream.sequence(), stream.counters(), collector.to_string()));
+                    table.row(stream_row(&name, key, reports, to));
+                }
+                if streams.is_empty() {
+                    table.row(stream_row(&name, key, reports, None));
+                }
+            }
+        });
     }
     table
 }
 
-fn reports(exporter: &Exporter, now: EngineTime) -> Table {
+fn stream_row(
+    exporter: &str,
+    key: StreamKey,
+    reports: usize,
+    to: Option<(u32, Counters, String)>,
+) -> [Cell; 11] {
+    let (sequence, counters, collector) = to.unwrap_or_default();
+    [
+        u64::from(key.domain).into(),
+        u64::from(key.source_port).into(),
+        u64::from(sequence).into(),
+        (reports as u64).into(),
+        counters.messages.into(),
+        counters.octets.into(),
+        counters.records.into(),
+        counters.templates.into(),
+        counters.records_not_sent.into(),
+        exporter.into(),
+        if collector.is_empty() { Cell::Empty } else { collector.into() },
+    ]
+}
+
+fn reports(ipfix: &Ipfix, now: EngineTime) -> Table {
     let mut table = Table::new([
         Column::new("Report", 24, Align::Left),
         Column::new("Domain", 8, Align::Right),
         Column::new("Source-port", 13, Align::Right),
         Column::new("Template ids", 20, Align::Left).gap(2).key("template_ids"),
         Column::new("Templates sent", 16, Align::Left).gap(2).key("templates_sent_seconds_ago"),
+        Column::new("Exporter", 10, Align::Left),
         Column::new("State", 0, Align::Left),
     ]);
-    for report in exporter.reports() {
-        let ids = report.template_ids.iter().map(|id| id.get());
-        let text = ids.clone().map(|id| id.to_string()).collect::<Vec<_>>().join(" ");
-        let sent = report.template_sent.map(|sent| now.since(sent).as_secs_f64());
-        table.row([
-            report.key.name.into(),
-            u64::from(report.stream.domain).into(),
-            u64::from(report.stream.source_port).into(),
-            Cell::shown(text, ids.collect::<Vec<_>>()),
-            sent.map_or(Cell::shown("never", None::<f64>), |seconds| {
-                Cell::shown(format!("{seconds:.1} s ago"), seconds)
-            }),
-            state(exporter, &report).into(),
-        ]);
+    for of in ipfix.exporters() {
+        let name = of.name();
+        of.with_exporter(|exporter| {
+            for report in exporter.reports() {
+                let ids = report.template_ids.iter().map(|id| id.get());
+                let text = ids.clone().map(|id| id.to_string()).collect::<Vec<_>>().join(" ");
+                let sent = report.template_sent.map(|sent| now.since(sent).as_secs_f64());
+                table.row([
+                    report.key.name.into(),
+                    u64::from(report.stream.domain).into(),
+                    u64::from(report.stream.source_port).into(),
+                    Cell::shown(text, ids.collect::<Vec<_>>()),
+                    sent.map_or(Cell::shown("never", None::<f64>), |seconds| {
+                        Cell::shown(format!("{seconds:.1} s ago"), seconds)
+                    }),
+                    name.as_str().into(),
+                    state(exporter, &report).into(),
+                ]);
+            }
+        });
     }
     table
 }
 
 fn state(exporter: &Exporter, report: &ReportState<'_>) -> String {
-    match (exporter.config(), report.defect, report.template_sent) {
+    match (exporter.is_enabled(), report.defect, report.template_sent) {
         (_, Some(defect), _) => format!("templates cannot be sent: {defect}"),
-        (None, ..) => "waits for a collector".to_owned(),
+        (false, ..) => "waits for a collector".to_owned(),
         (_, _, None) => "waits for its templates to be sent".to_owned(),
         _ => "sends".to_owned(),
     }
 }
 
-fn templates(exporter: &Exporter) -> Vec<Output> {
+fn templates(ipfix: &Ipfix) -> Vec<Output> {
     let of_report = |report: ReportState<'_>| {
         let about = |template: &Template| described(&report, template).into();
         report.templates.iter().map(about).collect::<Vec<Output>>()
     };
-    exporter.reports().flat_map(of_report).collect()
+    let of_exporter = |of: Ipfix| {
+        of.with_exporter(|exporter| exporter.reports().flat_map(of_report).collect::<Vec<Output>>())
+    };
+    ipfix.exporters().into_iter().flat_map(of_exporter).collect()
 }
 
 fn described(report: &ReportState<'_>, template: &Template) -> Record {
@@ -236,7 +230,7 @@ fn id(field: &FieldSpecifier) -> Cell {
 }
 
 fn statistics(statistics: &Statistics) -> Record {
-    let Statistics { sent, kernel, waiting, last_error } = statistics;
+    let Statistics { sent, kernel, waiting, undelivered, lost, last_error } = statistics;
     let Counters {
         messages,
         octets,
@@ -260,6 +254,13 @@ fn statistics(statistics: &Statistics) -> Record {
         ("failed", failed, "messages that a socket refused"),
         ("abandoned", abandoned, "messages that waited until their socket was closed"),
         ("waiting", *waiting as u64, "messages that wait for their socket now"),
+        (
+            "undelivered",
+            *undelivered,
+            "messages that wait for a collector over tcp or tls, or a file, now",
+        ),
+        ("lost", lost.0, "messages that waited until such a collector was deleted"),
+        ("records_lost", lost.1, "data records in those"),
     ];
     let with_line = |record: Record, (key, count, text): (&str, u64, &str)| {
         record.line(format!("{count:>14}  {text}")).field(key, count)

@@ -213,12 +213,12 @@ fn without_buffers_messages_are_counted_and_the_sequence_stays_right() {
         let mut frame = main.frame_to(node);
         while frame.push(|_| ()).is_some() {}
         drop(frame);
-        assert!(matches!(bench.ipfix.run(main), handle::Pass::Failed(_)));
+        assert!(matches!(bench.ipfix.run(main), state::Pass::Failed(_)));
     });
     bench.engine.run_until_idle();
     bench.engine.advance(Duration::from_secs(1));
     let counters = bench.ipfix.counters();
-    let told = bench.flush().unwrap().unwrap_err();
+    let told = bench.flush().unwrap().unwrap_err().shortfalls.remove(0);
     assert_eq!((told.failed, told.waiting), (counters.send_errors, 0));
     assert_eq!(bench.flush(), Some(Ok(())));
     assert_eq!(counters.records + counters.records_not_sent, 20);
@@ -294,7 +294,7 @@ fn a_graph_that_cannot_route_is_counted_and_does_not_spin() {
     assert_eq!((counters.send_errors, counters.templates_not_sent), (1, 2));
     bench.engine.advance(Duration::from_secs(10));
     assert_eq!(bench.ipfix.counters().send_errors, 11);
-    let left = bench.flush().unwrap().unwrap_err();
+    let left = bench.flush().unwrap().unwrap_err().shortfalls.remove(0);
     assert_eq!((left.failed, left.waiting), (11, 1));
     assert!(
         left.to_string().contains("(no node `ip4-lookup' to send IPFIX messages by)"),

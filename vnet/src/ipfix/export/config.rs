@@ -3,6 +3,7 @@
 use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -14,6 +15,8 @@ pub const DEFAULT_PATH_MTU: u16 = 512;
 pub const MIN_PATH_MTU: u16 = 68;
 /// Largest path MTU: exported packets are never fragmented, and tunnels need their share.
 pub const MAX_PATH_MTU: u16 = 1450;
+/// The largest differentiated services code point (RFC 2474).
+pub const MAX_DSCP: u8 = 63;
 /// Seconds between two sendings of a template.
 pub const DEFAULT_TEMPLATE_INTERVAL: u32 = 20;
 
@@ -26,8 +29,8 @@ pub enum Via {
     Kernel,
 }
 
-/// The words of one `set ipfix exporter` line. A word that is not given has the value of [`Self::NOTHING`]: lines are
-/// not incremental.
+/// The words of one `set ipfix exporter` line, and what can be said of an exporter beyond that. A word that is not given has
+/// the value of [`Self::NOTHING`]: lines are not incremental.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExporterRequest {
     /// `collector`; unspecified (0.0.0.0) disables the exporter.
@@ -46,6 +49,12 @@ pub struct ExporterRequest {
     pub udp_checksum: bool,
     /// `via kernel` or not.
     pub via: Via,
+    /// Differentiated services code point of packets, 0 to 63.
+    pub dscp: u8,
+    /// Templates are sent again after so many messages of a stream, too.
+    pub template_messages: Option<NonZeroU32>,
+    /// Whether a socket of the host has the source port of its stream, which the host chooses otherwise.
+    pub fixed_port: bool,
 }
 
 impl ExporterRequest {
@@ -59,6 +68,9 @@ impl ExporterRequest {
         template_interval: DEFAULT_TEMPLATE_INTERVAL,
         udp_checksum: false,
         via: Via::Graph,
+        dscp: 0,
+        template_messages: None,
+        fixed_port: false,
     };
 
     /// Checks the words in VPP's order; `Ok(None)` disables the exporter. `fib_index` gives the index of the table
@@ -98,6 +110,9 @@ impl ExporterRequest {
         if self.template_interval == 0 {
             return Err(ConfigError::TemplateInterval);
         }
+        if self.dscp > MAX_DSCP {
+            return Err(ConfigError::Dscp(self.dscp));
+        }
         Ok(enabled.then_some(ExporterConfig {
             endpoints,
             port: self.port,
@@ -107,6 +122,9 @@ impl ExporterRequest {
             template_interval: self.template_interval,
             udp_checksum: self.udp_checksum,
             via: self.via,
+            dscp: self.dscp,
+            template_messages: self.template_messages,
+            fixed_port: self.fixed_port,
         }))
     }
 }
@@ -135,6 +153,15 @@ pub enum ConfigError {
     /// Templates cannot be sent without pause.
     #[error("too small template-interval value, minimum is 1")]
     TemplateInterval,
+    /// A collector without an address.
+    #[error("a collector must have an address")]
+    Unspecified,
+    /// The exporter was deleted.
+    #[error("no such exporter")]
+    NoSuchExporter,
+    /// Above [`MAX_DSCP`].
+    #[error("dscp {0}: 0 to {MAX_DSCP}")]
+    Dscp(u8),
 }
 
 /// The table in which the exporter's packets are looked up.
@@ -204,6 +231,9 @@ pub struct ExporterConfig {
     template_interval: u32,
     udp_checksum: bool,
     via: Via,
+    dscp: u8,
+    template_messages: Option<NonZeroU32>,
+    fixed_port: bool,
 }
 
 impl ExporterConfig {
@@ -255,11 +285,30 @@ impl ExporterConfig {
         self.via
     }
 
+    /// Messages of a stream between two sendings of a template, where that is bounded.
+    #[must_use]
+    pub fn template_messages(&self) -> Option<NonZeroU32> {
+        self.template_messages
+    }
+
+    /// The octet of packets that was called type of service and traffic class.
+    #[must_use]
+    pub fn traffic_class(&self) -> u8 {
+        self.dscp << 2
+    }
+
+    /// Whether a socket of the host has the source port of its stream.
+    #[must_use]
+    pub fn fixed_port(&self) -> bool {
+        self.fixed_port
+    }
+
     /// Whether both configurations make the same transport sessions. If not, sequence numbers begin anew and all
     /// templates are due.
     #[must_use]
     pub fn same_session(&self, other: &Self) -> bool {
-        self.endpoints == other.endpoints && self.port == other.port && self.via == other.via
+        (self.endpoints, self.port, self.via, self.fixed_port)
+            == (other.endpoints, other.port, other.via, other.fixed_port)
     }
 }
 

@@ -1,13 +1,16 @@
-//! One exporter: a collector, the streams to it, and the reports on them.
-
-use core::time::Duration;
+//! An exporter: its destinations, the streams to them, and the reports on those.
 
 use super::{
     config::ExporterConfig,
-    report::{Output, Report, TemplateFields},
-    stream::{Counters, Outlet, SendMessage, Stream, StreamKey},
+    destination::{Destination, Policy, Setup},
+    entry::{Entry, Told},
+    lane::{Lane, Ways},
+    output::Output,
+    rate::Bucket,
+    report::Report,
+    stream::{Counters, Stream, StreamKey},
     table::{StreamConflict, StreamIndex, StreamTable},
-    transport::{SendError, Session, Transport},
+    transport::Transport,
 };
 use crate::{
     ipfix::{
@@ -16,11 +19,6 @@ use crate::{
     },
     runtime::EngineTime,
 };
-
-/// The data callbacks are called at least this often.
-pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
-/// Wait before a template is tried again that the transport refused.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Names a report of an exporter; never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +45,9 @@ pub enum AddReportError {
     /// All template identifiers of the stream are in use.
     #[error("no template identifier of the stream is free")]
     NoTemplateId,
+    /// The exporter was deleted.
+    #[error("no such exporter")]
+    NoSuchExporter,
 }
 
 /// The exporter has no report of this number.
@@ -109,29 +110,18 @@ pub struct ReportState<'a> {
     pub defect: Option<TemplateDefect>,
 }
 
-/// An exporter. Without configuration it sends nothing, and keeps its reports.
+/// An exporter. Without destinations it sends nothing, and keeps its reports.
 #[derive(Default)]
 pub struct Exporter {
-    config: Option<ExporterConfig>,
-    streams: StreamTable,
-    entries: Vec<Entry>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) policy: Policy,
+    pub(super) bucket: Bucket,
+    pub(super) streams: StreamTable,
+    pub(super) entries: Vec<Entry>,
     next_report: u32,
-    last_pass: Option<EngineTime>,
-}
-
-struct Entry {
-    id: ReportId,
-    key: ReportKey,
-    stream: StreamIndex,
-    ids: Box<[TemplateId]>,
-    report: Box<dyn Report>,
-    /// Empty: the template-rewrite callback is due.
-    templates: Vec<Template>,
-    /// Last sending of the templates in this session.
-    sent: Option<EngineTime>,
-    /// No sending before this, after a failure.
-    retry: EngineTime,
-    defect: Option<TemplateDefect>,
+    pub(super) last_pass: Option<EngineTime>,
+    /// The report that is asked first where a rate bounds what a pass can send.
+    pub(super) turn: usize,
 }
 
 impl Exporter {
@@ -141,10 +131,24 @@ impl Exporter {
         Self::default()
     }
 
-    /// Its configuration; `None` when disabled.
+    /// Where it sends to; nothing when disabled.
+    pub fn destinations(&self) -> impl ExactSizeIterator<Item = &Destination> {
+        self.lanes.iter().map(|lane| &lane.destination)
+    }
+
+    /// Whether it sends anything.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        !self.lanes.is_empty()
+    }
+
+    /// The configuration of its first destination over UDP.
     #[must_use]
     pub fn config(&self) -> Option<&ExporterConfig> {
-        self.config.as_ref()
+        self.destinations().find_map(|destination| match destination {
+            Destination::Udp(config) => Some(config),
+            Destination::Reliable(_) => None,
+        })
     }
 
     /// What all its streams have done since it was made.
@@ -153,9 +157,15 @@ impl Exporter {
         self.streams.counters()
     }
 
-    /// Its streams.
-    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
-        self.streams.indexed().map(|(_, stream)| stream)
+    /// What was given to the `at`-th destination since it is one.
+    #[must_use]
+    pub fn destination_counters(&self, at: usize) -> Counters {
+        self.streams.lane_counters(at)
+    }
+
+    /// Its streams, each with one part a destination.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamKey, &[Stream])> {
+        self.streams.iter()
     }
 
     /// Its reports, oldest first.
@@ -164,46 +174,42 @@ impl Exporter {
             Some(ReportState {
                 id: entry.id,
                 key: entry.key,
-                stream: self.streams.get(entry.stream)?.key(),
+                stream: self.streams.key(entry.stream)?,
                 template_ids: &entry.ids,
                 templates: &entry.templates,
-                template_sent: entry.sent,
-                defect: entry.defect,
+                template_sent: entry.told.iter().filter_map(|told| told.sent).max(),
+                defect: entry.told.iter().find_map(|told| told.defect),
             })
         })
     }
 
-    /// Applies a configuration. Open messages leave under the old one first. Another collector, source, port or
-    /// transport makes new sessions: sequence numbers begin at 0 and templates are rewritten and due at once; fib, path
-    /// MTU, interval and checksum alone do not.
-    pub fn configure(
-        &mut self,
-        config: Option<ExporterConfig>,
-        export_time: u32,
-        transport: &mut dyn Transport,
-    ) {
-        let same_session = match (&self.config, &config) {
-            (Some(old), Some(new)) => old.same_session(new),
-            (None, None) => true,
-            _ => false,
-        };
+    /// Applies a configuration. Open messages leave under the old one first. A destination that makes another session begins
+    /// anew: sequence numbers at 0, templates due at once, rewritten if no other destination has them. One whose fib, path
+    /// MTU, interval or checksum changes alone goes on.
+    pub fn configure(&mut self, setup: Setup, export_time: u32, transport: &mut dyn Transport) {
         self.flush_streams(export_time, transport);
-        self.config = config;
-        if !same_session {
-            self.streams.forget();
-        }
-        let limit = self.message_limit();
-        for (_, stream) in self.streams.indexed_mut() {
-            stream.reconfigure(stream.key(), limit);
-            if !same_session {
-                stream.reset();
-            }
-        }
+        let Setup { destinations, policy, rate } = setup;
+        let same =
+            |new: &Destination| self.lanes.iter().position(|old| old.destination.same_session(new));
+        let kept: Vec<Option<usize>> = destinations.iter().map(same).collect();
+        let nothing_changes = destinations.is_empty() && self.lanes.is_empty();
+        let is_new = !nothing_changes && kept.iter().all(Option::is_none);
+        let lane = |(&destination, old): (&Destination, &Option<usize>)| {
+            let fresh = Lane::new(destination);
+            old.map_or(fresh, |at| Lane { destination, ..self.lanes[at] })
+        };
+        let lanes: Vec<Lane> = destinations.iter().zip(&kept).map(lane).collect();
+        self.lanes = lanes;
+        self.streams.relane(&kept, destinations.iter().map(Destination::message_limit).collect());
         for entry in &mut self.entries {
-            entry.retry = EngineTime::default();
-            if !same_session {
-                entry.reset();
+            entry.told = kept.iter().map(|old| entry.kept(*old)).collect();
+            if is_new {
+                entry.templates.clear();
             }
+        }
+        self.policy = policy;
+        if self.bucket.rate() != rate {
+            self.bucket = Bucket::new(rate, self.last_pass.unwrap_or_default());
         }
     }
 
@@ -218,7 +224,7 @@ impl Exporter {
         if let Some(same) = self.entries.iter().find(|entry| entry.key == key) {
             return Err(AddReportError::Exists(same.id));
         }
-        let index = self.streams.acquire(stream, self.message_limit())?;
+        let index = self.streams.acquire(stream)?;
         let Some(ids) = self.free_ids(index, report.template_count()) else {
             self.streams.release(index);
             return Err(AddReportError::NoTemplateId);
@@ -232,15 +238,13 @@ impl Exporter {
             ids,
             report,
             templates: Vec::new(),
-            sent: None,
-            retry: EngineTime::default(),
-            defect: None,
+            told: vec![Told::default(); self.lanes.len()],
         });
         Ok(id)
     }
 
-    /// Takes a report away, after its data callback and the sending of what is open on its stream. Nothing tells the
-    /// collector: templates are never withdrawn over UDP (RFC 7011 section 8.4).
+    /// Takes a report away, after its data callback and the sending of what is open on its stream. Its templates are withdrawn
+    /// from reliable transports; never over UDP (RFC 7011 section 8.4), where nothing tells the collector.
     pub fn remove_report(
         &mut self,
         id: ReportId,
@@ -248,14 +252,16 @@ impl Exporter {
         transport: &mut dyn Transport,
     ) -> Result<Box<dyn Report>, NoSuchReport> {
         let place = self.entries.iter().position(|entry| entry.id == id).ok_or(NoSuchReport)?;
-        if let Some(config) = self.config {
-            let send = &mut sender(config, transport);
+        if self.is_enabled() {
+            let (lanes, bucket) = (&mut self.lanes, &mut self.bucket);
+            let ways = &mut Ways::new(lanes, self.policy, bucket, export_time, &mut *transport);
             let entry = &mut self.entries[place];
-            if let Some(stream) = self.streams.get_mut(entry.stream) {
-                entry.data(stream, export_time, send);
-                stream.flush(&mut Outlet { export_time, send, failure: None });
+            if let Some(streams) = self.streams.get_mut(entry.stream) {
+                entry.data(streams, ways);
+                ways.flush(streams);
             }
         }
+        self.withdraw(place, transport);
         let entry = self.entries.remove(place);
         self.streams.release(entry.stream);
         Ok(entry.report)
@@ -270,27 +276,18 @@ impl Exporter {
         export_time: u32,
         transport: &mut dyn Transport,
     ) -> Result<bool, StreamConflict> {
-        let Some((index, _)) = self.streams.indexed().find(|(_, stream)| stream.key() == old)
-        else {
-            return Ok(false);
-        };
+        let Some(index) = self.streams.rename_of(old, new)? else { return Ok(false) };
         if old == new {
             return Ok(true);
         }
-        let others = self.streams.indexed().filter(|(other, _)| *other != index);
-        for (_, other) in others {
-            let present = other.key();
-            if present.domain == new.domain || present.source_port == new.source_port {
-                return Err(StreamConflict { asked: new, present });
+        self.flush_streams(export_time, transport);
+        for place in 0..self.entries.len() {
+            if self.entries[place].stream == index {
+                self.withdraw(place, transport);
+                self.entries[place].reset();
             }
         }
-        self.flush_streams(export_time, transport);
-        let limit = self.message_limit();
-        if let Some(stream) = self.streams.get_mut(index) {
-            stream.reconfigure(new, limit);
-            stream.reset();
-        }
-        self.entries.iter_mut().filter(|entry| entry.stream == index).for_each(Entry::reset);
+        self.streams.rename(index, new);
         Ok(true)
     }
 
@@ -307,53 +304,11 @@ impl Exporter {
         self.flush_streams(export_time, transport);
         let (index, count) = (self.entries[place].stream, self.entries[place].ids.len());
         let ids = self.free_ids(index, count).ok_or(RewriteError::NoTemplateId)?;
+        self.withdraw(place, transport);
         let entry = &mut self.entries[place];
         entry.ids = ids;
         entry.reset();
         Ok(())
-    }
-
-    /// When [`Self::run`] should be called next: the first template deadline, or the flush. A time in the past means
-    /// now; `None` that there is nothing to do before the next configuration.
-    #[must_use]
-    pub fn next_due(&self) -> Option<EngineTime> {
-        let interval = self.config.as_ref()?.template_interval();
-        let template = self.entries.iter().map(|entry| entry.deadline(interval)).min()?;
-        let flush = self.last_pass.map_or(template, |last| last.after(FLUSH_INTERVAL));
-        Some(template.min(flush))
-    }
-
-    /// Has every report know that the next pass is not the continuation of one.
-    pub fn begin(&mut self) {
-        self.entries.iter_mut().for_each(|entry| entry.report.begin());
-    }
-
-    /// One pass: sends the templates that are due, calls every data callback, sends what is open.
-    pub fn run(&mut self, now: EngineTime, export_time: u32, transport: &mut dyn Transport) {
-        let Some(config) = self.config else { return };
-        self.last_pass = Some(now);
-        {
-            let send = &mut sender(config, transport);
-            self.send_templates(now, config.template_interval(), export_time, send);
-            for entry in self.entries.iter_mut() {
-                if let Some(stream) = self.streams.get_mut(entry.stream) {
-                    entry.data(stream, export_time, send);
-                }
-            }
-        }
-        self.flush_streams(export_time, transport);
-    }
-
-    /// Whether a report has more to say than its last data callback said.
-    #[must_use]
-    pub fn has_more(&self) -> bool {
-        self.config.is_some() && self.entries.iter().any(Entry::has_more)
-    }
-
-    /// As [`Self::has_more`], of one report.
-    #[must_use]
-    pub fn report_has_more(&self, id: ReportId) -> bool {
-        self.config.is_some() && self.entries.iter().any(|e| e.id == id && e.has_more())
     }
 
     /// Lets a report add records between two passes. What does not fill a message stays open until the next pass, or
@@ -367,55 +322,30 @@ impl Exporter {
     ) -> Result<R, OutputUnavailable> {
         let entry = self.entries.iter().find(|entry| entry.id == id);
         let entry = entry.ok_or(OutputUnavailable::NoSuchReport)?;
-        let config = self.config.ok_or(OutputUnavailable::Disabled)?;
-        if entry.sent.is_none() {
+        if self.lanes.is_empty() {
+            return Err(OutputUnavailable::Disabled);
+        }
+        if !entry.is_known() {
             return Err(OutputUnavailable::TemplateNotSent);
         }
-        let stream = self.streams.get_mut(entry.stream).ok_or(OutputUnavailable::NoSuchReport)?;
-        let send = &mut sender(config, transport);
-        let outlet = Outlet { export_time, send, failure: None };
+        let streams = self.streams.get_mut(entry.stream).ok_or(OutputUnavailable::NoSuchReport)?;
+        let (lanes, bucket) = (&mut self.lanes, &mut self.bucket);
+        let ways = Ways::new(lanes, self.policy, bucket, export_time, transport);
+        let (told, templates) = (&entry.told[..], &entry.templates[..]);
         let framing = entry.report.framing();
-        Ok(add(&mut Output { stream, templates: &entry.templates, framing, outlet }))
+        Ok(add(&mut Output { streams, told, templates, framing, ways }))
     }
 
-    /// Sends the templates that are due, those of one stream in as few messages as they fit into.
-    fn send_templates(
-        &mut self,
-        now: EngineTime,
-        interval: Duration,
-        export_time: u32,
-        send: SendMessage<'_>,
-    ) {
-        for (index, stream) in self.streams.indexed_mut() {
-            let on_stream = |entry: &&mut Entry| entry.stream == index;
-            let due = |entry: &&mut Entry| on_stream(entry) && entry.deadline(interval) <= now;
-            let mut due: Vec<&mut Entry> = self.entries.iter_mut().filter(due).collect();
-            if due.is_empty() {
-                continue;
+    /// Tells reliable transports that the templates of a report are gone. What uses them has left before.
+    fn withdraw(&self, place: usize, transport: &mut dyn Transport) {
+        let entry = &self.entries[place];
+        let Some(key) = self.streams.key(entry.stream) else { return };
+        for (lane, told) in self.lanes.iter().zip(&entry.told) {
+            if let Destination::Reliable(to) = lane.destination
+                && told.sent.is_some()
+            {
+                entry.templates.iter().for_each(|t| transport.withdraw(to, key.domain, t));
             }
-            stream.flush(&mut Outlet { export_time, send: &mut *send, failure: None });
-            let mut outlet = Outlet { export_time, send: &mut *send, failure: None };
-            for entry in &mut due {
-                entry.defect = entry.add_templates(stream, &mut outlet).err();
-            }
-            stream.flush(&mut outlet);
-            for entry in due {
-                if entry.defect.is_some() {
-                    entry.retry = now.after(interval);
-                } else if outlet.failure.is_some() {
-                    entry.retry = now.after(RETRY_INTERVAL);
-                } else {
-                    entry.sent = Some(now);
-                }
-            }
-        }
-    }
-
-    fn flush_streams(&mut self, export_time: u32, transport: &mut dyn Transport) {
-        let Some(config) = self.config else { return };
-        let send = &mut sender(config, transport);
-        for (_, stream) in self.streams.indexed_mut() {
-            stream.flush(&mut Outlet { export_time, send, failure: None });
         }
     }
 
@@ -424,67 +354,4 @@ impl Exporter {
         let in_use = |id| entries.iter().any(|e| e.stream == stream && e.ids.contains(&id));
         self.streams.allocate(stream, count, in_use)
     }
-
-    fn message_limit(&self) -> usize {
-        self.config.as_ref().map_or(0, ExporterConfig::message_limit)
-    }
-}
-
-impl Entry {
-    /// A new session: the collector knows nothing of this report.
-    fn reset(&mut self) {
-        self.templates.clear();
-        self.sent = None;
-        self.retry = EngineTime::default();
-        self.defect = None;
-    }
-
-    /// When the templates are to be sent next.
-    fn deadline(&self, interval: Duration) -> EngineTime {
-        self.sent.map_or(self.retry, |sent| sent.after(interval).max(self.retry))
-    }
-
-    fn add_templates(
-        &mut self,
-        stream: &mut Stream,
-        outlet: &mut Outlet<'_>,
-    ) -> Result<(), TemplateDefect> {
-        if self.templates.is_empty() {
-            for (index, &id) in self.ids.iter().enumerate() {
-                let TemplateFields { scopes, fields } = self.report.template(index);
-                match Template::new(id, scopes, fields) {
-                    Ok(template) => self.templates.push(template),
-                    Err(error) => {
-                        self.templates.clear();
-                        return Err(error.into());
-                    }
-                }
-            }
-        }
-        for template in &self.templates {
-            stream.template(template, self.report.framing(), outlet)?;
-        }
-        Ok(())
-    }
-
-    /// Nothing can be said before the templates have been sent.
-    fn has_more(&self) -> bool {
-        self.sent.is_some() && self.report.has_more()
-    }
-
-    /// Calls the data callback, unless the collector could not decode the records.
-    fn data(&mut self, stream: &mut Stream, export_time: u32, send: SendMessage<'_>) {
-        if self.sent.is_some() {
-            let outlet = Outlet { export_time, send, failure: None };
-            let framing = self.report.framing();
-            self.report.data(&mut Output { stream, templates: &self.templates, framing, outlet });
-        }
-    }
-}
-
-fn sender(
-    exporter: ExporterConfig,
-    transport: &mut dyn Transport,
-) -> impl FnMut(StreamKey, &[u8]) -> Result<(), SendError> {
-    move |stream, message| transport.send(&Session { exporter, stream }, message)
 }

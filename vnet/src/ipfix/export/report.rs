@@ -1,18 +1,10 @@
 //! Reports: what an exporter is asked to tell.
 
-use super::{
-    open::DataSet,
-    stream::{Outlet, Stream},
-    transport::SendError,
-};
-use crate::{
-    flow::FlowRecord,
-    ipfix::{
-        message::{Draft, PackError},
-        profile::{FlowTemplates, Framing},
-        record::DataRecord,
-        template::{FieldSpecifier, Template},
-    },
+use super::output::Output;
+use crate::ipfix::{
+    profile::{FlowTemplates, Framing},
+    record::DataRecord,
+    template::FieldSpecifier,
 };
 
 /// Someone who has records of a few templates to send. Lives on the main thread.
@@ -66,110 +58,6 @@ impl TemplateFields {
     #[must_use]
     pub fn data(fields: &[FieldSpecifier]) -> Self {
         Self { scopes: 0, fields: fields.to_vec() }
-    }
-}
-
-/// Why a record was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OutputError {
-    /// The report has no such template, or none for records of this kind.
-    #[error("the report has no template for this record")]
-    NoTemplate,
-    /// It is not as long as the records of its template; counted as not sent.
-    #[error("a record of {len} octets, where those of the template have {expected}")]
-    Length {
-        /// Octets of the record.
-        len: usize,
-        /// Octets of the template's records, the least where they vary.
-        expected: usize,
-    },
-    /// It does not fit; counted as not sent.
-    #[error(transparent)]
-    Pack(#[from] PackError),
-}
-
-/// Where a report puts its records: into the open message of its stream, which is sent when full, and at the end of
-/// the pass.
-pub struct Output<'a> {
-    pub(super) stream: &'a mut Stream,
-    pub(super) templates: &'a [Template],
-    pub(super) framing: Framing,
-    pub(super) outlet: Outlet<'a>,
-}
-
-impl Output<'_> {
-    /// The report's templates, under the identifiers that the collector has of them.
-    #[must_use]
-    pub fn templates(&self) -> &[Template] {
-        self.templates
-    }
-
-    /// Adds a record of the report's `index`-th template, of `len` octets that `write` fills: the fields of the template in
-    /// their order, in network byte order.
-    #[inline]
-    pub fn record(
-        &mut self,
-        index: usize,
-        len: usize,
-        write: impl FnOnce(&mut [u8]),
-    ) -> Result<(), OutputError> {
-        let template = self.templates.get(index).ok_or(OutputError::NoTemplate)?;
-        if !template.has_records_of(len) {
-            self.stream.refuse();
-            return Err(OutputError::Length { len, expected: template.min_record_len() });
-        }
-        let set = DataSet::of(template, self.framing);
-        Ok(self.stream.record(set, len, &mut self.outlet, write)?)
-    }
-
-    /// Adds a record of the report's `index`-th template, which is [`TemplateFields::of`] the same type. What cannot be sent
-    /// is counted as not sent: a record too long for any message, or one that the template does not describe.
-    pub fn push<R: DataRecord>(&mut self, index: usize, record: &R) {
-        let added = self.record(index, R::len(), |octets| record.write(octets));
-        if added == Err(OutputError::NoTemplate) {
-            self.stream.refuse();
-        }
-    }
-
-    /// Adds a flow record; the report's templates are those of `templates`, in their order.
-    #[inline]
-    pub fn flow(
-        &mut self,
-        templates: &FlowTemplates,
-        record: &FlowRecord,
-    ) -> Result<(), OutputError> {
-        if let Some((slot, encoder)) = templates.select(record) {
-            return self.record(slot.index(), encoder.record_len(), |o| encoder.encode(record, o));
-        }
-        let encoder = templates.untold(record).ok_or(OutputError::NoTemplate)?;
-        let (set, len) = (DataSet::untold(self.framing), encoder.record_len());
-        Ok(self.stream.record(set, len, &mut self.outlet, |o| encoder.encode(record, o))?)
-    }
-
-    /// Stamps a message that was built elsewhere and that its builder sends now; see [`Stream::stamp`].
-    pub fn stamp(&mut self, message: &mut [u8], draft: Draft) {
-        self.stream.stamp(message, draft, self.framing, self.outlet.export_time);
-    }
-
-    /// Counts a message that was built elsewhere and could not be sent.
-    pub fn lost(&mut self, draft: Draft) {
-        self.stream.lost(draft);
-    }
-
-    /// Messages that the stream has sent since it was made.
-    #[must_use]
-    pub fn messages(&self) -> u64 {
-        self.stream.counters().messages
-    }
-
-    /// Sends the open message now.
-    pub fn flush(&mut self) {
-        self.stream.flush(&mut self.outlet);
-    }
-
-    /// The first error of the transport since somebody asked; the exporter has counted what was lost by it.
-    pub fn take_failure(&mut self) -> Option<SendError> {
-        self.outlet.failure.take()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     config::DEFAULT_PORT,
     open::{DataSet, Open, Owner},
-    transport::SendError,
+    transport::{Outgoing, SendError},
 };
 use crate::ipfix::{
     message::{self, Draft, PackError},
@@ -75,7 +75,7 @@ impl core::ops::Sub for Counters {
 }
 
 /// Sends a finished message of a stream.
-pub type SendMessage<'a> = &'a mut dyn FnMut(StreamKey, &[u8]) -> Result<(), SendError>;
+pub type SendMessage<'a> = &'a mut dyn FnMut(Outgoing<'_>) -> Result<(), SendError>;
 
 /// Where the messages of a stream go while records are added to it.
 pub struct Outlet<'a> {
@@ -101,12 +101,7 @@ impl Stream {
     /// A stream whose messages have at most `limit` octets.
     #[must_use]
     pub fn new(key: StreamKey, limit: usize) -> Self {
-        Self::resume(key, limit, 0)
-    }
-
-    /// A stream that was there before, and had sent so many data records.
-    pub(super) fn resume(key: StreamKey, limit: usize, sequence: u32) -> Self {
-        Self { key, sequence, limit, open: Vec::new(), counters: Counters::default() }
+        Self { key, sequence: 0, limit, open: Vec::new(), counters: Counters::default() }
     }
 
     /// Observation domain and source port.
@@ -198,15 +193,27 @@ impl Stream {
         self.open.retain(|open| !open.framing().one_set);
     }
 
-    /// Stamps a message of this stream that was built elsewhere, in a buffer that its builder now sends. `message` is
-    /// exactly the octets of `draft`, finished.
-    pub fn stamp(&mut self, message: &mut [u8], draft: Draft, framing: Framing, export_time: u32) {
-        message::stamp(message, export_time, self.sequence, self.key.domain);
-        self.sent(draft, framing);
+    /// Stamps and sends a message of this stream that was built elsewhere, by a node for instance. `message` is exactly the
+    /// octets of `draft`, finished.
+    pub fn message(
+        &mut self,
+        message: &mut [u8],
+        draft: Draft,
+        framing: Framing,
+        outlet: &mut Outlet<'_>,
+    ) {
+        message::stamp(message, outlet.export_time, self.sequence, self.key.domain);
+        let advance = framing.advance(draft.records());
+        match (outlet.send)(Outgoing { stream: self.key, message, draft, advance }) {
+            Ok(()) => self.sent(draft, advance),
+            Err(error) => {
+                self.lost(draft);
+                outlet.failure.get_or_insert(error);
+            }
+        }
     }
 
-    /// Counts a message that was built elsewhere and could not be sent.
-    pub fn lost(&mut self, draft: Draft) {
+    fn lost(&mut self, draft: Draft) {
         self.counters.send_errors += 1;
         self.counters.records_not_sent += u64::from(draft.records());
         self.counters.templates_not_sent += u64::from(draft.templates());
@@ -243,19 +250,14 @@ impl Stream {
         if draft.is_empty() {
             return;
         }
-        let message = &mut open.room[..draft.len()];
-        message::stamp(message, outlet.export_time, self.sequence, self.key.domain);
-        match (outlet.send)(self.key, message) {
-            Ok(()) => self.sent(draft, framing),
-            Err(error) => {
-                self.lost(draft);
-                outlet.failure.get_or_insert(error);
-            }
-        }
+        // Only for as long as it is sent: the message does not belong to the stream's other parts.
+        let mut room = core::mem::take(&mut open.room);
+        self.message(&mut room[..draft.len()], draft, framing, outlet);
+        self.open[at].room = room;
     }
 
-    fn sent(&mut self, draft: Draft, framing: Framing) {
-        self.sequence = self.sequence.wrapping_add(framing.advance(draft.records()));
+    fn sent(&mut self, draft: Draft, advance: u32) {
+        self.sequence = self.sequence.wrapping_add(advance);
         self.counters.messages += 1;
         self.counters.octets += draft.len() as u64;
         self.counters.records += u64::from(draft.records());
@@ -283,9 +285,9 @@ mod tests {
     /// Runs `f` with a stream of messages of at most 40 octets and returns those it sent.
     fn sent(mut stream: Stream, f: impl FnOnce(&mut Stream, &mut Outlet<'_>)) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
-        let mut send = |key, message: &[u8]| {
-            assert_eq!(key, KEY);
-            messages.push(message.to_vec());
+        let mut send = |outgoing: Outgoing<'_>| {
+            assert_eq!(outgoing.stream, KEY);
+            messages.push(outgoing.message.to_vec());
             Ok(())
         };
         let mut outlet = Outlet { export_time: 77, send: &mut send, failure: None };
@@ -329,7 +331,7 @@ mod tests {
     #[test]
     fn what_is_not_sent_is_counted_and_leaves_the_sequence_alone() {
         let mut stream = Stream::new(KEY, 40);
-        let mut send = |_, _: &[u8]| Err(SendError::NoBuffer);
+        let mut send = |_: Outgoing<'_>| Err(SendError::NoBuffer);
         let mut outlet = Outlet { export_time: 0, send: &mut send, failure: None };
         for _ in 0..3 {
             stream.record(TemplateId::FIRST, 8, &mut outlet, |_| ()).unwrap();
@@ -352,11 +354,11 @@ mod tests {
         let messages = sent(Stream::new(KEY, 40), |stream, outlet| {
             stream.record(TemplateId::FIRST, 8, outlet, |_| ()).unwrap();
             stream.flush(outlet);
-            stream.stamp(&mut elsewhere[..draft.len()], draft, Framing::RFC, 78);
+            stream.message(&mut elsewhere[..draft.len()], draft, Framing::RFC, outlet);
             stream.record(TemplateId::FIRST, 8, outlet, |_| ()).unwrap();
         });
         assert_eq!(sequence(&elsewhere), 1);
-        assert_eq!(elsewhere[..8], [0, 10, 0, 36, 0, 0, 0, 78]);
-        assert_eq!(messages.iter().map(|m| sequence(m)).collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(elsewhere[..8], [0, 10, 0, 36, 0, 0, 0, 77]);
+        assert_eq!(messages.iter().map(|m| sequence(m)).collect::<Vec<_>>(), [0, 1, 3]);
     }
 }

@@ -86,7 +86,7 @@ impl Bench {
 
     fn configure(&mut self, request: ExporterRequest) {
         let config = request.check(|id| Some(id + 1)).unwrap();
-        self.exporter.configure(config, 0, &mut self.out);
+        self.exporter.configure(config.into(), 0, &mut self.out);
     }
 
     fn report(&self, pending: u64) -> Box<Pending> {
@@ -371,7 +371,7 @@ fn renaming_a_stream_begins_its_session_anew() {
     assert_eq!(bench.exporter.rename_stream(STREAM, new, 0, out), Ok(true));
     assert_eq!(bench.exporter.rename_stream(STREAM, new, 0, out), Ok(false));
     assert_eq!(bench.run(1), "T0");
-    assert_eq!(bench.exporter.streams().map(Stream::key).collect::<Vec<_>>(), [new, other]);
+    assert_eq!(bench.exporter.streams().map(|(key, _)| key).collect::<Vec<_>>(), [new, other]);
 }
 
 #[test]

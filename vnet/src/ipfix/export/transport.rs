@@ -6,8 +6,10 @@ use arrayvec::ArrayVec;
 
 use super::{
     config::{Endpoints, ExporterConfig},
+    destination::{Destination, ReliableId},
     stream::StreamKey,
 };
+use crate::ipfix::{message::Draft, template::Template};
 
 const TTL: u8 = 254;
 const UDP: u8 = 17;
@@ -22,13 +24,43 @@ pub struct Session {
     pub stream: StreamKey,
 }
 
-/// Sends finished messages: as packets into the graph, or through a socket of the host.
+/// A finished message, complete with its header.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The stream that it belongs to.
+    pub stream: StreamKey,
+    /// Its octets. They are the caller's again after the call.
+    pub message: &'a [u8],
+    /// What is in it.
+    pub draft: Draft,
+    /// What it adds to the sequence number.
+    pub advance: u32,
+}
+
+/// Sends finished messages: as packets into the graph, through a socket of the host, or by a reliable transport.
+///
+/// An error means that the message did not leave: it is then counted as lost, and its records are left out of the
+/// sequence number.
 pub trait Transport {
-    /// Sends one message, complete with its header. The octets are the caller's again after the call.
-    ///
-    /// An error means that the message did not leave: it is then counted as lost, and its records are left out of the
-    /// sequence number.
+    /// Sends one message over UDP.
     fn send(&mut self, session: &Session, message: &[u8]) -> Result<(), SendError>;
+
+    /// Takes a message that a reliable transport is to deliver. Sequence number and export time of its header are those of
+    /// a session without losses; the transport stamps its own when the message leaves.
+    fn queue(&mut self, _to: ReliableId, _message: Outgoing<'_>) -> Result<(), SendError> {
+        Err(SendError::NoTransport)
+    }
+
+    /// Has the collector of a reliable transport know a template of a domain, before any message that is taken later.
+    fn announce(&mut self, _to: ReliableId, _domain: u32, _template: &Template) {}
+
+    /// Has it forget one, after all messages that were taken before.
+    fn withdraw(&mut self, _to: ReliableId, _domain: u32, _template: &Template) {}
+
+    /// Whether there is hope that a destination gets what is sent to it now.
+    fn is_reachable(&mut self, _destination: &Destination) -> bool {
+        true
+    }
 }
 
 /// Why a message was not sent.
@@ -40,6 +72,12 @@ pub enum SendError {
     /// The graph cannot route packets of this family.
     #[error("no node `{0}' to send IPFIX messages by")]
     NoNode(&'static str),
+    /// There is none of this number.
+    #[error("no such transport")]
+    NoTransport,
+    /// A collector has been away, or slow, for too long.
+    #[error("the queue of the collector is full")]
+    QueueFull,
     /// The host refused it, or a file could not be written.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -57,7 +95,8 @@ impl Session {
         let mut pseudo: ArrayVec<u8, 40> = ArrayVec::new();
         match self.exporter.endpoints() {
             Endpoints::V4 { source, collector } => {
-                let mut ip = [0x45, 0, 0, 0, 0, 0, 0, 0, TTL, UDP, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+                let tos = self.exporter.traffic_class();
+                let mut ip = [0x45, tos, 0, 0, 0, 0, 0, 0, TTL, UDP, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
                 ip[2..4].copy_from_slice(&(20 + udp_len).to_be_bytes());
                 ip[12..16].copy_from_slice(&source.octets());
                 ip[16..20].copy_from_slice(&collector.octets());
@@ -67,7 +106,8 @@ impl Session {
                 headers.extend(ip);
             }
             Endpoints::V6 { source, collector } => {
-                headers.extend([0x60, 0, 0, 0]);
+                let class = self.exporter.traffic_class();
+                headers.extend([0x60 | class >> 4, class << 4, 0, 0]);
                 headers.extend(udp_len.to_be_bytes());
                 headers.extend([UDP, TTL]);
                 pseudo.extend(source.octets());

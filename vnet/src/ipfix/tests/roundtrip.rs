@@ -46,7 +46,7 @@ pub(super) fn export_as(
 ) -> Wire {
     let mut wire = Wire::default();
     let mut exporter = Exporter::new();
-    exporter.configure(request.check(|_| None).unwrap(), 0, &mut wire);
+    exporter.configure(request.check(|_| None).unwrap().into(), 0, &mut wire);
     let report = Box::new(FlowReport::new(templates.clone()));
     let key = ReportKey { name: "roundtrip", opaque: 0 };
     let stream = StreamKey { domain: 1, source_port: 4739 };

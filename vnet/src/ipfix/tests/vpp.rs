@@ -152,7 +152,7 @@ impl Report for Other {
 #[test]
 fn another_report_of_the_stream_goes_on_counting_records() {
     let (mut wire, mut exporter) = (Wire::default(), Exporter::new());
-    exporter.configure(request(512).check(|_| None).unwrap(), 0, &mut wire);
+    exporter.configure(request(512).check(|_| None).unwrap().into(), 0, &mut wire);
     let templates = templates(L3, Families::IP4);
     let flow = Box::new(FlowReport::new(templates.clone()));
     let key = ReportKey { name: "flow", opaque: 0 };
