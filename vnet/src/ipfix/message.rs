@@ -49,13 +49,22 @@ pub struct Draft {
     /// Shortest record of the open set.
     shortest: u16,
     records: u16,
+    /// Options data records among them.
+    options: u16,
     templates: u16,
 }
 
 impl Draft {
     /// A message without sets.
-    pub const EMPTY: Self =
-        Self { len: HEADER_LEN as u16, set: 0, set_id: 0, shortest: 0, records: 0, templates: 0 };
+    pub const EMPTY: Self = Self {
+        len: HEADER_LEN as u16,
+        set: 0,
+        set_id: 0,
+        shortest: 0,
+        records: 0,
+        options: 0,
+        templates: 0,
+    };
 
     /// Octets so far, message header included.
     #[must_use]
@@ -73,6 +82,17 @@ impl Draft {
     #[must_use]
     pub fn records(&self) -> u16 {
         self.records
+    }
+
+    /// Options data records in it, as far as they were noted.
+    #[must_use]
+    pub fn options(&self) -> u16 {
+        self.options
+    }
+
+    /// Notes that the last data record was one of options.
+    pub fn note_option(&mut self) {
+        self.options += 1;
     }
 
     /// Template and options template records in it.

@@ -137,8 +137,14 @@ impl Builder {
         let taps = Shared::new(engine, Taps::default());
         let segment = Segment::new(1)?;
 
-        let mut registrar =
-            Registrar::new(engine, views.clone(), taps.clone(), forwarding.reader(), segment);
+        let mut registrar = Registrar::new(
+            engine,
+            views.clone(),
+            taps.clone(),
+            forwarding.reader(),
+            segment,
+            self.clock.clone(),
+        );
         registrar.node(DropNode::spec(views.clone(), taps.clone()));
         let mut plugins = Vec::new();
         for plugin in in_order(self.plugins)? {

@@ -13,7 +13,7 @@ use crate::{
         export::{AddReportError, Report, ReportId, ReportKey},
     },
     process::Cx,
-    runtime::{EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
+    runtime::{Clock, EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
     trace::Taps,
 };
 
@@ -116,6 +116,7 @@ impl Registrar {
         taps: Shared<Taps>,
         forwarding: ForwardingReader,
         segment: Segment,
+        clock: Clock,
     ) -> Self {
         let (shards, make_shard) = Local::new(0, |_| Shard::default());
         Self {
@@ -137,7 +138,7 @@ impl Registrar {
             taps,
             forwarding,
             classifier: Classifier::new(Shared::new(engine, Tables::default()), shards),
-            ipfix: Ipfix::new(),
+            ipfix: Ipfix::new(clock),
         }
     }
 

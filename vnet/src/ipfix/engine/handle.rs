@@ -1,9 +1,12 @@
 //! The way to an engine's exporters.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use super::{
-    ExporterId, FlowQueues, Incomplete, KernelCounters, Settings,
+    ExporterId, FlowQueues, Incomplete, KernelCounters, Latency, Settings,
     process::{self, Event},
     reliable::Reliables,
     state::{Pass, Slot, State},
@@ -19,7 +22,7 @@ use crate::{
     },
     plugin::Registrar,
     process::{Bell, Events, Signal, events, reply},
-    runtime::{EngineTime, Main},
+    runtime::{Clock, EngineTime, Main},
 };
 
 /// An exporter of an engine, and the way to the others. Clones are the same one; it belongs to the main thread.
@@ -36,6 +39,8 @@ pub(super) struct Shared {
     pub(super) signal: Signal<Event>,
     events: RefCell<Option<Events<Event>>>,
     bell: Bell,
+    clock: Clock,
+    latency: Rc<Cell<Latency>>,
 }
 
 /// What `show ipfix statistics` tells, of all exporters.
@@ -51,12 +56,14 @@ pub struct Statistics {
     pub undelivered: u64,
     /// Messages and data records that reliable transports were left with.
     pub lost: (u64, u64),
+    /// How long flow records waited for an exporter.
+    pub latency: Latency,
     /// Why the last message failed that did in this session.
     pub last_error: Option<String>,
 }
 
 impl Ipfix {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         let (signal, events) = events();
         let bell = Bell::new();
         let shared = Shared {
@@ -64,6 +71,8 @@ impl Ipfix {
             signal,
             events: RefCell::new(Some(events)),
             bell,
+            clock,
+            latency: Rc::default(),
         };
         Self { shared: Rc::new(shared), id: ExporterId::DEFAULT }
     }
@@ -184,7 +193,8 @@ impl Ipfix {
     pub fn flow_queues(&self, templates: FlowTemplates) -> FlowQueues {
         let state = self.shared.state.borrow();
         let enabled = state.slot(self.id).map(|slot| slot.enabled.clone()).unwrap_or_default();
-        FlowQueues::new(templates, self.shared.bell.clone(), enabled)
+        let Shared { bell, clock, latency, .. } = &*self.shared;
+        FlowQueues::new(templates, bell.clone(), enabled, clock.clone(), latency.clone())
     }
 
     /// Sends all that is pending in any report of any exporter. Returns when it has left: packets have gone through the graph,
@@ -240,6 +250,7 @@ impl Ipfix {
             waiting: state.kernel.waiting(),
             undelivered: ids.into_iter().map(|id| state.reliable.undelivered(id)).sum(),
             lost: (lost.0 - lost_before.0, lost.1 - lost_before.1),
+            latency: self.shared.latency.get(),
             last_error: state.slots.iter().find_map(|slot| slot.failure.clone()),
         }
     }
@@ -247,6 +258,7 @@ impl Ipfix {
     /// Begins [`Self::statistics`] anew. What else is counted goes on.
     pub fn clear_statistics(&self) {
         let mut state = self.shared.state.borrow_mut();
+        self.shared.latency.take();
         state.cleared = (state.counters(), state.kernel.counters, state.reliable.lost());
     }
 

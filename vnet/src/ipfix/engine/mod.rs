@@ -51,6 +51,6 @@ pub use handle::{Ipfix, Statistics};
 pub use incomplete::{Incomplete, Shortfall};
 pub use kernel::KernelCounters;
 pub use operations::{CollectorRequest, ExporterError};
-pub use queue::{FlowQueues, Outbox, QueueCounters};
+pub use queue::{FlowQueues, Latency, Outbox, QueueCounters};
 pub use settings::{Collector, Settings};
 pub use state::ExporterId;

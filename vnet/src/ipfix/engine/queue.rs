@@ -1,13 +1,14 @@
 //! Flow records on their way from the threads that make them to the exporter.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use crossbeam_queue::ArrayQueue;
@@ -19,6 +20,7 @@ use crate::{
         profile::{FlowTemplates, Framing},
     },
     process::Bell,
+    runtime::{Clock, EngineTime},
 };
 
 /// Records that an outbox holds.
@@ -84,9 +86,17 @@ struct Tallies {
     dropped: Tally,
 }
 
+/// The records of one thread.
+struct Queue {
+    records: ArrayQueue<FlowRecord>,
+    /// Engine time since which the oldest of them waits, or an earlier one did that was there with it.
+    since: AtomicU64,
+}
+
 /// Where the nodes of one thread put the flow records that they make.
 pub struct Outbox {
-    records: Arc<ArrayQueue<FlowRecord>>,
+    queue: Arc<Queue>,
+    clock: Clock,
     tallies: Arc<Tallies>,
     bell: Bell,
     enabled: Arc<AtomicBool>,
@@ -99,11 +109,13 @@ impl Outbox {
         if !self.enabled.load(Ordering::Relaxed) {
             return self.tallies.without_collector.add(record);
         }
-        if self.records.push(*record).is_err() {
+        if self.queue.records.push(*record).is_err() {
             return self.tallies.dropped.add(record);
         }
-        if self.records.len() == RING {
-            self.bell.ring();
+        match self.queue.records.len() {
+            1 => self.queue.since.store(self.clock.now().0, Ordering::Relaxed),
+            RING => self.bell.ring(),
+            _ => (),
         }
     }
 
@@ -111,7 +123,7 @@ impl Outbox {
     #[inline]
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.records.len() <= ROOM - RESERVE
+        self.queue.records.len() <= ROOM - RESERVE
     }
 }
 
@@ -122,16 +134,40 @@ pub struct FlowQueues(Rc<Inner>);
 
 struct Inner {
     templates: FlowTemplates,
-    queues: RefCell<Vec<Arc<ArrayQueue<FlowRecord>>>>,
+    queues: RefCell<Vec<Arc<Queue>>>,
     /// Records of the main thread, which can wait for as long as it takes.
     backlog: RefCell<VecDeque<FlowRecord>>,
     tallies: Arc<Tallies>,
     bell: Bell,
     enabled: Arc<AtomicBool>,
+    clock: Clock,
+    latency: Rc<Cell<Latency>>,
+}
+
+/// How long the oldest record of an outbox waited until an exporter took it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// The last time.
+    pub last: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl Latency {
+    fn add(&mut self, waited: Duration) {
+        self.last = waited;
+        self.max = self.max.max(waited);
+    }
 }
 
 impl FlowQueues {
-    pub(super) fn new(templates: FlowTemplates, bell: Bell, enabled: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        templates: FlowTemplates,
+        bell: Bell,
+        enabled: Arc<AtomicBool>,
+        clock: Clock,
+        latency: Rc<Cell<Latency>>,
+    ) -> Self {
         Self(Rc::new(Inner {
             templates,
             queues: RefCell::default(),
@@ -139,16 +175,20 @@ impl FlowQueues {
             tallies: Arc::default(),
             bell,
             enabled,
+            clock,
+            latency,
         }))
     }
 
     /// An outbox for a thread.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
-        let records = Arc::new(ArrayQueue::new(ROOM));
-        self.0.queues.borrow_mut().push(records.clone());
-        let Inner { tallies, bell, enabled, .. } = &*self.0;
-        Outbox { records, tallies: tallies.clone(), bell: bell.clone(), enabled: enabled.clone() }
+        let records = ArrayQueue::new(ROOM);
+        let queue = Arc::new(Queue { records, since: AtomicU64::new(0) });
+        self.0.queues.borrow_mut().push(queue.clone());
+        let Inner { tallies, bell, enabled, clock, .. } = &*self.0;
+        let (tallies, bell) = (tallies.clone(), bell.clone());
+        Outbox { queue, clock: clock.clone(), tallies, bell, enabled: enabled.clone() }
     }
 
     /// Hands over records that a meter gave up all at once, behind those of the outboxes. However many there are, they are
@@ -166,7 +206,7 @@ impl FlowQueues {
     /// Records that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        let queued = self.0.queues.borrow().iter().map(|queue| queue.len()).sum::<usize>();
+        let queued = self.0.queues.borrow().iter().map(|queue| queue.records.len()).sum::<usize>();
         queued + self.0.backlog.borrow().len()
     }
 
@@ -187,9 +227,21 @@ impl FlowQueues {
         }
     }
 
+    /// Notes how long records have waited that are about to be taken.
+    fn note_latency(&self) {
+        let queues = self.0.queues.borrow();
+        let waiting = queues.iter().filter(|queue| !queue.records.is_empty());
+        let since = waiting.map(|queue| queue.since.load(Ordering::Relaxed)).min();
+        if let Some(since) = since {
+            let mut latency = self.0.latency.get();
+            latency.add(self.0.clock.now().since(EngineTime(since)));
+            self.0.latency.set(latency);
+        }
+    }
+
     /// The oldest record of the outboxes, one thread after the other; then of the backlog.
     fn next(&self) -> Option<FlowRecord> {
-        let queued = self.0.queues.borrow().iter().find_map(|queue| queue.pop());
+        let queued = self.0.queues.borrow().iter().find_map(|queue| queue.records.pop());
         queued.or_else(|| self.0.backlog.borrow_mut().pop_front())
     }
 }
@@ -208,6 +260,7 @@ impl Report for FlowQueues {
     }
 
     fn data(&mut self, output: &mut Output<'_>) {
+        self.note_latency();
         let end = output.messages() + MESSAGES;
         // After a failure the rest waits: it may be gone by the time of the next pass.
         while output.messages() < end && !output.is_held_up() {
@@ -230,7 +283,7 @@ impl Report for FlowQueues {
 impl Drop for Inner {
     fn drop(&mut self) {
         let queues = self.queues.take();
-        let queued = queues.iter().flat_map(|queue| std::iter::from_fn(|| queue.pop()));
+        let queued = queues.iter().flat_map(|queue| std::iter::from_fn(|| queue.records.pop()));
         queued.chain(self.backlog.take()).for_each(|record| self.tallies.dropped.add(&record));
     }
 }

@@ -230,11 +230,12 @@ fn id(field: &FieldSpecifier) -> Cell {
 }
 
 fn statistics(statistics: &Statistics) -> Record {
-    let Statistics { sent, kernel, waiting, undelivered, lost, last_error } = statistics;
+    let Statistics { sent, kernel, waiting, undelivered, lost, latency, last_error } = statistics;
     let Counters {
         messages,
         octets,
         records,
+        options,
         templates,
         send_errors,
         records_not_sent,
@@ -245,6 +246,7 @@ fn statistics(statistics: &Statistics) -> Record {
         ("messages", messages, "messages sent"),
         ("octets", octets, "octets of messages"),
         ("records", records, "data records sent"),
+        ("options_records", options, "options data records among them"),
         ("templates", templates, "template records sent"),
         ("send_errors", send_errors, "messages not sent"),
         ("records_not_sent", records_not_sent, "data records not sent"),
@@ -265,7 +267,13 @@ fn statistics(statistics: &Statistics) -> Record {
     let with_line = |record: Record, (key, count, text): (&str, u64, &str)| {
         record.line(format!("{count:>14}  {text}")).field(key, count)
     };
-    let record = lines.into_iter().fold(Record::new(), with_line);
+    let (last, max) = (latency.last.as_secs_f64(), latency.max.as_secs_f64());
+    let record = lines
+        .into_iter()
+        .fold(Record::new(), with_line)
+        .line(format!("flow records waited {last:.3} s for the exporter, at most {max:.3} s"))
+        .field("latency_seconds", Cell::Fixed(last, 3))
+        .field("max_latency_seconds", Cell::Fixed(max, 3));
     match last_error {
         Some(error) => {
             record.line(format!("last error: {error}")).field("last_error", error.as_str())

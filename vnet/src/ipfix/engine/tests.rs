@@ -18,6 +18,7 @@ use crate::{
     ipfix::{
         export::{Counters, ExporterRequest, Output, Report, ReportKey, StreamKey, TemplateFields},
         profile::Profile,
+        reliable::Limits,
         template::FieldSpecifier,
         tests::sample,
     },
@@ -337,4 +338,71 @@ fn statistics_begin_anew_when_cleared_and_sequence_numbers_go_on() {
     assert_eq!((second.records, second.templates), (5, 0));
     assert_eq!(bench.sent().last().unwrap().sequence(), 10);
     assert_eq!(bench.ipfix.counters().records, 15);
+}
+
+/// Another exporter, whose collector is behind the graph too.
+fn far(bench: &Bench, interval: u32) -> Ipfix {
+    let far = bench.ipfix.add_exporter("far").unwrap();
+    bench.engine.with(|main| {
+        let line = ExporterRequest { template_interval: interval, ..request() };
+        far.change(main, |settings| {
+            *settings = Settings { collectors: Vec::new(), ..Settings::of_line(line) };
+            settings.stream = StreamKey { domain: 9, source_port: 9999 };
+        })
+        .unwrap();
+        let collector = CollectorRequest::Udp("192.0.2.77:4739".parse().unwrap());
+        far.add_collector(main, collector, &Limits::DEFAULT).unwrap();
+    });
+    far
+}
+
+#[test]
+fn each_exporter_keeps_its_own_deadlines_streams_and_sequence_numbers() {
+    let bench = Bench::new(64, true);
+    bench.configure(ExporterRequest { template_interval: 10, ..request() });
+    bench.queues();
+    let far = far(&bench, 25);
+    let templates = Profile::Rfc.templates(RecordSet::L3, Families::IP4);
+    let queues = far.flow_queues(templates);
+    let key = ReportKey { name: "test", opaque: 0 };
+    let id = far.add_report(key, far.stream(), Box::new(queues.clone())).unwrap();
+    bench.engine.advance(Duration::from_secs(60));
+    let is_far = |sent: &Sent| sent.bytes[19] == 77;
+    let at = |sent: &[Sent], of_far: bool| -> Vec<u64> {
+        let of = sent.iter().filter(|sent| is_far(sent) == of_far && sent.is_template());
+        of.map(|sent| sent.at.0 / 1_000_000_000).collect()
+    };
+    let sent = bench.sent();
+    assert_eq!(at(&sent, false), [0, 10, 20, 30, 40, 50, 60]);
+    assert_eq!(at(&sent, true), [0, 25, 50]);
+    queues.append([record(); 3]);
+    assert_eq!(bench.flush(), Some(Ok(())));
+    let sent = bench.sent();
+    assert!(sent.iter().all(is_far) && sent[0].sequence() == 0);
+    assert_eq!(sent[0].bytes[40..44], [0, 0, 0, 9]);
+    // One that is used stays; then it goes, and nothing of it is left.
+    let refused = bench.engine.with(|main| far.clone().delete_exporter(main)).unwrap_err();
+    assert_eq!(refused.to_string(), "exporter far is in use by test");
+    far.retire_report(id);
+    bench.engine.with(|main| far.clone().delete_exporter(main)).unwrap();
+    assert!(bench.ipfix.named("far").is_none() && !far.is_enabled());
+    assert_eq!(bench.ipfix.counters().records, 3);
+    assert!(far.add_report(key, far.stream(), Box::new(queues)).is_err());
+}
+
+#[test]
+fn what_waited_longest_is_told() {
+    let bench = Bench::new(300, true);
+    let outbox = bench.queues().outbox();
+    bench.configure(request());
+    outbox.push(&record());
+    bench.engine.advance(Duration::from_secs(3));
+    outbox.push(&record());
+    assert_eq!(bench.flush(), Some(Ok(())));
+    let latency = bench.ipfix.statistics().latency;
+    assert_eq!((latency.last, latency.max), (Duration::from_secs(3), Duration::from_secs(3)));
+    outbox.push(&record());
+    assert_eq!(bench.flush(), Some(Ok(())));
+    let latency = bench.ipfix.statistics().latency;
+    assert_eq!((latency.last, latency.max), (Duration::ZERO, Duration::from_secs(3)));
 }

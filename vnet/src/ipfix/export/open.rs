@@ -19,6 +19,8 @@ pub struct DataSet {
     pub template_set_len: usize,
     /// How records of it are put into messages.
     pub framing: Framing,
+    /// Whether its records are options data records.
+    pub options: bool,
 }
 
 impl DataSet {
@@ -29,13 +31,18 @@ impl DataSet {
             Fill::Record => 0,
             Fill::TemplateSet => SET_HEADER_LEN + template.wire_len(),
         };
-        Self { template: Some(template.id()), template_set_len, framing }
+        Self {
+            template: Some(template.id()),
+            template_set_len,
+            framing,
+            options: template.is_options(),
+        }
     }
 
     /// Records that no template describes.
     #[must_use]
     pub const fn untold(framing: Framing) -> Self {
-        Self { template: None, template_set_len: 0, framing }
+        Self { template: None, template_set_len: 0, framing, options: false }
     }
 
     /// The identifier of the set.

@@ -4,7 +4,7 @@ use super::{
     entry::Told,
     lane::{Ways, What},
     open::DataSet,
-    stream::{Counters, Outlet, Stream},
+    stream::{Counters, Stream},
     transport::SendError,
 };
 use crate::{
@@ -75,26 +75,30 @@ impl Output<'_> {
         }
     }
 
-    /// Adds, for each destination, a record that tells of what was sent to that destination alone.
-    pub fn push_each<R: DataRecord>(&mut self, index: usize, record: impl Fn(Counters) -> R) {
-        let Some(template) = self.templates.get(index).filter(|t| t.has_records_of(R::len()))
-        else {
-            return self.refuse(What::Other);
-        };
+    /// Adds, for each destination, a record of the report's `index`-th template that tells of what was sent to that
+    /// destination: `write` is given what that was, all that is open included.
+    pub fn record_each(
+        &mut self,
+        index: usize,
+        len: usize,
+        write: impl Fn(&Counters, &mut [u8]),
+    ) -> Result<(), OutputError> {
+        self.flush();
+        let template = self.templates.get(index).ok_or(OutputError::NoTemplate)?;
+        if !template.has_records_of(len) {
+            let expected = template.min_record_len();
+            self.refuse(What::Other);
+            return Err(OutputError::Length { len, expected });
+        }
         let set = DataSet::of(template, self.framing);
+        let mut result = Ok(());
         for at in 0..self.streams.len() {
-            let record = record(self.streams[at].counters());
-            if self.told[at].sent.is_some() {
-                let stream = &mut self.streams[at];
-                let add = |outlet: &mut Outlet<'_>| {
-                    stream.record(set, R::len(), outlet, |octets| record.write(octets))
-                };
-                // Counted by the stream as not sent, where it fits no message.
-                let _: Result<(), PackError> = self.ways.through(at, add);
-            } else {
-                self.streams[at].refuse();
+            if self.ways.takes(at, What::Other) {
+                let counters = self.streams[at].counters();
+                result = result.and(self.put_at(at, set, len, |octets| write(&counters, octets)));
             }
         }
+        result
     }
 
     /// Adds a flow record; the report's templates are those of `templates`, in their order.
@@ -181,18 +185,27 @@ impl Output<'_> {
     ) -> Result<(), OutputError> {
         let mut result = Ok(());
         for at in 0..self.streams.len() {
-            if !self.ways.takes(at, what) {
-                continue;
+            if self.ways.takes(at, what) {
+                result = result.and(self.put_at(at, set, len, &write));
             }
-            let stream = &mut self.streams[at];
-            if self.told[at].sent.is_none() {
-                stream.refuse();
-                continue;
-            }
-            let added = self.ways.through(at, |outlet| stream.record(set, len, outlet, &write));
-            result = result.and(added.map_err(OutputError::from));
         }
         result
+    }
+
+    #[inline]
+    fn put_at(
+        &mut self,
+        at: usize,
+        set: DataSet,
+        len: usize,
+        write: impl Fn(&mut [u8]),
+    ) -> Result<(), OutputError> {
+        let stream = &mut self.streams[at];
+        if self.told[at].sent.is_none() {
+            stream.refuse();
+            return Ok(());
+        }
+        Ok(self.ways.through(at, |outlet| stream.record(set, len, outlet, write))?)
     }
 
     /// Counts a record that cannot be sent.

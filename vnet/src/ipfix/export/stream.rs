@@ -32,8 +32,10 @@ pub struct Counters {
     pub messages: u64,
     /// Octets of those messages.
     pub octets: u64,
-    /// Data records in them (exportedFlowRecordTotalCount, element 42).
+    /// Data records in them.
     pub records: u64,
+    /// Options data records among them.
+    pub options: u64,
     /// Template records in them, options templates included.
     pub templates: u64,
     /// Messages that the transport refused.
@@ -50,6 +52,7 @@ impl core::ops::AddAssign for Counters {
         self.messages += other.messages;
         self.octets += other.octets;
         self.records += other.records;
+        self.options += other.options;
         self.templates += other.templates;
         self.send_errors += other.send_errors;
         self.records_not_sent += other.records_not_sent;
@@ -66,6 +69,7 @@ impl core::ops::Sub for Counters {
             messages: self.messages - earlier.messages,
             octets: self.octets - earlier.octets,
             records: self.records - earlier.records,
+            options: self.options - earlier.options,
             templates: self.templates - earlier.templates,
             send_errors: self.send_errors - earlier.send_errors,
             records_not_sent: self.records_not_sent - earlier.records_not_sent,
@@ -164,6 +168,9 @@ impl Stream {
                 Ok(octets) => {
                     write(octets);
                     self.open[at].draft = builder.draft();
+                    if set.options {
+                        self.open[at].draft.note_option();
+                    }
                     if self.open[at].is_full(&set, self.limit) {
                         self.send(at, outlet);
                     }
@@ -261,6 +268,7 @@ impl Stream {
         self.counters.messages += 1;
         self.counters.octets += draft.len() as u64;
         self.counters.records += u64::from(draft.records());
+        self.counters.options += u64::from(draft.options());
         self.counters.templates += u64::from(draft.templates());
     }
 
