@@ -14,6 +14,7 @@
 //! | `site` | where the headers of a packet are, at each of them |
 //! | `walker` | `flowprobe-walker`: ends flows when no packet comes |
 //! | `trace` | what a traced packet leaves at an observation point |
+//! | `reliability` | packets not metered and records lost, for options records |
 //! | `show` | the four `show flowprobe` commands as data |
 //! | `commands` | the commands |
 //! | [`passive`] | the observation point of captures, apart from all this |
@@ -25,6 +26,7 @@ mod node;
 mod params;
 pub mod passive;
 mod probe;
+mod reliability;
 mod show;
 mod site;
 mod trace;

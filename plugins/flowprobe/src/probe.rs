@@ -19,6 +19,7 @@ use vnet::{
 use crate::{
     node::{self, LocalPoint, Point},
     params::{Params, ParamsRequest},
+    reliability,
     variant::{Directions, Variant},
     walker::{self, Alarm},
 };
@@ -79,9 +80,9 @@ impl OperationError for ProbeError {
 
 /// The flowprobe of an engine. Clones are the same one; it belongs to the main thread.
 #[derive(Clone)]
-pub struct FlowProbe(Rc<Inner>);
+pub struct FlowProbe(pub(crate) Rc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     ipfix: Ipfix,
     points: [LocalPoint; 3],
     default_profile: Profile,
@@ -139,6 +140,7 @@ impl FlowProbe {
         };
         let (ipfix, state) = (r.ipfix(), RefCell::new(state));
         let probe = Self(Rc::new(Inner { ipfix, points, default_profile, state }));
+        reliability::register(&probe);
         let follower = probe.clone();
         r.on_interface_event(move |main, event| {
             if let Event::Deleted { sw_if_index, .. } = event {

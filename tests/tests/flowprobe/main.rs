@@ -7,6 +7,7 @@ mod kernel;
 mod ledger;
 mod limits;
 mod operations;
+mod options;
 mod scene;
 mod timers;
 mod vpp;

@@ -23,6 +23,7 @@ use crate::{
             Report, ReportId, ReportKey, SendError, Session, StreamConflict, StreamKey, Transport,
             Via,
         },
+        options::Options,
         profile::FlowTemplates,
     },
     plugin::Registrar,
@@ -38,6 +39,7 @@ pub struct Ipfix(Rc<Shared>);
 
 struct Shared {
     state: RefCell<State>,
+    options: Options,
     signal: Signal<Event>,
     events: RefCell<Option<Events<Event>>>,
     bell: Bell,
@@ -94,6 +96,7 @@ impl Ipfix {
         let (signal, events) = events();
         Self(Rc::new(Shared {
             state: RefCell::default(),
+            options: Options::default(),
             signal,
             events: RefCell::new(Some(events)),
             bell: Bell::new(),
@@ -109,6 +112,13 @@ impl Ipfix {
         }
         super::commands::register(r, self);
         super::show::register(r, self);
+        self.0.options.register(r, self);
+    }
+
+    /// What options records tell, to which plugins add.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        self.0.options.clone()
     }
 
     /// Applies what `set ipfix exporter` says, all of it or nothing, and returns the line that it prints. What was pending
@@ -136,7 +146,9 @@ impl Ipfix {
             *failure = None;
         }
         let export_time = export_time(main);
-        exporter.configure(config, export_time, &mut Transports { main, kernel, failure });
+        let options = &self.0.options;
+        let mut out = Transports { main, kernel, failure, options };
+        exporter.configure(config, export_time, &mut out);
         if !same_session {
             kernel.close();
             state.told = state.troubles();
@@ -182,7 +194,7 @@ impl Ipfix {
         let mut state = self.0.state.borrow_mut();
         let State { exporter, kernel, failure, .. } = &mut *state;
         let export_time = export_time(main);
-        let mut out = Transports { main, kernel, failure };
+        let mut out = Transports { main, kernel, failure, options: &self.0.options };
         let renamed = exporter.rename_stream(old, new, export_time, &mut out)?;
         self.0.signal.send(Event::Run);
         Ok(renamed)
@@ -306,7 +318,7 @@ impl Ipfix {
         kernel.retry();
         let (now, export_time) = (main.clock().now(), export_time(main));
         let errors = exporter.counters().send_errors;
-        let mut out = Transports { main, kernel, failure };
+        let mut out = Transports { main, kernel, failure, options: &self.0.options };
         exporter.run(now, export_time, &mut out);
         retiring.retain(|&id| {
             let more = exporter.report_has_more(id);
@@ -316,6 +328,7 @@ impl Ipfix {
             }
             more
         });
+        self.0.options.look(main, exporter);
         match exporter.counters().send_errors - errors {
             0 if exporter.has_more() => Pass::More,
             0 => Pass::Done,
@@ -336,6 +349,7 @@ struct Transports<'a> {
     main: &'a mut Main,
     kernel: &'a mut Kernel,
     failure: &'a mut Option<String>,
+    options: &'a Options,
 }
 
 impl Transport for Transports<'_> {
@@ -344,7 +358,10 @@ impl Transport for Transports<'_> {
             Via::Graph => graph::send(self.main, session, message),
             Via::Kernel => self.kernel.send(session, message),
         };
-        sent.inspect_err(|error| *self.failure = Some(error.to_string()))
+        sent.inspect_err(|error| {
+            *self.failure = Some(error.to_string());
+            self.options.not_sent_message(message);
+        })
     }
 }
 

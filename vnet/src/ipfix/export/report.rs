@@ -2,7 +2,7 @@
 
 use super::{
     open::DataSet,
-    stream::{Outlet, Stream},
+    stream::{Counters, Outlet, Stream},
     transport::SendError,
 };
 use crate::{
@@ -159,7 +159,13 @@ impl Output<'_> {
     /// Messages that the stream has sent since it was made.
     #[must_use]
     pub fn messages(&self) -> u64 {
-        self.stream.counters().messages
+        self.counters().messages
+    }
+
+    /// What the stream has done since it was made; what is in open messages is not among it.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.stream.counters()
     }
 
     /// Sends the open message now.
