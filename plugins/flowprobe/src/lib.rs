@@ -11,6 +11,7 @@
 //! | `variant` | variants, directions, and the arcs and nodes that they mean |
 //! | `probe` | [`FlowProbe`]: what is enabled where; the operations |
 //! | `node` | the six observation points in the graph |
+//! | `sampling` | some packets of an interface instead of all |
 //! | `site` | where the headers of a packet are, at each of them |
 //! | `walker` | `flowprobe-walker`: ends flows when no packet comes |
 //! | `trace` | what a traced packet leaves at an observation point |
@@ -27,6 +28,7 @@ mod params;
 pub mod passive;
 mod probe;
 mod reliability;
+mod sampling;
 mod show;
 mod site;
 mod trace;
@@ -42,6 +44,7 @@ use vnet::{
 
 pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
 pub use probe::{FlowProbe, ProbeError};
+pub use sampling::{SamplingError, Site as SampledSite};
 pub use show::{Flow, Statistics};
 pub use variant::{Directions, Variant};
 
@@ -57,6 +60,7 @@ pub fn plugin() -> Plugin {
     let register = move |r: &mut Registrar| {
         let probe = FlowProbe::register(r, default.get());
         commands::register(r, &probe);
+        sampling::register(r, &probe);
         r.provide(probe);
         Ok(())
     };

@@ -1,6 +1,10 @@
 //! What is enabled where, and the operations that change it.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::{RefCell, RefMut},
+    collections::BTreeMap,
+    rc::Rc,
+};
 
 use vnet::{
     command::{ApiError, OperationError},
@@ -20,6 +24,7 @@ use crate::{
     node::{self, LocalPoint, Point},
     params::{Params, ParamsRequest},
     reliability,
+    sampling::Settings,
     variant::{Directions, Variant},
     walker::{self, Alarm},
 };
@@ -87,6 +92,7 @@ pub(crate) struct Inner {
     points: [LocalPoint; 3],
     default_profile: Profile,
     state: RefCell<State>,
+    sampling: RefCell<Settings>,
 }
 
 struct State {
@@ -139,12 +145,14 @@ impl FlowProbe {
             generation: 0,
         };
         let (ipfix, state) = (r.ipfix(), RefCell::new(state));
-        let probe = Self(Rc::new(Inner { ipfix, points, default_profile, state }));
+        let sampling = RefCell::default();
+        let probe = Self(Rc::new(Inner { ipfix, points, default_profile, state, sampling }));
         reliability::register(&probe);
         let follower = probe.clone();
         r.on_interface_event(move |main, event| {
             if let Event::Deleted { sw_if_index, .. } = event {
                 follower.forget(main, *sw_if_index);
+                follower.forget_sampling(main, *sw_if_index);
             }
         });
         let drained = probe.clone();
@@ -218,6 +226,7 @@ impl FlowProbe {
             return Err(error.into());
         }
         self.0.state.borrow_mut().enabled.insert((interface, variant), directions);
+        self.refresh_sampling(main);
         Ok(())
     }
 
@@ -236,6 +245,7 @@ impl FlowProbe {
         let directions = stored.ok_or(ProbeError::NotEnabled(variant))?;
         let switched = switch_off(main, interface, variant, directions);
         self.end(main, interface, variant);
+        self.refresh_sampling(main);
         Ok(switched?)
     }
 
@@ -267,6 +277,10 @@ impl FlowProbe {
         (sum, waiting)
     }
 
+    pub(crate) fn settings(&self) -> RefMut<'_, Settings> {
+        self.0.sampling.borrow_mut()
+    }
+
     pub(crate) fn point(&self, variant: Variant) -> LocalPoint {
         self.0.points[variant as usize]
     }
@@ -288,7 +302,10 @@ impl FlowProbe {
         let with_link = record.contains(RecordSet::L2);
         let mut made = Ok(());
         main.for_each_local(self.point(variant), |place| match Meter::new(&config) {
-            Ok(meter) => *place = Some(Point { meter, outbox: queues.outbox(), with_link }),
+            Ok(meter) => {
+                let outbox = queues.outbox();
+                *place = Some(Point { meter, outbox, with_link, sampling: None });
+            }
             Err(error) => made = Err(error),
         });
         let key = ReportKey { name: variant.report(), opaque: state.generation };
@@ -342,7 +359,7 @@ impl FlowProbe {
         }
     }
 
-    fn flush_variant(&self, main: &mut Main, variant: Variant, scope: Scope) {
+    pub(crate) fn flush_variant(&self, main: &mut Main, variant: Variant, scope: Scope) {
         let state = self.0.state.borrow();
         let Some(active) = &state.reports[variant as usize] else { return };
         let (now, mut records) = (main.clock().wall(), Vec::new());

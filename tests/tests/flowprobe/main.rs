@@ -8,6 +8,7 @@ mod ledger;
 mod limits;
 mod operations;
 mod options;
+mod sampling;
 mod scene;
 mod timers;
 mod vpp;

@@ -186,8 +186,7 @@ fn tshark_and_ipfix_dump_accept_every_options_record() {
     scene.send(100, &format!("{IP4} {UDP}"));
     scene.send(50, &format!("{IP6} {UDP6}"));
     scene.lab.advance(700);
-    let messages: Vec<Vec<u8>> =
-        scene.packets().into_iter().map(|packet| packet[28..].to_vec()).collect();
+    scene.exported();
     if let Ok(output) = Command::new("tshark")
         .args(["-n", "-d", "udp.port==4739,cflow", "-o", "udp.check_checksum:TRUE", "-V", "-r"])
         .arg(scene.capture())
@@ -206,7 +205,7 @@ fn tshark_and_ipfix_dump_accept_every_options_record() {
         not_run("options records read by tshark", "tshark is missing");
     }
     let file = scene.capture().with_extension("ipfix");
-    fs::write(&file, messages.concat()).unwrap();
+    fs::write(&file, scene.messages().concat()).unwrap();
     let dump = Command::new("timeout")
         .args(["20", "ipfixDump", "--rfc5610", "--data", "--in"])
         .arg(&file)

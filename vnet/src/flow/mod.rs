@@ -41,6 +41,7 @@
 //! | `table` | the open-addressing table: find, insert, evict, expire |
 //! | `cache` | memory and staging of one table |
 //! | `hash` | CRC32C and prefetch |
+//! | [`sample`] | which packets are measured at all |
 //!
 //! The rules of time and of accounting, and measured figures, are in `docs/FLOWS.md`.
 
@@ -59,6 +60,7 @@ mod observe;
 mod properties;
 mod record;
 mod rules;
+pub mod sample;
 #[cfg(test)]
 mod starts;
 mod table;

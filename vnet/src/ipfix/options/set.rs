@@ -58,10 +58,10 @@ struct Inner {
     generation: Cell<u64>,
     /// Templates of all reports when they were looked at last.
     templates: Cell<u64>,
-    pub(super) ignored: IgnoredSources,
-    pub(super) not_sent: NotSentSources,
-    pub(super) lost: Lost,
-    pub(super) types: ElementTypes,
+    ignored: IgnoredSources,
+    not_sent: NotSentSources,
+    lost: Lost,
+    types: ElementTypes,
 }
 
 struct Place {
@@ -233,7 +233,7 @@ impl Place {
         let is_due = enabled.channel.fresh.take()
             || enabled.told.is_none_or(|told| now.since(told) >= interval);
         let looks = has_new_templates || now.since(enabled.looked) >= LOOK_INTERVAL;
-        if !is_due && !(looks && self.subject.tells_changes()) {
+        if !is_due && !looks {
             return;
         }
         let mut records = Records::default();
@@ -246,7 +246,9 @@ impl Place {
             pending.clear();
             pending.extend(records.0.iter().cloned());
         } else {
-            let is_new = |record: &&Record| !enabled.known.contains(*record);
+            let is_new = |record: &&Record| {
+                self.subject.tells_changes(record.template) && !enabled.known.contains(*record)
+            };
             pending.extend(records.0.iter().filter(is_new).cloned());
         }
         enabled.known = records.0.into_iter().collect();

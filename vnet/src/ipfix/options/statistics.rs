@@ -42,7 +42,7 @@ impl Subject for Statistics {
         records.push(0, &Exported { domain, init, ..Exported::default() });
     }
 
-    fn tells_changes(&self) -> bool {
+    fn tells_changes(&self, _: usize) -> bool {
         false
     }
 

@@ -26,8 +26,9 @@ pub trait Subject {
         Refresh::Every(Duration::from_secs(600))
     }
 
-    /// Whether records that are new or have changed are told at once.
-    fn tells_changes(&self) -> bool {
+    /// Whether records of a template that are new or have changed are told at once. Counts that change all the
+    /// time are not worth that.
+    fn tells_changes(&self, _template: usize) -> bool {
         true
     }
 
