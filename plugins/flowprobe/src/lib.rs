@@ -16,6 +16,7 @@
 //! | `walker` | `flowprobe-walker`: ends flows when no packet comes |
 //! | `trace` | what a traced packet leaves at an observation point |
 //! | `reliability` | packets not metered and records lost, for options records |
+//! | `settings` | what can change while packets are measured |
 //! | `show` | the four `show flowprobe` commands as data |
 //! | `commands` | the commands |
 //! | [`passive`] | the observation point of captures, apart from all this |
@@ -29,6 +30,7 @@ pub mod passive;
 mod probe;
 mod reliability;
 mod sampling;
+mod settings;
 mod show;
 mod site;
 mod trace;
@@ -61,6 +63,7 @@ pub fn plugin() -> Plugin {
         let probe = FlowProbe::register(r, default.get());
         commands::register(r, &probe);
         sampling::register(r, &probe);
+        settings::register(r, &probe);
         r.provide(probe);
         Ok(())
     };

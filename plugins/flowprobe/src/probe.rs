@@ -8,7 +8,7 @@ use std::{
 
 use vnet::{
     command::{ApiError, OperationError},
-    flow::{Config, FlowRecord, Meter, MeterError, Pages, RecordSet, Scope},
+    flow::{Config, DEFAULT_MAX_FLOWS, FlowRecord, Meter, MeterError, Pages, RecordSet, Scope},
     graph::FeatureError,
     interface::{Event, SwIfIndex},
     ipfix::{
@@ -97,6 +97,8 @@ pub(crate) struct Inner {
 
 struct State {
     params: Params,
+    /// Octets of the flow tables of a variant on a thread, where that was said.
+    cache: Option<u64>,
     enabled: BTreeMap<(SwIfIndex, Variant), Directions>,
     reports: [Option<Active>; 3],
     /// Reports that went, and may still have something to say.
@@ -125,6 +127,8 @@ impl State {
 struct Active {
     id: ReportId,
     queues: FlowQueues,
+    /// Flows that each table holds.
+    room: usize,
 }
 
 impl FlowProbe {
@@ -138,6 +142,7 @@ impl FlowProbe {
         walker::register(r, points, &alarm);
         let state = State {
             params: Params::none(default_profile),
+            cache: None,
             enabled: BTreeMap::new(),
             reports: [const { None }; 3],
             retired: [const { Vec::new() }; 3],
@@ -277,6 +282,38 @@ impl FlowProbe {
         (sum, waiting)
     }
 
+    pub(crate) fn directions(&self, interface: SwIfIndex, variant: Variant) -> Option<Directions> {
+        self.0.state.borrow().enabled.get(&(interface, variant)).copied()
+    }
+
+    pub(crate) fn set_enabled(&self, interface: SwIfIndex, variant: Variant, to: Directions) {
+        self.0.state.borrow_mut().enabled.insert((interface, variant), to);
+    }
+
+    /// Has flow tables take no more memory than so many octets a variant and thread.
+    ///
+    /// # Errors
+    /// [`ProbeError::InUse`] while anything is enabled.
+    pub fn set_cache(&self, octets: u64) -> Result<(), ProbeError> {
+        let mut state = self.0.state.borrow_mut();
+        if !state.enabled.is_empty() {
+            return Err(ProbeError::InUse);
+        }
+        state.cache = Some(octets);
+        Ok(())
+    }
+
+    /// Flows that each table of a variant holds without evicting any.
+    pub(crate) fn room(&self, variant: Variant) -> usize {
+        let active = &self.0.state.borrow().reports[variant as usize];
+        active.as_ref().map_or(DEFAULT_MAX_FLOWS, |active| active.room)
+    }
+
+    pub(crate) fn keep_timers(&self, active: u32, passive: u32) {
+        let params = &mut self.0.state.borrow_mut().params;
+        (params.active, params.passive) = (active, passive);
+    }
+
     pub(crate) fn settings(&self) -> RefMut<'_, Settings> {
         self.0.sampling.borrow_mut()
     }
@@ -298,6 +335,10 @@ impl FlowProbe {
             pages: Pages::Settling,
             ..Config::new(families, record)
         });
+        let config = match state.cache {
+            Some(octets) => config.within(octets),
+            None => config,
+        };
         let queues = self.0.ipfix.flow_queues(profile.templates(config.record, families));
         let with_link = record.contains(RecordSet::L2);
         let mut made = Ok(());
@@ -315,7 +356,8 @@ impl FlowProbe {
         match added {
             Ok(id) => {
                 state.generation += 1;
-                state.reports[variant as usize] = Some(Active { id, queues });
+                state.reports[variant as usize] =
+                    Some(Active { id, queues, room: config.max_flows });
                 Ok(())
             }
             Err(error) => {
@@ -329,7 +371,7 @@ impl FlowProbe {
     fn stop(&self, main: &mut Main, variant: Variant) {
         main.for_each_local(self.point(variant), |place| *place = None);
         let mut state = self.0.state.borrow_mut();
-        if let Some(Active { id, queues }) = state.reports[variant as usize].take() {
+        if let Some(Active { id, queues, .. }) = state.reports[variant as usize].take() {
             self.0.ipfix.retire_report(id);
             state.retired[variant as usize].push(queues);
             state.settle(variant);

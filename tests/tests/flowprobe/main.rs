@@ -10,5 +10,6 @@ mod operations;
 mod options;
 mod sampling;
 mod scene;
+mod settings;
 mod timers;
 mod vpp;

@@ -4,6 +4,13 @@ use std::{fs, process::Command};
 
 use peloton_tests::{START, program::not_run};
 use serde_json::Value;
+use vnet::ipfix::{
+    decode::{Decoder, SessionKind},
+    elements::{DataType, ElementId, REVERSE_PEN, Semantics, Units},
+    export::{Output, Report, ReportKey, StreamKey, TemplateFields},
+    options::ElementType,
+    template::FieldSpecifier,
+};
 
 use crate::scene::{Exported, IP4, IP6, Scene, UDP, UDP6};
 
@@ -41,10 +48,7 @@ fn statistics_are_those_before_the_message_that_tells_them() {
     }
     let messages = scene.packets();
     let (mut before, mut octets, mut flows, mut told) = (0, 0, 0, 0);
-    let mut decoder = vnet::ipfix::decode::Decoder::new(
-        vnet::ipfix::decode::SessionKind::Datagrams,
-        Default::default(),
-    );
+    let mut decoder = Decoder::new(SessionKind::Datagrams, Default::default());
     for message in messages.iter().map(|packet| &packet[28..]) {
         let mut exported = Exported::default();
         exported.add(&mut decoder, message);
@@ -174,6 +178,65 @@ fn packets_that_no_meter_could_take_are_told() {
     assert_eq!(packets, [0, 3]);
     let times = told[1]["observationTimeMilliseconds"].as_array().unwrap();
     assert!(times[0] == times[1] && times[0].as_str().unwrap() >= "2026-01-01T00:00:20");
+}
+
+/// Records of an element of an enterprise, and of one of the reverse direction.
+struct Riders;
+
+const RIDERS: ElementId = ElementId { enterprise: 32473, id: 7 };
+const REVERSE_PACKETS: ElementId = ElementId { enterprise: REVERSE_PEN, id: 2 };
+
+impl Report for Riders {
+    fn template(&mut self, _: usize) -> TemplateFields {
+        let field = |element| FieldSpecifier::new(element, 8);
+        TemplateFields::data(&[field(RIDERS), field(REVERSE_PACKETS)])
+    }
+
+    fn data(&mut self, output: &mut Output<'_>) {
+        output.record(0, 16, |room| room.fill(1)).unwrap();
+    }
+}
+
+#[test]
+fn enterprise_elements_are_read_by_the_names_and_types_that_are_told() {
+    let scene = Scene::new("options-types", "path-mtu 1450 template-interval 3600");
+    scene.lab.run("ipfix options types");
+    scene.lab.engine.run_until_idle();
+    let ipfix = scene.probe.exporter();
+    ipfix.options().describe(ElementType {
+        id: RIDERS,
+        name: "riderCount".to_owned(),
+        data_type: DataType::Unsigned64,
+        semantics: Semantics::DeltaCounter,
+        units: Units::None,
+        range: Some((1, 300)),
+        description: "riders of a peloton".to_owned(),
+    });
+    let key = ReportKey { name: "riders", opaque: 0 };
+    ipfix.add_report(key, StreamKey::DEFAULT, Box::new(Riders)).unwrap();
+    scene.lab.advance(12);
+    let exported = scene.exported();
+    let told = with(&exported, "informationElementName");
+    let names: Vec<_> =
+        told.iter().map(|record| record["informationElementName"].clone()).collect();
+    assert_eq!(names, ["reversePacketDeltaCount", "riderCount"]);
+    assert_eq!(told[1]["informationElementRangeEnd"], 300);
+    let file = scene.capture().with_extension("ipfix");
+    fs::write(&file, scene.messages().concat()).unwrap();
+    let dump = Command::new("timeout")
+        .args(["20", "ipfixDump", "--rfc5610", "--data", "--in"])
+        .arg(&file)
+        .output();
+    fs::remove_file(&file).unwrap();
+    match dump {
+        Ok(output) if output.status.code() != Some(127) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            // The record behind them is shown by its name.
+            assert!(text.matches("riderCount").count() > 1, "{text}");
+            assert!(text.contains("72340172838076673"), "{text}");
+        }
+        _ => not_run("types of elements read by ipfixDump", "ipfixDump is missing"),
+    }
 }
 
 #[test]
