@@ -97,6 +97,10 @@ impl Victim {
     }
 
     fn show(&self) -> String {
+        // What a line that was right has set going, such as a report of the exporter, is over.
+        for _ in 0..16 {
+            self.engine.poll();
+        }
         STATE.iter().map(|line| self.engine.execute(&self.session, line.as_bytes()).text).collect()
     }
 

@@ -11,9 +11,12 @@
 //! | `variant` | variants, directions, and the arcs and nodes that they mean |
 //! | `probe` | [`FlowProbe`]: what is enabled where; the operations |
 //! | `node` | the six observation points in the graph |
+//! | `sampling` | some packets of an interface instead of all |
 //! | `site` | where the headers of a packet are, at each of them |
 //! | `walker` | `flowprobe-walker`: ends flows when no packet comes |
 //! | `trace` | what a traced packet leaves at an observation point |
+//! | `reliability` | packets not metered and records lost, for options records |
+//! | `settings` | what can change while packets are measured |
 //! | `show` | the four `show flowprobe` commands as data |
 //! | `commands` | the commands |
 //! | [`passive`] | the observation point of captures, apart from all this |
@@ -25,6 +28,9 @@ mod node;
 mod params;
 pub mod passive;
 mod probe;
+mod reliability;
+mod sampling;
+mod settings;
 mod show;
 mod site;
 mod trace;
@@ -40,6 +46,7 @@ use vnet::{
 
 pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
 pub use probe::{FlowProbe, ProbeError};
+pub use sampling::{SamplingError, Site as SampledSite};
 pub use show::{Flow, Statistics};
 pub use variant::{Directions, Variant};
 
@@ -55,6 +62,8 @@ pub fn plugin() -> Plugin {
     let register = move |r: &mut Registrar| {
         let probe = FlowProbe::register(r, default.get());
         commands::register(r, &probe);
+        sampling::register(r, &probe);
+        settings::register(r, &probe);
         r.provide(probe);
         Ok(())
     };

@@ -17,6 +17,7 @@ use vnet::{
 };
 
 use crate::{
+    sampling::{self, Sites},
     site::{IpInput, IpOutput, L2Input, L2Output, Site},
     trace::Trace,
     variant::Variant,
@@ -41,6 +42,8 @@ pub(crate) struct Point {
     pub(crate) outbox: Outbox,
     /// Whether link headers are recorded, so that IP packets are shown with theirs.
     pub(crate) with_link: bool,
+    /// Where some packets are measured instead of all.
+    pub(crate) sampling: Option<Box<Sites>>,
 }
 
 /// A thread's point of a variant.
@@ -89,13 +92,19 @@ type Cx<'a, 'd> = &'a mut NodeCx<'d, NoNext, Error>;
 impl<S: Site> Probe<S> {
     #[inline]
     fn measure(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) -> Verdict<NoNext> {
-        let Point { meter, outbox, with_link } = point;
+        let Point { meter, outbox, with_link, sampling } = point;
         let (before, was_idle) = (*meter.counters(), meter.live_flows() == 0);
         let mut sink = |record: &FlowRecord| outbox.push(record);
         // Known when the loop is compiled, this decides most of what is asked of a packet.
-        let onward = match *with_link {
-            true => self.show::<true>(cx, frame, meter, &mut sink),
-            false => self.show::<false>(cx, frame, meter, &mut sink),
+        let onward = match (sampling, *with_link) {
+            (None, true) => self.show::<true>(cx, frame, meter, &mut sink),
+            (None, false) => self.show::<false>(cx, frame, meter, &mut sink),
+            (Some(sites), with_link) => {
+                let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
+                let show =
+                    if with_link { sampling::show::<S, true> } else { sampling::show::<S, false> };
+                show(cx.buffers(frame), views, now, sites, meter, &mut sink)
+            }
         };
         if outbox.has_room() {
             meter.sweep(SWEEP, &mut sink);
@@ -155,7 +164,7 @@ impl<'b, I: Iterator<Item = &'b mut Buffer>, S: Site, const WITH_LINK: bool> Ite
 const OURS: BufferFlags = BufferFlags::LOCALLY_ORIGINATED.union(BufferFlags::FLOW_REPORT);
 
 #[inline(always)]
-fn observed<S: Site>(buffer: &Buffer, with_link: bool, now: PacketTime) -> Observed<'_> {
+pub(crate) fn observed<S: Site>(buffer: &Buffer, with_link: bool, now: PacketTime) -> Observed<'_> {
     let view = S::view(buffer, with_link);
     // Before it is looked up a packet has no TX interface: a forwarding table may stand in its place.
     let tx = match S::DIRECTION {

@@ -1,10 +1,14 @@
 //! What is enabled where, and the operations that change it.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::{RefCell, RefMut},
+    collections::BTreeMap,
+    rc::Rc,
+};
 
 use vnet::{
     command::{ApiError, OperationError},
-    flow::{Config, FlowRecord, Meter, MeterError, Pages, RecordSet, Scope},
+    flow::{Config, DEFAULT_MAX_FLOWS, FlowRecord, Meter, MeterError, Pages, RecordSet, Scope},
     graph::FeatureError,
     interface::{Event, SwIfIndex},
     ipfix::{
@@ -19,6 +23,8 @@ use vnet::{
 use crate::{
     node::{self, LocalPoint, Point},
     params::{Params, ParamsRequest},
+    reliability,
+    sampling::Settings,
     variant::{Directions, Variant},
     walker::{self, Alarm},
 };
@@ -79,17 +85,20 @@ impl OperationError for ProbeError {
 
 /// The flowprobe of an engine. Clones are the same one; it belongs to the main thread.
 #[derive(Clone)]
-pub struct FlowProbe(Rc<Inner>);
+pub struct FlowProbe(pub(crate) Rc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     ipfix: Ipfix,
     points: [LocalPoint; 3],
     default_profile: Profile,
     state: RefCell<State>,
+    sampling: RefCell<Settings>,
 }
 
 struct State {
     params: Params,
+    /// Octets of the flow tables of a variant on a thread, where that was said.
+    cache: Option<u64>,
     enabled: BTreeMap<(SwIfIndex, Variant), Directions>,
     reports: [Option<Active>; 3],
     /// Reports that went, and may still have something to say.
@@ -118,6 +127,8 @@ impl State {
 struct Active {
     id: ReportId,
     queues: FlowQueues,
+    /// Flows that each table holds.
+    room: usize,
 }
 
 impl FlowProbe {
@@ -131,6 +142,7 @@ impl FlowProbe {
         walker::register(r, points, &alarm);
         let state = State {
             params: Params::none(default_profile),
+            cache: None,
             enabled: BTreeMap::new(),
             reports: [const { None }; 3],
             retired: [const { Vec::new() }; 3],
@@ -138,11 +150,14 @@ impl FlowProbe {
             generation: 0,
         };
         let (ipfix, state) = (r.ipfix(), RefCell::new(state));
-        let probe = Self(Rc::new(Inner { ipfix, points, default_profile, state }));
+        let sampling = RefCell::default();
+        let probe = Self(Rc::new(Inner { ipfix, points, default_profile, state, sampling }));
+        reliability::register(&probe);
         let follower = probe.clone();
         r.on_interface_event(move |main, event| {
             if let Event::Deleted { sw_if_index, .. } = event {
                 follower.forget(main, *sw_if_index);
+                follower.forget_sampling(main, *sw_if_index);
             }
         });
         let drained = probe.clone();
@@ -216,6 +231,7 @@ impl FlowProbe {
             return Err(error.into());
         }
         self.0.state.borrow_mut().enabled.insert((interface, variant), directions);
+        self.refresh_sampling(main);
         Ok(())
     }
 
@@ -234,6 +250,7 @@ impl FlowProbe {
         let directions = stored.ok_or(ProbeError::NotEnabled(variant))?;
         let switched = switch_off(main, interface, variant, directions);
         self.end(main, interface, variant);
+        self.refresh_sampling(main);
         Ok(switched?)
     }
 
@@ -265,6 +282,42 @@ impl FlowProbe {
         (sum, waiting)
     }
 
+    pub(crate) fn directions(&self, interface: SwIfIndex, variant: Variant) -> Option<Directions> {
+        self.0.state.borrow().enabled.get(&(interface, variant)).copied()
+    }
+
+    pub(crate) fn set_enabled(&self, interface: SwIfIndex, variant: Variant, to: Directions) {
+        self.0.state.borrow_mut().enabled.insert((interface, variant), to);
+    }
+
+    /// Has flow tables take no more memory than so many octets a variant and thread.
+    ///
+    /// # Errors
+    /// [`ProbeError::InUse`] while anything is enabled.
+    pub fn set_cache(&self, octets: u64) -> Result<(), ProbeError> {
+        let mut state = self.0.state.borrow_mut();
+        if !state.enabled.is_empty() {
+            return Err(ProbeError::InUse);
+        }
+        state.cache = Some(octets);
+        Ok(())
+    }
+
+    /// Flows that each table of a variant holds without evicting any.
+    pub(crate) fn room(&self, variant: Variant) -> usize {
+        let active = &self.0.state.borrow().reports[variant as usize];
+        active.as_ref().map_or(DEFAULT_MAX_FLOWS, |active| active.room)
+    }
+
+    pub(crate) fn keep_timers(&self, active: u32, passive: u32) {
+        let params = &mut self.0.state.borrow_mut().params;
+        (params.active, params.passive) = (active, passive);
+    }
+
+    pub(crate) fn settings(&self) -> RefMut<'_, Settings> {
+        self.0.sampling.borrow_mut()
+    }
+
     pub(crate) fn point(&self, variant: Variant) -> LocalPoint {
         self.0.points[variant as usize]
     }
@@ -282,11 +335,18 @@ impl FlowProbe {
             pages: Pages::Settling,
             ..Config::new(families, record)
         });
+        let config = match state.cache {
+            Some(octets) => config.within(octets),
+            None => config,
+        };
         let queues = self.0.ipfix.flow_queues(profile.templates(config.record, families));
         let with_link = record.contains(RecordSet::L2);
         let mut made = Ok(());
         main.for_each_local(self.point(variant), |place| match Meter::new(&config) {
-            Ok(meter) => *place = Some(Point { meter, outbox: queues.outbox(), with_link }),
+            Ok(meter) => {
+                let outbox = queues.outbox();
+                *place = Some(Point { meter, outbox, with_link, sampling: None });
+            }
             Err(error) => made = Err(error),
         });
         let key = ReportKey { name: variant.report(), opaque: state.generation };
@@ -296,7 +356,8 @@ impl FlowProbe {
         match added {
             Ok(id) => {
                 state.generation += 1;
-                state.reports[variant as usize] = Some(Active { id, queues });
+                state.reports[variant as usize] =
+                    Some(Active { id, queues, room: config.max_flows });
                 Ok(())
             }
             Err(error) => {
@@ -310,7 +371,7 @@ impl FlowProbe {
     fn stop(&self, main: &mut Main, variant: Variant) {
         main.for_each_local(self.point(variant), |place| *place = None);
         let mut state = self.0.state.borrow_mut();
-        if let Some(Active { id, queues }) = state.reports[variant as usize].take() {
+        if let Some(Active { id, queues, .. }) = state.reports[variant as usize].take() {
             self.0.ipfix.retire_report(id);
             state.retired[variant as usize].push(queues);
             state.settle(variant);
@@ -340,7 +401,7 @@ impl FlowProbe {
         }
     }
 
-    fn flush_variant(&self, main: &mut Main, variant: Variant, scope: Scope) {
+    pub(crate) fn flush_variant(&self, main: &mut Main, variant: Variant, scope: Scope) {
         let state = self.0.state.borrow();
         let Some(active) = &state.reports[variant as usize] else { return };
         let (now, mut records) = (main.clock().wall(), Vec::new());

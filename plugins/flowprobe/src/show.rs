@@ -67,7 +67,7 @@ impl FlowProbe {
                 meters.push((point.meter.live_flows(), *point.meter.counters()));
             });
             let (records, waiting) = self.queue_counters(variant);
-            let room = vnet::flow::DEFAULT_MAX_FLOWS;
+            let room = self.room(variant);
             Statistics { variant, room, meters, records, waiting }
         })
     }

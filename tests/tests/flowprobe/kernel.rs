@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::UdpSocket,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
     thread,
@@ -152,10 +153,11 @@ fn wait_for(mut ready: impl FnMut() -> bool) {
     }
 }
 
-#[test]
-fn nfcapd_takes_what_is_sent_without_complaint() {
+/// Has nfcapd collect what `send` sends to the port that it is told, and waits whenever the collector is to have received; what
+/// nfcapd says at its end, and the folder of its flows. `None` when there is no nfcapd.
+pub(crate) fn collect(name: &str, send: impl FnOnce(u16, &dyn Fn())) -> Option<(String, PathBuf)> {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let folder = std::env::temp_dir().join(format!("peloton-{}-nfcapd", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("peloton-{}-{name}", std::process::id()));
     let _: std::io::Result<()> = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("flows")).unwrap();
     let log = fs::File::create(folder.join("log")).unwrap();
@@ -164,33 +166,42 @@ fn nfcapd_takes_what_is_sent_without_complaint() {
     command.arg(folder.join("flows")).stdin(Stdio::null());
     command.stdout(log.try_clone().unwrap()).stderr(log);
     let Ok(child) = command.spawn() else {
-        return not_run("flowprobe's export collected by nfcapd", "nfcapd is missing");
+        not_run(&format!("{name} collected by nfcapd"), "nfcapd is missing");
+        return None;
     };
     let mut collector = Collector(child);
     wait_for(|| receive_queue(port).is_some());
-
-    let scene = Scene::without_collector("nfcapd");
-    scene.lab.run(&format!("set ipfix exporter collector 127.0.0.1 port {port} via kernel"));
-    scene.params("record l2 l3 l4");
-    scene.feature("pg0 ip4 rx");
-    scene.feature("pg0 ip6 rx");
-    for _ in 0..3 {
-        scene.send(60, &format!("{IP4} UDP: 192.168.0.2 -> 10.0.0.1-10.0.0.20 UDP: 1 -> 2"));
-        scene.send(8, &format!("{IP6} {UDP6}"));
-        scene.lab.advance(40);
-        wait_for(|| receive_queue(port) == Some(0));
-    }
-    scene.feature("pg0 ip4 disable");
-    scene.feature("pg0 ip6 disable");
-    scene.lab.run("ipfix flush");
-    wait_for(|| receive_queue(port) == Some(0));
-
+    let has_received = || wait_for(|| receive_queue(port) == Some(0));
+    send(port, &has_received);
+    has_received();
     let id = collector.0.id().to_string();
     assert!(Command::new("kill").arg(id).status().unwrap().success());
     wait_for(|| collector.0.try_wait().unwrap().is_some());
     let log = fs::read_to_string(folder.join("log")).unwrap();
     let sums = log.lines().find(|line| line.contains("Sequence Errors")).unwrap_or(&log);
-    assert!(sums.contains("Sequence Errors: 0") && sums.contains("Bad Packets: 0"), "{log}");
+    Some((sums.to_owned(), folder))
+}
+
+#[test]
+fn nfcapd_takes_what_is_sent_without_complaint() {
+    let collected = collect("nfcapd", |port, has_received| {
+        let scene = Scene::without_collector("nfcapd");
+        scene.lab.run(&format!("set ipfix exporter collector 127.0.0.1 port {port} via kernel"));
+        scene.params("record l2 l3 l4");
+        scene.feature("pg0 ip4 rx");
+        scene.feature("pg0 ip6 rx");
+        for _ in 0..3 {
+            scene.send(60, &format!("{IP4} UDP: 192.168.0.2 -> 10.0.0.1-10.0.0.20 UDP: 1 -> 2"));
+            scene.send(8, &format!("{IP6} {UDP6}"));
+            scene.lab.advance(40);
+            has_received();
+        }
+        scene.feature("pg0 ip4 disable");
+        scene.feature("pg0 ip6 disable");
+        scene.lab.run("ipfix flush");
+    });
+    let Some((sums, folder)) = collected else { return };
+    assert!(sums.contains("Sequence Errors: 0") && sums.contains("Bad Packets: 0"), "{sums}");
     let mut nfdump = Command::new("nfdump");
     nfdump.arg("-R").arg(folder.join("flows")).args(["-o", "csv", "-A", "proto"]);
     let Ok(output) = nfdump.output() else {

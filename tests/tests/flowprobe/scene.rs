@@ -100,6 +100,11 @@ impl Scene {
         frames(&self.file).into_iter().map(|frame| frame[14..].to_vec()).collect()
     }
 
+    /// The messages of the packets over IPv4 that have arrived and were captured.
+    pub(crate) fn messages(&self) -> Vec<Vec<u8>> {
+        frames(&self.file).into_iter().map(|frame| frame[14 + 28..].to_vec()).collect()
+    }
+
     /// The capture, for a judge.
     pub(crate) fn capture(&self) -> &PathBuf {
         &self.file

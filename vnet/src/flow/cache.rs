@@ -71,6 +71,11 @@ impl<K: Kind> Cache<K> {
         })
     }
 
+    /// Octets reserved.
+    pub(super) fn reserved(&self) -> usize {
+        self.memory.len() + self.directory.octets() + size_of_val(self.starts.as_slice())
+    }
+
     pub(super) fn flows(&self) -> usize {
         self.directory.flows
     }

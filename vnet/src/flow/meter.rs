@@ -1,5 +1,6 @@
 //! The metering process of one observation point on one worker.
 
+use core::time::Duration;
 use std::io;
 
 use super::{
@@ -53,10 +54,10 @@ pub enum MeterError {
 }
 
 /// Most flows that a table can be configured for.
-const MAX_FLOWS: usize = 1 << 30;
+pub(super) const MAX_FLOWS: usize = 1 << 30;
 
 /// Fewest slots of a table; a smaller one would save nothing.
-const MIN_SLOTS: usize = 128;
+pub(super) const MIN_SLOTS: usize = 128;
 
 /// Which slots the tables have; settled by the configuration, looked at once a frame.
 enum Layout {
@@ -106,6 +107,12 @@ impl Meter {
         each_layout!(mut self, tables => tables.frame(packets, sink));
     }
 
+    /// Has other timers from now on, as [`Config`] has them. Flows that are held are judged by them, too: flush first where records are to be of one
+    /// setting.
+    pub fn set_timers(&mut self, active: Duration, passive: Duration) {
+        each_layout!(mut self, tables => tables.rules.set_timers(active, passive));
+    }
+
     /// Tells that it is `now` though no packet came, so that flows can fall due. For live engines, where packet time is the
     /// time of receipt. An earlier time than the last one changes nothing.
     pub fn advance(&mut self, now: PacketTime) {
@@ -140,6 +147,12 @@ impl Meter {
     #[must_use]
     pub fn live_flows(&self) -> usize {
         each_layout!(self, tables => tables.live_flows())
+    }
+
+    /// Octets that are reserved for the tables. Memory is taken of them as flows come.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        each_layout!(self, tables => tables.reserved()) as u64
     }
 
     /// The latest packet time seen.
@@ -344,6 +357,12 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
         self.v4.as_ref().map_or(0, Cache::flows)
             + self.v6.as_ref().map_or(0, Cache::flows)
             + self.other.as_ref().map_or(0, Cache::flows)
+    }
+
+    fn reserved(&self) -> usize {
+        self.v4.as_ref().map_or(0, Cache::reserved)
+            + self.v6.as_ref().map_or(0, Cache::reserved)
+            + self.other.as_ref().map_or(0, Cache::reserved)
     }
 
     fn for_each_flow(&self, visit: &mut impl FnMut(&FlowRecord)) {

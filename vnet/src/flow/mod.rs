@@ -40,7 +40,9 @@
 //! | `rules` | when a record is made and when a flow ends; the only place that knows |
 //! | `table` | the open-addressing table: find, insert, evict, expire |
 //! | `cache` | memory and staging of one table |
+//! | `memory` | how many flows fit into how much memory |
 //! | `hash` | CRC32C and prefetch |
+//! | [`sample`] | which packets are measured at all |
 //!
 //! The rules of time and of accounting, and measured figures, are in `docs/FLOWS.md`.
 
@@ -52,6 +54,7 @@ mod counters;
 pub(crate) mod hash;
 mod key;
 mod lanes;
+mod memory;
 mod meter;
 mod meters;
 mod observe;
@@ -59,6 +62,7 @@ mod observe;
 mod properties;
 mod record;
 mod rules;
+pub mod sample;
 #[cfg(test)]
 mod starts;
 mod table;

@@ -46,16 +46,24 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(config: &Config) -> Self {
-        let passive = if config.passive.is_zero() { u64::MAX } else { nanoseconds(config.passive) };
         let is_transport = config.record.contains(RecordSet::L4);
-        Self {
-            active: nanoseconds(config.active),
-            passive,
-            linger: nanoseconds(LINGER).min(passive),
+        let mut rules = Self {
+            active: 0,
+            passive: 0,
+            linger: 0,
             ending_flags: if is_transport { tcp::flags::FIN | tcp::flags::RST } else { 0 },
             recorded_flags: if is_transport { tcp::flags::ALL } else { 0 },
             start_time: config.start_time,
-        }
+        };
+        rules.set_timers(config.active, config.passive);
+        rules
+    }
+
+    /// Has flows end after these times from now on.
+    pub(super) fn set_timers(&mut self, active: Duration, passive: Duration) {
+        self.active = nanoseconds(active);
+        self.passive = if passive.is_zero() { u64::MAX } else { nanoseconds(passive) };
+        self.linger = nanoseconds(LINGER).min(self.passive);
     }
 
     pub(super) const fn is_stateless(&self) -> bool {

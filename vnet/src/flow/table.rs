@@ -81,6 +81,10 @@ impl Directory {
         }
     }
 
+    pub(super) fn octets(&self) -> usize {
+        self.tags.len() + size_of_val(self.due.as_slice())
+    }
+
     pub(super) fn groups(&self) -> usize {
         self.due.len()
     }

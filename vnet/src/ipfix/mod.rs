@@ -9,6 +9,7 @@
 //! | [`message`] | packing of records into sets and messages, up to a limit |
 //! | [`export`] | exporters, streams, reports; the headers of exported packets |
 //! | [`engine`] | the exporter of an engine: its process, its transports, the way of records from the nodes |
+//! | [`options`] | what an exporter tells of itself and of its records |
 //! | [`decode`] | messages of anyone into typed records |
 //! | [`json`] | records as JSON lines |
 //! | [`mod@file`] | IPFIX Files (RFC 5655) |
@@ -53,6 +54,7 @@ pub mod export;
 pub mod file;
 pub mod json;
 pub mod message;
+pub mod options;
 pub mod profile;
 pub mod record;
 pub mod reliable;

@@ -18,6 +18,7 @@ use crate::{
             AddReportError, ConfigError, Counters, DISABLED_LINE, Exporter, ExporterRequest,
             Report, ReportId, ReportKey, StreamConflict, StreamKey,
         },
+        options::Options,
         profile::FlowTemplates,
     },
     plugin::Registrar,
@@ -36,6 +37,7 @@ pub struct Ipfix {
 
 pub(super) struct Shared {
     pub(super) state: RefCell<State>,
+    options: Options,
     pub(super) signal: Signal<Event>,
     events: RefCell<Option<Events<Event>>>,
     bell: Bell,
@@ -68,6 +70,7 @@ impl Ipfix {
         let bell = Bell::new();
         let shared = Shared {
             state: RefCell::new(State::new(Reliables::new(bell.clone()))),
+            options: Options::default(),
             signal,
             events: RefCell::new(Some(events)),
             bell,
@@ -86,6 +89,13 @@ impl Ipfix {
         super::commands::register(r, self);
         super::exporter_commands::register(r, self);
         super::show::register(r, self);
+        self.shared.options.register(r, self);
+    }
+
+    /// What options records of exporter 0 tell, to which plugins add.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        self.shared.options.clone()
     }
 
     /// The exporter of this name; that of VPP is called 0.
@@ -126,7 +136,7 @@ impl Ipfix {
         self.run(main);
         let mut state = self.shared.state.borrow_mut();
         let at = state.place(self.id).ok_or(ConfigError::NoSuchExporter)?;
-        state.apply(main, at, settings)?;
+        state.apply(main, at, settings, &self.shared.options)?;
         self.shared.signal.send(Event::Run);
         Ok(())
     }
@@ -181,7 +191,8 @@ impl Ipfix {
         new: StreamKey,
     ) -> Result<bool, StreamConflict> {
         let mut state = self.shared.state.borrow_mut();
-        let renamed = state.with(main, self.id, |exporter, export_time, out| {
+        let options = &self.shared.options;
+        let renamed = state.with(main, self.id, options, |exporter, export_time, out| {
             exporter.rename_stream(old, new, export_time, out)
         });
         self.shared.signal.send(Event::Run);
@@ -308,6 +319,6 @@ impl Ipfix {
 
     /// One pass.
     pub(super) fn run(&self, main: &mut Main) -> Pass {
-        self.shared.state.borrow_mut().run(main)
+        self.shared.state.borrow_mut().run(main, &self.shared.options)
     }
 }

@@ -157,7 +157,7 @@ impl Ipfix {
             let (exporter, by) = (self.name(), by.join(", "));
             return Err(ExporterError::InUse { exporter, by });
         }
-        self.shared.state.borrow_mut().delete(main, self.id);
+        self.shared.state.borrow_mut().delete(main, self.id, &self.options());
         Ok(())
     }
 

@@ -48,6 +48,8 @@ pub struct QueueCounters {
     pub dropped: u64,
     /// Packets in those.
     pub packets_dropped: u64,
+    /// IP octets of those packets.
+    pub octets_dropped: u64,
 }
 
 impl core::ops::AddAssign for QueueCounters {
@@ -58,6 +60,7 @@ impl core::ops::AddAssign for QueueCounters {
         self.packets_without_collector += other.packets_without_collector;
         self.dropped += other.dropped;
         self.packets_dropped += other.packets_dropped;
+        self.octets_dropped += other.octets_dropped;
     }
 }
 
@@ -84,6 +87,14 @@ struct Tallies {
     handed_over: Tally,
     without_collector: Tally,
     dropped: Tally,
+    octets_dropped: AtomicU64,
+}
+
+impl Tallies {
+    fn count_dropped(&self, record: &FlowRecord) {
+        self.dropped.add(record);
+        self.octets_dropped.fetch_add(record.octets, Ordering::Relaxed);
+    }
 }
 
 /// The records of one thread.
@@ -110,7 +121,7 @@ impl Outbox {
             return self.tallies.without_collector.add(record);
         }
         if self.queue.records.push(*record).is_err() {
-            return self.tallies.dropped.add(record);
+            return self.tallies.count_dropped(record);
         }
         match self.queue.records.len() {
             1 => self.queue.since.store(self.clock.now().0, Ordering::Relaxed),
@@ -213,7 +224,7 @@ impl FlowQueues {
     /// What became of the records so far.
     #[must_use]
     pub fn counters(&self) -> QueueCounters {
-        let Tallies { handed_over, without_collector, dropped } = &*self.0.tallies;
+        let Tallies { handed_over, without_collector, dropped, octets_dropped } = &*self.0.tallies;
         let (handed_over, packets_handed_over) = handed_over.get();
         let (without_collector, packets_without_collector) = without_collector.get();
         let (dropped, packets_dropped) = dropped.get();
@@ -224,6 +235,7 @@ impl FlowQueues {
             packets_without_collector,
             dropped,
             packets_dropped,
+            octets_dropped: octets_dropped.load(Ordering::Relaxed),
         }
     }
 
@@ -270,7 +282,7 @@ impl Report for FlowQueues {
                 Ok(()) | Err(OutputError::Pack(_) | OutputError::Length { .. }) => {
                     self.0.tallies.handed_over.add(&record);
                 }
-                Err(OutputError::NoTemplate) => self.0.tallies.dropped.add(&record),
+                Err(OutputError::NoTemplate) => self.0.tallies.count_dropped(&record),
             }
         }
     }
@@ -284,6 +296,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let queues = self.queues.take();
         let queued = queues.iter().flat_map(|queue| std::iter::from_fn(|| queue.records.pop()));
-        queued.chain(self.backlog.take()).for_each(|record| self.tallies.dropped.add(&record));
+        queued.chain(self.backlog.take()).for_each(|record| self.tallies.count_dropped(&record));
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use crate::{
     ipfix::{
-        export::{Outgoing, ReliableId, SendError},
+        export::{Destination, Outgoing, ReliableId, SendError},
         reliable::{Item, Limits, Phase, Sender, Status, Target},
         template::Template,
     },
@@ -78,6 +78,15 @@ impl Reliables {
 
     pub(super) fn status(&self, id: ReliableId) -> Option<Status> {
         Some(self.senders.get(&id)?.status())
+    }
+
+    /// Sessions that were begun with those of `destinations` that are reliable.
+    pub(super) fn sessions<'d>(&self, destinations: impl Iterator<Item = &'d Destination>) -> u64 {
+        let status = |destination: &Destination| match destination {
+            Destination::Reliable(id) => self.status(*id),
+            Destination::Udp(_) => None,
+        };
+        destinations.filter_map(status).map(|status| status.sessions).sum()
     }
 
     pub(super) fn undelivered(&self, id: ReliableId) -> u64 {

@@ -21,6 +21,7 @@ use crate::{
             ConfigError, Counters, Destination, Exporter, Outgoing, ReliableId, ReportId,
             SendError, Session, Setup, Transport, Via,
         },
+        options::Options,
         template::Template,
     },
     runtime::{EngineTime, Main},
@@ -58,6 +59,8 @@ pub(super) struct Slot {
     pub(super) failure: Option<String>,
     /// What the flush before has answered for.
     told: Troubles,
+    /// Sessions that were begun.
+    sessions: u64,
     pub(super) enabled: Arc<AtomicBool>,
 }
 
@@ -105,15 +108,16 @@ impl State {
             retiring: Vec::new(),
             failure: None,
             told: Troubles::default(),
+            sessions: 0,
             enabled: Arc::default(),
         });
         id
     }
 
     /// Takes an exporter away, which has no reports any more.
-    pub(super) fn delete(&mut self, main: &mut Main, id: ExporterId) {
+    pub(super) fn delete(&mut self, main: &mut Main, id: ExporterId, options: &Options) {
         let Some(at) = self.slots.iter().position(|slot| slot.id == id) else { return };
-        self.apply(main, at, Settings::default()).ok();
+        self.apply(main, at, Settings::default(), options).ok();
         let slot = self.slots.remove(at);
         self.gone += slot.exporter.counters();
     }
@@ -136,7 +140,8 @@ impl State {
         main: &mut Main,
         at: usize,
         settings: Settings,
-    ) -> Result<Vec<Destination>, ConfigError> {
+        options: &Options,
+    ) -> Result<(), ConfigError> {
         let fib_index = |collector: std::net::IpAddr, id| {
             let family = if collector.is_ipv6() { Family::Ip6 } else { Family::Ip4 };
             main.forwarding().table(family, TableId(id)).ok().map(|fib| fib.0)
@@ -155,7 +160,8 @@ impl State {
         let is_other = old.len() != destinations.len() || !left.is_empty();
         let export_time = export_time(main);
         let failure = &mut slot.failure;
-        let mut out = Transports { owner: slot.id, main, kernel, reliable, failure };
+        let options = (slot.id == ExporterId::DEFAULT).then_some(options);
+        let mut out = Transports { owner: slot.id, main, kernel, reliable, failure, options };
         slot.exporter.configure(setup, export_time, &mut out);
         if is_other {
             slot.failure = None;
@@ -171,7 +177,7 @@ impl State {
         }
         slot.settings = settings;
         slot.enabled.store(!destinations.is_empty(), Ordering::Relaxed);
-        Ok(destinations)
+        Ok(())
     }
 
     /// Lets `act` use an exporter, with its ways out.
@@ -179,22 +185,25 @@ impl State {
         &mut self,
         main: &mut Main,
         id: ExporterId,
+        options: &Options,
         act: impl FnOnce(&mut Exporter, u32, &mut dyn Transport) -> R,
     ) -> Option<R> {
         let Self { slots, kernel, reliable, .. } = self;
         let slot = slots.iter_mut().find(|slot| slot.id == id)?;
         let export_time = export_time(main);
         let failure = &mut slot.failure;
-        let mut out = Transports { owner: id, main, kernel, reliable, failure };
+        let options = (id == ExporterId::DEFAULT).then_some(options);
+        let mut out = Transports { owner: id, main, kernel, reliable, failure, options };
         Some(act(&mut slot.exporter, export_time, &mut out))
     }
 
     /// One pass of each exporter.
-    pub(super) fn run(&mut self, main: &mut Main) -> Pass {
+    pub(super) fn run(&mut self, main: &mut Main, options: &Options) -> Pass {
         self.kernel.retry();
         let mut pass = Pass::Done;
         for at in 0..self.slots.len() {
-            match (self.run_one(main, at), pass) {
+            let of_this = (self.slots[at].id == ExporterId::DEFAULT).then_some(options);
+            match (self.run_one(main, at, of_this), pass) {
                 (Pass::Failed(one), Pass::Failed(other)) => pass = Pass::Failed(one + other),
                 (Pass::Failed(failed), _) => pass = Pass::Failed(failed),
                 (Pass::More, Pass::Done) => pass = Pass::More,
@@ -204,12 +213,12 @@ impl State {
         pass
     }
 
-    fn run_one(&mut self, main: &mut Main, at: usize) -> Pass {
+    fn run_one(&mut self, main: &mut Main, at: usize, options: Option<&Options>) -> Pass {
         let Self { slots, kernel, reliable, .. } = self;
-        let Slot { id, exporter, retiring, failure, .. } = &mut slots[at];
+        let Slot { id, exporter, retiring, failure, sessions, .. } = &mut slots[at];
         let (now, export_time) = (main.clock().now(), export_time(main));
         let errors = exporter.counters().send_errors;
-        let mut out = Transports { owner: *id, main, kernel, reliable, failure };
+        let mut out = Transports { owner: *id, main, kernel, reliable, failure, options };
         exporter.run(now, export_time, &mut out);
         retiring.retain(|&id| {
             let more = exporter.report_has_more(id);
@@ -219,6 +228,14 @@ impl State {
             }
             more
         });
+        if let Some(options) = options {
+            let begun = exporter.sessions() + reliable.sessions(exporter.destinations());
+            // Who begins a session knows nothing of what others were told.
+            if std::mem::replace(sessions, begun) != begun {
+                options.repeat();
+            }
+            options.look(main, exporter);
+        }
         match exporter.counters().send_errors - errors {
             failed if failed > 0 && exporter.is_stuck() => Pass::Failed(failed),
             _ if exporter.has_more() => Pass::More,
@@ -298,6 +315,16 @@ struct Transports<'a> {
     kernel: &'a mut Kernel,
     reliable: &'a mut Reliables,
     failure: &'a mut Option<String>,
+    options: Option<&'a Options>,
+}
+
+impl Transports<'_> {
+    fn not_sent(&mut self, message: &[u8], error: &SendError) {
+        *self.failure = Some(error.to_string());
+        if let Some(options) = self.options {
+            options.not_sent_message(message);
+        }
+    }
 }
 
 impl Transport for Transports<'_> {
@@ -306,12 +333,12 @@ impl Transport for Transports<'_> {
             Via::Graph => graph::send(self.main, session, message),
             Via::Kernel => self.kernel.send(self.owner, session, message),
         };
-        sent.inspect_err(|error| *self.failure = Some(error.to_string()))
+        sent.inspect_err(|error| self.not_sent(message, error))
     }
 
     fn queue(&mut self, to: ReliableId, message: Outgoing<'_>) -> Result<(), SendError> {
         let queued = self.reliable.message(to, message);
-        queued.inspect_err(|error| *self.failure = Some(error.to_string()))
+        queued.inspect_err(|error| self.not_sent(message.message, error))
     }
 
     fn announce(&mut self, to: ReliableId, domain: u32, template: &Template) {

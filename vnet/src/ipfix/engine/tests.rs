@@ -233,6 +233,39 @@ fn without_buffers_messages_are_counted_and_the_sequence_stays_right() {
 }
 
 #[test]
+fn records_of_messages_that_were_not_sent_are_told_with_their_packets_and_octets() {
+    let bench = Bench::new(64, true);
+    let queues = bench.queues();
+    bench.configure(request());
+    bench.engine.command("ipfix options exporting-reliability").unwrap();
+    bench.engine.run_until_idle();
+    let told = || {
+        let record =
+            bench.sent().last().unwrap().bytes.split_last_chunk::<44>().unwrap().1.to_vec();
+        let word = |at: usize| u64::from_be_bytes(record[at..at + 8].try_into().unwrap());
+        assert_eq!(record[..4], [0, 0, 0, 1]);
+        [word(4), word(12), word(20), word(28), word(36)]
+    };
+    assert_eq!(told(), [0; 5]);
+    bench.engine.advance(Duration::from_secs(2));
+    queues.append([record(); 20]);
+    bench.engine.with(|main| {
+        let node = main.graph().find("error-drop").unwrap();
+        let mut frame = main.frame_to(node);
+        while frame.push(|_| ()).is_some() {}
+        drop(frame);
+        bench.ipfix.run(main)
+    });
+    bench.engine.advance(Duration::from_secs(5));
+    let flows = bench.ipfix.counters().records_not_sent;
+    assert!(flows > 0);
+    let [told_flows, packets, octets, first, last] = told();
+    assert_eq!(told_flows, flows);
+    assert_eq!((packets, octets), (flows * record().packets, flows * record().octets));
+    assert_eq!((first, last), (1_700_000_002_000, 1_700_000_002_000));
+}
+
+#[test]
 fn a_backlog_is_sent_by_few_buffers_at_a_time_and_nothing_of_it_is_lost() {
     let bench = Bench::new(300, true);
     let queues = bench.queues();
@@ -267,6 +300,7 @@ fn an_outbox_that_fills_rings_for_the_exporter_and_one_that_is_full_counts() {
     assert!(!outbox.has_room());
     let dropped = queues.counters();
     assert_eq!((dropped.dropped, dropped.packets_dropped), (904, 904 * record().packets));
+    assert_eq!(dropped.octets_dropped, 904 * record().octets);
     assert_eq!(bench.flush(), Some(Ok(())));
     assert_eq!(bench.ipfix.counters().records, 2048 + 4096);
 }

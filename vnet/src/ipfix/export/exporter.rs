@@ -122,6 +122,8 @@ pub struct Exporter {
     pub(super) last_pass: Option<EngineTime>,
     /// The report that is asked first where a rate bounds what a pass can send.
     pub(super) turn: usize,
+    /// Destinations that were added so far.
+    begun: u64,
 }
 
 impl Exporter {
@@ -149,6 +151,12 @@ impl Exporter {
             Destination::Udp(config) => Some(config),
             Destination::Reliable(_) => None,
         })
+    }
+
+    /// How many destinations have begun: those that were added since it was made.
+    #[must_use]
+    pub fn sessions(&self) -> u64 {
+        self.begun
     }
 
     /// What all its streams have done since it was made.
@@ -198,6 +206,7 @@ impl Exporter {
             let fresh = Lane::new(destination);
             old.map_or(fresh, |at| Lane { destination, ..self.lanes[at] })
         };
+        self.begun += kept.iter().filter(|old| old.is_none()).count() as u64;
         let lanes: Vec<Lane> = destinations.iter().zip(&kept).map(lane).collect();
         self.lanes = lanes;
         self.streams.relane(&kept, destinations.iter().map(Destination::message_limit).collect());

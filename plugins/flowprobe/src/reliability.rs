@@ -1,0 +1,55 @@
+//! What options records tell of packets that were not metered and of records that were lost here.
+
+use std::rc::Rc;
+
+use vnet::{
+    flow::Unmeasured,
+    ipfix::options::{Ignored, NotSent},
+    runtime::Main,
+};
+
+use crate::{FlowProbe, Variant};
+
+/// Reasons for which a packet that may have been IP was not measured.
+const BROKEN: [Unmeasured; 3] =
+    [Unmeasured::TruncatedLink, Unmeasured::TruncatedIp, Unmeasured::BadIpHeader];
+
+/// Adds to the options of the probe's exporter. They are not to keep the probe alive, which keeps them.
+pub(crate) fn register(probe: &FlowProbe) {
+    let options = probe.exporter().options();
+    let of = Rc::downgrade(&probe.0);
+    options.count_ignored(move |main| {
+        of.upgrade().map_or(Ignored::default(), |inner| ignored(&FlowProbe(inner), main))
+    });
+    let of = Rc::downgrade(&probe.0);
+    options.count_not_sent(move || {
+        of.upgrade().map_or(NotSent::default(), |inner| not_sent(&FlowProbe(inner)))
+    });
+}
+
+/// Packets with headers that a meter could not read. Their octets are not counted.
+fn ignored(probe: &FlowProbe, main: &mut Main) -> Ignored {
+    let mut packets = 0;
+    for variant in Variant::ALL {
+        main.for_each_local(probe.point(variant), |place| {
+            let Some(point) = place else { return };
+            let counters = point.meter.counters();
+            packets += BROKEN.map(|reason| counters.unmeasured(reason)).iter().sum::<u64>();
+        });
+    }
+    Ignored { packets, octets: 0 }
+}
+
+/// Records that found no room on their way to the exporter.
+fn not_sent(probe: &FlowProbe) -> NotSent {
+    let mut sum = NotSent::default();
+    for variant in Variant::ALL {
+        let (counters, _) = probe.queue_counters(variant);
+        sum += NotSent {
+            flows: counters.dropped,
+            packets: counters.packets_dropped,
+            octets: counters.octets_dropped,
+        };
+    }
+    sum
+}

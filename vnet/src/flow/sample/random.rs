@@ -1,0 +1,113 @@
+//! Random sampling.
+
+use core::ops::Range;
+
+use super::Selection;
+
+/// SplitMix64 (Steele, Lea, Flood 2014): 64 random bits a step, from any seed.
+#[derive(Clone, Debug)]
+struct Random(u64);
+
+impl Random {
+    #[inline(always)]
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// Below `n`, by a multiplication instead of a division.
+    #[inline(always)]
+    fn below(&mut self, n: u32) -> u32 {
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as u32
+    }
+
+    /// Above 0 and up to 1.
+    fn fraction(&mut self) -> f64 {
+        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// n out of N (RFC 5475 section 5.2.1): of each N packets that follow each other, n, all sets of n being as likely.
+#[derive(Clone, Debug)]
+pub(super) struct OutOf {
+    size: u32,
+    population: u32,
+    /// Packets to select of those left of this population.
+    wanted: u32,
+    left: u32,
+    random: Random,
+}
+
+impl OutOf {
+    pub(super) fn new(size: u32, population: u32, seed: u64) -> Self {
+        Self { size, population, wanted: size, left: population, random: Random(seed) }
+    }
+
+    /// Selection sampling (Knuth, volume 2, 3.4.2, algorithm S): a packet is selected with the probability of those wanted among
+    /// those left.
+    #[inline]
+    pub(super) fn select(&mut self, run: Range<usize>, selection: &mut Selection) -> usize {
+        let (mut at, mut selected) = (run.start, 0);
+        while at < run.end {
+            if self.wanted == 0 {
+                let n = (run.end - at).min(self.left as usize);
+                at += n;
+                self.left -= n as u32;
+            } else {
+                if self.random.below(self.left) < self.wanted {
+                    selection.add(at);
+                    selected += 1;
+                    self.wanted -= 1;
+                }
+                at += 1;
+                self.left -= 1;
+            }
+            if self.left == 0 {
+                (self.wanted, self.left) = (self.size, self.population);
+            }
+        }
+        selected
+    }
+}
+
+/// With a probability (RFC 5475 section 5.2.2.1). What is drawn is how many packets are skipped before the next one that is
+/// selected, which is distributed geometrically: one logarithm for each packet selected, and nothing for the others.
+#[derive(Clone, Debug)]
+pub(super) struct Probable {
+    /// 1 / ln(1 - p), which is -0 when every packet is selected.
+    scale: f64,
+    skip: u64,
+    random: Random,
+}
+
+impl Probable {
+    pub(super) fn new(p: f64, seed: u64) -> Self {
+        let mut probable = Self { scale: 1.0 / (-p).ln_1p(), skip: 0, random: Random(seed) };
+        probable.draw();
+        probable
+    }
+
+    #[inline]
+    pub(super) fn select(&mut self, run: Range<usize>, selection: &mut Selection) -> usize {
+        let (mut at, mut selected) = (run.start, 0);
+        loop {
+            let left = (run.end - at) as u64;
+            if self.skip >= left {
+                self.skip -= left;
+                return selected;
+            }
+            at += self.skip as usize;
+            selection.add(at);
+            selected += 1;
+            at += 1;
+            self.draw();
+        }
+    }
+
+    fn draw(&mut self) {
+        // Beyond 2^64 there is no packet.
+        self.skip = (self.random.fraction().ln() * self.scale) as u64;
+    }
+}
