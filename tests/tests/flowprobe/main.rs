@@ -2,6 +2,7 @@
 
 mod captures;
 mod classifier;
+mod day;
 mod export;
 mod kernel;
 mod ledger;
