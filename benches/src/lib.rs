@@ -1,5 +1,7 @@
 //! What benchmarks of the fast path share.
 
+pub mod direct_mapped;
+
 use peloton::bench::{
     measure::{Length, Measurement, measure},
     workload::Prepared,

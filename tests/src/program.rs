@@ -121,6 +121,18 @@ pub fn run(command: &mut Command) -> Output {
     Running::start(command).finish()
 }
 
+/// Waits until `ready` says so.
+///
+/// # Panics
+/// When it never does.
+pub fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !ready() {
+        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A folder of a test's own, gone with this value.
 pub struct Scratch(PathBuf);
 

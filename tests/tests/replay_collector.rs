@@ -8,11 +8,11 @@ use std::{
     process::{Command, Output, Stdio},
     sync::Arc,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use peloton_tests::{
-    program::{Running, Scratch, has, peloton, run},
+    program::{Running, Scratch, has, peloton, run, wait_for},
     replay::{Endless, captures},
 };
 use serde_json::Value;
@@ -206,14 +206,6 @@ impl Drop for Child {
     fn drop(&mut self) {
         let _: std::io::Result<()> = self.0.kill();
         let _: std::io::Result<std::process::ExitStatus> = self.0.wait();
-    }
-}
-
-fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !ready() {
-        assert!(start.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -3,6 +3,7 @@
 mod captures;
 mod classifier;
 mod collectors;
+mod day;
 mod export;
 mod kernel;
 mod ledger;

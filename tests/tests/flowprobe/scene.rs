@@ -29,6 +29,13 @@ pub(crate) struct Scene {
 impl Scene {
     /// Without exporter.
     pub(crate) fn without_collector(name: &str) -> Self {
+        let scene = Self::routes(name);
+        scene.lab.run(&format!("packet-generator capture pg2 pcap {}", scene.file.display()));
+        scene
+    }
+
+    /// Without exporter, and without the capture of what reaches the collector.
+    pub(crate) fn routes(name: &str) -> Self {
         let lab = Lab::new(vec![flowprobe::plugin()]);
         lab.script(
             "create packet-generator interface pg0
@@ -53,7 +60,6 @@ impl Scene {
         let probe = lab.engine.provided().unwrap();
         let file = std::env::temp_dir().join(format!("peloton-{}-{name}.pcap", std::process::id()));
         let _: std::io::Result<()> = fs::remove_file(&file);
-        lab.run(&format!("packet-generator capture pg2 pcap {}", file.display()));
         Self { lab, probe, file }
     }
 
