@@ -8,5 +8,6 @@ mod ledger;
 mod limits;
 mod operations;
 mod scene;
+mod templates;
 mod timers;
 mod vpp;

@@ -7,7 +7,7 @@ use memmap2::{MmapMut, MmapOptions};
 use zerocopy::FromBytes;
 
 use super::{
-    Counters, FlowRecord, Pages, Scope,
+    Counters, FlowRecord, Keys, Pages, Scope,
     hash::prefetch,
     key::{Key, Kind, Slot},
     lanes::{Lane, Lanes},
@@ -29,6 +29,7 @@ pub(super) struct Cache<K: Kind> {
     /// When the flow of each slot began, or nothing.
     starts: Vec<u64>,
     mask: K::Key,
+    icmp_mask: K::Key,
     lanes: Lanes<K::Key>,
     /// See [`Directory::is_sparse`]; the same for all packets that are staged.
     is_sparse: bool,
@@ -44,7 +45,7 @@ impl<K: Kind> Cache<K> {
     /// Reserves address space; memory is taken as flows come.
     pub(super) fn new(
         homes: u32,
-        mask: K::Key,
+        keys: Keys,
         keeps_starts: bool,
         pages: Pages,
     ) -> io::Result<Self> {
@@ -61,7 +62,8 @@ impl<K: Kind> Cache<K> {
             memory,
             directory,
             starts,
-            mask,
+            mask: K::mask(keys),
+            icmp_mask: K::icmp_mask(keys),
             lanes: Lanes::new(),
             is_sparse: true,
             settled: if pages == Pages::Settling { 0 } else { bytes },
@@ -78,7 +80,16 @@ impl<K: Kind> Cache<K> {
     /// Stages a packet; at most [`BATCH`](super::lanes::BATCH) of them between two calls of [`Self::step`].
     #[inline(always)]
     pub(super) fn stage(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
-        let key = key.masked(&self.mask);
+        self.stage_masked(key.masked(&self.mask), sample, rules);
+    }
+
+    /// [`Self::stage`] for ICMP.
+    pub(super) fn stage_icmp(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
+        self.stage_masked(key.masked(&self.icmp_mask), sample, rules);
+    }
+
+    #[inline(always)]
+    fn stage_masked(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
         let place = self.directory.place(&key);
         if self.is_sparse {
             prefetch(self.memory.as_ptr().cast::<K::Slot>(), place.likely());

@@ -1,11 +1,11 @@
 //! Flow keys as words: one type for each kind of flow, known at compile time.
 //!
-//! The first word of every key ends with a present bit, so that a slot of zeros equals no key. What a recording does not ask for is masked out of the key, three to eight words at a time; no list of fields is looked at
-//! when a packet is counted.
+//! The first word of every key ends with a present bit, so that a slot of zeros equals no key. What a recording does not ask for is
+//! masked out of the key, three to eight words at a time; no list of fields is looked at when a packet is counted.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Addresses, Direction, FlowRecord, RecordSet, hash::crc32c, meters::Meters};
+use super::{Addresses, Direction, FlowRecord, Keys, hash::crc32c, meters::Meters};
 use crate::{
     interface::SwIfIndex,
     wire::{
@@ -19,8 +19,13 @@ pub(super) trait Kind: 'static {
     type Key: Key;
     type Slot: Slot<Key = Self::Key>;
 
-    /// Ones where the key of a recording has bits.
-    fn mask(record: RecordSet) -> Self::Key;
+    /// Ones where flows have bits of the key.
+    fn mask(keys: Keys) -> Self::Key;
+
+    /// Likewise for ICMP, which has type and code in place of ports.
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        Self::mask(keys)
+    }
 
     /// Fills in what the words that are this kind's own say.
     fn describe(key: &Self::Key, record: &mut FlowRecord);
@@ -148,8 +153,14 @@ impl Kind for V4 {
     type Key = [u64; 3];
     type Slot = Slot3;
 
-    fn mask(record: RecordSet) -> Self::Key {
-        [ip_mask(record), u64::MAX, network_mask(record)]
+    fn mask(keys: Keys) -> Self::Key {
+        [ip_mask(keys), interfaces_mask(keys), addresses4_mask(keys)]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -169,8 +180,15 @@ impl Kind for V4Mac {
     type Key = [u64; 5];
     type Slot = Slot5;
 
-    fn mask(record: RecordSet) -> Self::Key {
-        [ip_mask(record), u64::MAX, network_mask(record), u64::MAX, u64::MAX]
+    fn mask(keys: Keys) -> Self::Key {
+        let [source, destination] = macs_mask(keys);
+        [ip_mask(keys), interfaces_mask(keys), addresses4_mask(keys), source, destination]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -192,9 +210,16 @@ impl Kind for V6 {
     type Key = [u64; 6];
     type Slot = Slot6;
 
-    fn mask(record: RecordSet) -> Self::Key {
-        let network = network_mask(record);
-        [ip_mask(record), u64::MAX, network, network, network, network]
+    fn mask(keys: Keys) -> Self::Key {
+        let [source, destination] = addresses6_masks(keys);
+        let interfaces = interfaces_mask(keys);
+        [ip_mask(keys), interfaces, source, source, destination, destination]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -216,9 +241,16 @@ impl Kind for V6Mac {
     type Key = [u64; 8];
     type Slot = Slot8;
 
-    fn mask(record: RecordSet) -> Self::Key {
-        let network = network_mask(record);
-        [ip_mask(record), u64::MAX, network, network, network, network, u64::MAX, u64::MAX]
+    fn mask(keys: Keys) -> Self::Key {
+        let [ip, interfaces, a, b, c, d] = V6::mask(keys);
+        let [source, destination] = macs_mask(keys);
+        [ip, interfaces, a, b, c, d, source, destination]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -251,8 +283,11 @@ impl Kind for Other {
     type Key = [u64; 3];
     type Slot = Slot3;
 
-    fn mask(record: RecordSet) -> Self::Key {
-        [MAC_MASK | tag_mask(record), u64::MAX, u64::MAX]
+    fn mask(keys: Keys) -> Self::Key {
+        let mac = |key| if keys.contains(key) { MAC_MASK } else { 0 };
+        let ethertype = if keys.contains(Keys::ETHERTYPE) { !MAC_MASK } else { 0 };
+        let source = mac(Keys::SOURCE_MAC) | tag_mask(keys);
+        [source, interfaces_mask(keys), mac(Keys::DESTINATION_MAC) | ethertype]
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -278,7 +313,8 @@ const TAGGED: u64 = 0x1000;
 const EGRESS: u64 = 0x2000;
 const PRESENT: u64 = 0x8000;
 const MAC_MASK: u64 = (1 << 48) - 1;
-const PORTS_MASK: u64 = 0xffff_ffff;
+const PORT_MASK: u64 = 0xffff;
+const LOW_HALF: u64 = 0xffff_ffff;
 const PROTOCOL_SHIFT: u32 = 32;
 const PROTOCOL_MASK: u64 = 0xff << PROTOCOL_SHIFT;
 
@@ -289,9 +325,10 @@ fn tag(point: Point, link: &Link) -> u64 {
     (PRESENT | direction | vlan) << TAG_SHIFT
 }
 
-fn tag_mask(record: RecordSet) -> u64 {
-    let vlan = if record.contains(RecordSet::VLAN) { TAGGED | VLAN_MASK } else { 0 };
-    (PRESENT | EGRESS | vlan) << TAG_SHIFT
+fn tag_mask(keys: Keys) -> u64 {
+    let vlan = if keys.contains(Keys::VLAN) { TAGGED | VLAN_MASK } else { 0 };
+    let direction = if keys.contains(Keys::DIRECTION) { EGRESS } else { 0 };
+    (PRESENT | direction | vlan) << TAG_SHIFT
 }
 
 #[inline(always)]
@@ -299,10 +336,20 @@ fn ip_word(point: Point, link: &Link, transport: &Transport) -> u64 {
     u64::from(transport.ports) | u64::from(transport.protocol) << PROTOCOL_SHIFT | tag(point, link)
 }
 
-fn ip_mask(record: RecordSet) -> u64 {
-    let ports = if record.contains(RecordSet::L4) { PORTS_MASK } else { 0 };
-    let protocol = if record.intersects(RecordSet::L3 | RecordSet::L4) { PROTOCOL_MASK } else { 0 };
-    ports | protocol | tag_mask(record)
+fn ip_mask(keys: Keys) -> u64 {
+    let source = if keys.contains(Keys::SOURCE_PORT) { PORT_MASK << 16 } else { 0 };
+    let destination = if keys.contains(Keys::DESTINATION_PORT) { PORT_MASK } else { 0 };
+    source | destination | protocol_mask(keys) | tag_mask(keys)
+}
+
+fn icmp_ip_mask(keys: Keys) -> u64 {
+    let kind = if keys.contains(Keys::ICMP_TYPE) { 0xff00 } else { 0 };
+    let code = if keys.contains(Keys::ICMP_CODE) { 0x00ff } else { 0 };
+    kind | code | protocol_mask(keys) | tag_mask(keys)
+}
+
+fn protocol_mask(keys: Keys) -> u64 {
+    if keys.contains(Keys::PROTOCOL) { PROTOCOL_MASK } else { 0 }
 }
 
 fn describe_ip(word: u64, record: &mut FlowRecord) {
@@ -311,8 +358,27 @@ fn describe_ip(word: u64, record: &mut FlowRecord) {
     record.protocol = (word >> PROTOCOL_SHIFT) as u8;
 }
 
-fn network_mask(record: RecordSet) -> u64 {
-    if record.contains(RecordSet::L3) { u64::MAX } else { 0 }
+fn addresses4_mask(keys: Keys) -> u64 {
+    let [source, destination] = addresses6_masks(keys);
+    (source & LOW_HALF) | (destination & !LOW_HALF)
+}
+
+/// Of each word of the source, and of the destination.
+fn addresses6_masks(keys: Keys) -> [u64; 2] {
+    [Keys::SOURCE_ADDRESS, Keys::DESTINATION_ADDRESS]
+        .map(|key| if keys.contains(key) { u64::MAX } else { 0 })
+}
+
+fn interfaces_mask(keys: Keys) -> u64 {
+    let ingress = if keys.contains(Keys::INGRESS) { LOW_HALF } else { 0 };
+    let egress = if keys.contains(Keys::EGRESS) { !LOW_HALF } else { 0 };
+    ingress | egress
+}
+
+fn macs_mask(keys: Keys) -> [u64; 2] {
+    let ethertype = if keys.contains(Keys::ETHERTYPE) { !MAC_MASK } else { 0 };
+    [Keys::SOURCE_MAC, Keys::DESTINATION_MAC]
+        .map(|key| ethertype | if keys.contains(key) { MAC_MASK } else { 0 })
 }
 
 #[inline(always)]

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{
-    Config, Counters, Families, FlowRecord, Observed, RecordSet, StartTime, Unmeasured,
+    Config, Counters, Families, FlowRecord, Keys, Observed, StartTime, Unmeasured,
     cache::Cache,
     key::{Kind, Kind4, Kind6, Other, V4, V4Mac, V6, V6Mac},
     lanes::BATCH,
@@ -14,6 +14,7 @@ use crate::{
     runtime::PacketTime,
     wire::{
         ethernet::EtherType,
+        ip4::protocol,
         walk::{self, Ip, Link, Transport},
     },
 };
@@ -85,7 +86,8 @@ impl Meter {
     /// # Errors
     /// See [`MeterError`].
     pub fn new(config: &Config) -> Result<Self, MeterError> {
-        let layout = if config.record.contains(RecordSet::L2) {
+        let selected = config.selected();
+        let layout = if (selected.ip4 | selected.ip6).intersects(Keys::LINK) {
             Layout::Wide(Box::new(Tables::new(config)?))
         } else {
             Layout::Narrow(Box::new(Tables::new(config)?))
@@ -278,11 +280,21 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
         match (link, ip, v4, v6, other) {
             (Ok(link), Ok(Ip::V4(ip, transport)), Some(cache), _, _) if is_ip => {
                 let key = F::key(point, &link, ip, &transport);
-                cache.stage(key, &sample(&packet, watermark, &transport), rules);
+                let sample = sample(&packet, watermark, &transport);
+                if transport.protocol == protocol::ICMP {
+                    cache.stage_icmp(key, &sample, rules);
+                } else {
+                    cache.stage(key, &sample, rules);
+                }
             }
             (Ok(link), Ok(Ip::V6(ip, transport)), _, Some(cache), _) if is_ip => {
                 let key = G::key(point, &link, ip, &transport);
-                cache.stage(key, &sample(&packet, watermark, &transport), rules);
+                let sample = sample(&packet, watermark, &transport);
+                if transport.protocol == protocol::ICMP6 {
+                    cache.stage_icmp(key, &sample, rules);
+                } else {
+                    cache.stage(key, &sample, rules);
+                }
             }
             (Ok(link), _, _, _, Some(cache)) => {
                 cache.stage(Other::key(point, &link), &sample_of_frame(&packet, watermark), rules);
@@ -369,7 +381,7 @@ fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>,
     }
     let homes = (flows * 2).next_power_of_two().max(MIN_SLOTS) as u32;
     let keeps_starts = config.start_time == StartTime::Flow;
-    let cache = Cache::new(homes, K::mask(config.record), keeps_starts, config.pages);
+    let cache = Cache::new(homes, config.selected().keys(family), keeps_starts, config.pages);
     cache.map(Some).map_err(|source| MeterError::Memory { flows, source })
 }
 
@@ -395,7 +407,7 @@ fn sample_of_frame(packet: &Observed<'_>, watermark: u64) -> Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Pages, Start};
+    use crate::flow::{Pages, RecordSet, Start};
 
     #[test]
     fn a_table_that_settles_on_huge_pages_keeps_its_flows() {

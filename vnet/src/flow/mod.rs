@@ -35,6 +35,7 @@
 //! |---|---|
 //! | `meter` | the public face: frames, sweeps, flushes |
 //! | `observe` | what is known of a packet, and how it becomes a key and a sample |
+//! | `selection` | which fields tell flows apart |
 //! | `key` | flow keys as words, one type a kind of flow |
 //! | `meters` | counters, times and flags of a flow in five words |
 //! | `rules` | when a record is made and when a flow ends; the only place that knows |
@@ -59,6 +60,7 @@ mod observe;
 mod properties;
 mod record;
 mod rules;
+mod selection;
 #[cfg(test)]
 mod starts;
 mod table;
@@ -72,3 +74,4 @@ pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};
 pub use record::{Addresses, Direction, EndReason, FlowRecord};
 pub use rules::LINGER;
+pub use selection::{Keys, Selection};

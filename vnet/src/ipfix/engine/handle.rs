@@ -23,6 +23,7 @@ use crate::{
             Report, ReportId, ReportKey, SendError, Session, StreamConflict, StreamKey, Transport,
             Via,
         },
+        fields::{self, NamedTemplates},
         profile::FlowTemplates,
     },
     plugin::Registrar,
@@ -42,6 +43,7 @@ struct Shared {
     events: RefCell<Option<Events<Event>>>,
     bell: Bell,
     enabled: Arc<AtomicBool>,
+    named: NamedTemplates,
 }
 
 #[derive(Default)]
@@ -98,6 +100,7 @@ impl Ipfix {
             events: RefCell::new(Some(events)),
             bell: Bell::new(),
             enabled: Arc::default(),
+            named: NamedTemplates::default(),
         }))
     }
 
@@ -109,6 +112,7 @@ impl Ipfix {
         }
         super::commands::register(r, self);
         super::show::register(r, self);
+        fields::register(r, &self.0.named);
     }
 
     /// Applies what `set ipfix exporter` says, all of it or nothing, and returns the line that it prints. What was pending
@@ -186,6 +190,12 @@ impl Ipfix {
         let renamed = exporter.rename_stream(old, new, export_time, &mut out)?;
         self.0.signal.send(Event::Run);
         Ok(renamed)
+    }
+
+    /// The templates that users made.
+    #[must_use]
+    pub fn named_templates(&self) -> &NamedTemplates {
+        &self.0.named
     }
 
     /// A report of flow records that nodes of any thread make, and the way of the records there.

@@ -7,6 +7,7 @@ use crate::{
     command::{Align, Cell, Column, Output, Record, Table},
     ipfix::{
         export::{Counters, Exporter, ExporterConfig, ReportState, Via},
+        fields,
         template::{FieldSpecifier, Template},
     },
     plugin::{Command, CommandCx, Registrar},
@@ -44,9 +45,15 @@ pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
         Command::sync(
             "show ipfix template",
             "Show the fields of the records.",
-            move |_: CommandCx, (): ()| of.with_exporter(templates),
+            move |_: CommandCx, (): ()| {
+                let mut all = of.with_exporter(templates);
+                all.extend(fields::described(of.named_templates()));
+                all
+            },
         )
-        .details("A report has templates once the exporter has a collector."),
+        .details(
+            "A report has templates once the exporter has a collector. Behind those are the ones that users made.",
+        ),
     );
     let of = ipfix.clone();
     r.command(
