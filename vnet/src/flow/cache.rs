@@ -4,12 +4,12 @@ use core::marker::PhantomData;
 use std::io;
 
 use memmap2::{MmapMut, MmapOptions};
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, FromZeros};
 
 use super::{
     Counters, FlowRecord, Keys, Pages, Scope,
     hash::prefetch,
-    key::{Key, Kind, Slot},
+    key::{Key, Kind, SampleOf, Slot},
     lanes::{Lane, Lanes},
     meters::Delta,
     rules::{Rules, Sample},
@@ -30,7 +30,9 @@ pub(super) struct Cache<K: Kind> {
     starts: Vec<u64>,
     mask: K::Key,
     icmp_mask: K::Key,
-    lanes: Lanes<K::Key>,
+    lanes: Lanes<K>,
+    /// What is kept beside each slot, or nothing.
+    extras: Vec<K::Extra>,
     /// See [`Directory::is_sparse`]; the same for all packets that are staged.
     is_sparse: bool,
     /// Octets of `memory` that are to stay on the pages where they are.
@@ -57,6 +59,8 @@ impl<K: Kind> Cache<K> {
             // A kernel without huge pages refuses; small ones do as well.
             let _: io::Result<()> = memory.advise(memmap2::Advice::HugePage);
         }
+        let extras = K::Extra::new_vec_zeroed(directory.slots());
+        let extras = extras.map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         let starts = if keeps_starts { vec![0; directory.slots()] } else { Vec::new() };
         Ok(Self {
             memory,
@@ -65,6 +69,7 @@ impl<K: Kind> Cache<K> {
             mask: K::mask(keys),
             icmp_mask: K::icmp_mask(keys),
             lanes: Lanes::new(),
+            extras,
             is_sparse: true,
             settled: if pages == Pages::Settling { 0 } else { bytes },
             cursor: 0,
@@ -79,25 +84,38 @@ impl<K: Kind> Cache<K> {
 
     /// Stages a packet; at most [`BATCH`](super::lanes::BATCH) of them between two calls of [`Self::step`].
     #[inline(always)]
-    pub(super) fn stage(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
-        self.stage_masked(key.masked(&self.mask), sample, rules);
+    pub(super) fn stage(
+        &mut self,
+        key: K::Key,
+        extra: SampleOf<K>,
+        sample: &Sample,
+        rules: &Rules,
+    ) {
+        self.stage_masked(key.masked(&self.mask), extra, sample, rules);
     }
 
     /// [`Self::stage`] for ICMP.
-    pub(super) fn stage_icmp(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
-        self.stage_masked(key.masked(&self.icmp_mask), sample, rules);
+    pub(super) fn stage_icmp(
+        &mut self,
+        key: K::Key,
+        extra: SampleOf<K>,
+        sample: &Sample,
+        rules: &Rules,
+    ) {
+        self.stage_masked(key.masked(&self.icmp_mask), extra, sample, rules);
     }
 
     #[inline(always)]
-    fn stage_masked(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
+    fn stage_masked(&mut self, key: K::Key, extra: SampleOf<K>, sample: &Sample, rules: &Rules) {
         let place = self.directory.place(&key);
         if self.is_sparse {
             prefetch(self.memory.as_ptr().cast::<K::Slot>(), place.likely());
+            prefetch(self.extras.as_ptr(), place.likely());
         } else {
             self.directory.prefetch(place);
         }
         let delta = Delta::new(sample, rules);
-        self.lanes.stage(Lane { key, watermark: sample.watermark, delta, place });
+        self.lanes.stage(Lane { key, watermark: sample.watermark, delta, place, extra });
     }
 
     /// Counts what was looked up, and looks up what was staged; two steps, and all packets are counted.
@@ -124,6 +142,7 @@ impl<K: Kind> Cache<K> {
             lanes.look_up(|place| {
                 table.directory.look_up(place);
                 prefetch(table.slots.as_ptr(), place.likely());
+                prefetch(table.extras.as_ptr(), place.likely());
             })
         };
         table.counters.measured += staged as u64;
@@ -193,7 +212,7 @@ impl<K: Kind> Cache<K> {
         let slots = <[K::Slot]>::ref_from_bytes(&self.memory).unwrap_or_default();
         for at in (0..self.directory.groups()).flat_map(|group| self.directory.taken(group)) {
             let flow = told(&self.starts, at, &slots[at].meters().flow());
-            visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason()));
+            visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason(), &self.extras[at]));
         }
     }
 
@@ -203,10 +222,11 @@ impl<K: Kind> Cache<K> {
         rules: &'a Rules,
         counters: &'a mut Counters,
         sink: &'a mut S,
-    ) -> (Table<'a, K, S>, &'a mut Lanes<K::Key>) {
+    ) -> (Table<'a, K, S>, &'a mut Lanes<K>) {
         // The mapping is page-aligned and a whole number of slots long, so the view is all of it.
         let slots = <[K::Slot]>::mut_from_bytes(&mut self.memory).unwrap_or_default();
         let (directory, starts) = (&mut self.directory, &mut self.starts[..]);
-        (Table { slots, directory, starts, rules, counters, sink }, &mut self.lanes)
+        let extras = &mut self.extras[..];
+        (Table { slots, directory, starts, extras, rules, counters, sink }, &mut self.lanes)
     }
 }

@@ -5,7 +5,12 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Addresses, Direction, FlowRecord, Keys, hash::crc32c, meters::Meters};
+use super::{
+    Addresses, Direction, FlowRecord, Keys,
+    details::{DetailKeys, DetailMeters, Extra, Seen},
+    hash::crc32c,
+    meters::Meters,
+};
 use crate::{
     interface::SwIfIndex,
     wire::{
@@ -18,6 +23,8 @@ use crate::{
 pub(super) trait Kind: 'static {
     type Key: Key;
     type Slot: Slot<Key = Self::Key>;
+    /// What is kept beside the slot.
+    type Extra: Extra;
 
     /// Ones where flows have bits of the key.
     fn mask(keys: Keys) -> Self::Key;
@@ -61,6 +68,12 @@ pub(super) struct V6;
 pub(super) struct V6Mac;
 /// MAC addresses and Ethernet type alone.
 pub(super) struct Other;
+/// IPv4 with details.
+pub(super) struct V4Detail;
+/// IPv6 with details.
+pub(super) struct V6Detail;
+/// Other frames with details.
+pub(super) struct OtherDetail;
 
 /// Where a packet was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +83,34 @@ pub(super) struct Point {
     pub(super) direction: Direction,
 }
 
+/// What is looked for in packets of a kind beyond their key and counters.
+pub(super) type SampleOf<K> = <<K as Kind>::Extra as Extra>::Sample;
+
 /// Makes keys of IPv4 packets.
 pub(super) trait Kind4: Kind {
-    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key;
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        extra: &SampleOf<Self>,
+    ) -> Self::Key;
 }
 
 /// Makes keys of IPv6 packets.
 pub(super) trait Kind6: Kind {
-    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key;
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        extra: &SampleOf<Self>,
+    ) -> Self::Key;
+}
+
+/// Makes keys of other frames.
+pub(super) trait KindOther: Kind {
+    fn key(point: Point, link: &Link, extra: &SampleOf<Self>) -> Self::Key;
 }
 
 impl<const N: usize> Key for [u64; N] {
@@ -148,10 +181,13 @@ slot!(Slot3, 3, 0, 1);
 slot!(Slot5, 5, 6, 2);
 slot!(Slot6, 6, 5, 2);
 slot!(Slot8, 8, 3, 2);
+slot!(Slot7, 7, 4, 2);
+slot!(Slot10, 10, 1, 2);
 
 impl Kind for V4 {
     type Key = [u64; 3];
     type Slot = Slot3;
+    type Extra = ();
 
     fn mask(keys: Keys) -> Self::Key {
         [ip_mask(keys), interfaces_mask(keys), addresses4_mask(keys)]
@@ -171,7 +207,13 @@ impl Kind for V4 {
 
 impl Kind4 for V4 {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         [ip_word(point, link, transport), interfaces(point), address_word(ip)]
     }
 }
@@ -179,6 +221,7 @@ impl Kind4 for V4 {
 impl Kind for V4Mac {
     type Key = [u64; 5];
     type Slot = Slot5;
+    type Extra = ();
 
     fn mask(keys: Keys) -> Self::Key {
         let [source, destination] = macs_mask(keys);
@@ -200,7 +243,13 @@ impl Kind for V4Mac {
 
 impl Kind4 for V4Mac {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         let [source, destination] = mac_words(link);
         [ip_word(point, link, transport), interfaces(point), address_word(ip), source, destination]
     }
@@ -209,6 +258,7 @@ impl Kind4 for V4Mac {
 impl Kind for V6 {
     type Key = [u64; 6];
     type Slot = Slot6;
+    type Extra = ();
 
     fn mask(keys: Keys) -> Self::Key {
         let [source, destination] = addresses6_masks(keys);
@@ -230,7 +280,13 @@ impl Kind for V6 {
 
 impl Kind6 for V6 {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         let [a, b] = words(ip.source);
         let [c, d] = words(ip.destination);
         [ip_word(point, link, transport), interfaces(point), a, b, c, d]
@@ -240,6 +296,7 @@ impl Kind6 for V6 {
 impl Kind for V6Mac {
     type Key = [u64; 8];
     type Slot = Slot8;
+    type Extra = ();
 
     fn mask(keys: Keys) -> Self::Key {
         let [ip, interfaces, a, b, c, d] = V6::mask(keys);
@@ -262,7 +319,13 @@ impl Kind for V6Mac {
 
 impl Kind6 for V6Mac {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         let [a, b] = words(ip.source);
         let [c, d] = words(ip.destination);
         let [source, destination] = mac_words(link);
@@ -270,8 +333,8 @@ impl Kind6 for V6Mac {
     }
 }
 
-impl Other {
-    pub(super) fn key(point: Point, link: &Link) -> [u64; 3] {
+impl KindOther for Other {
+    fn key(point: Point, link: &Link, (): &()) -> Self::Key {
         let [source, destination] = mac_words(link);
         // The type moves to the second word, so that the first one has room for the tag.
         let ethertype = u64::from(link.ethertype.0) << TAG_SHIFT;
@@ -282,6 +345,7 @@ impl Other {
 impl Kind for Other {
     type Key = [u64; 3];
     type Slot = Slot3;
+    type Extra = ();
 
     fn mask(keys: Keys) -> Self::Key {
         let mac = |key| if keys.contains(key) { MAC_MASK } else { 0 };
@@ -295,6 +359,108 @@ impl Kind for Other {
         record.destination_mac = mac(key[2]);
         record.ethertype = (key[2] >> TAG_SHIFT) as u16;
     }
+}
+
+/// Behind the words of `V4Mac` two with details.
+impl Kind for V4Detail {
+    type Key = [u64; 7];
+    type Slot = Slot7;
+    type Extra = DetailMeters;
+
+    fn mask(keys: Keys) -> Self::Key {
+        joined(V4Mac::mask(keys), detail_masks(keys))
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        let [front @ .., a, b] = *key;
+        V4Mac::describe(&front, record);
+        describe_details(a, b, record);
+    }
+}
+
+impl Kind4 for V4Detail {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        seen: &Seen,
+    ) -> Self::Key {
+        joined(V4Mac::key(point, link, ip, transport, &()), detail_words(seen))
+    }
+}
+
+/// Behind the words of `V6Mac` two with details.
+impl Kind for V6Detail {
+    type Key = [u64; 10];
+    type Slot = Slot10;
+    type Extra = DetailMeters;
+
+    fn mask(keys: Keys) -> Self::Key {
+        joined(V6Mac::mask(keys), detail_masks(keys))
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        let [front @ .., a, b] = *key;
+        V6Mac::describe(&front, record);
+        describe_details(a, b, record);
+    }
+}
+
+impl Kind6 for V6Detail {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        seen: &Seen,
+    ) -> Self::Key {
+        joined(V6Mac::key(point, link, ip, transport, &()), detail_words(seen))
+    }
+}
+
+/// Behind the words of `Other` two with details.
+impl Kind for OtherDetail {
+    type Key = [u64; 5];
+    type Slot = Slot5;
+    type Extra = DetailMeters;
+
+    fn mask(keys: Keys) -> Self::Key {
+        joined(Other::mask(keys), detail_masks(keys))
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        let [front @ .., a, b] = *key;
+        Other::describe(&front, record);
+        describe_details(a, b, record);
+    }
+}
+
+impl KindOther for OtherDetail {
+    fn key(point: Point, link: &Link, seen: &Seen) -> Self::Key {
+        joined(Other::key(point, link, &()), detail_words(seen))
+    }
+}
+
+/// `front` and then `details`; `N` is their number.
+fn joined<const M: usize, const N: usize>(front: [u64; M], details: [u64; 2]) -> [u64; N] {
+    let mut words = [0; N];
+    for (word, from) in words.iter_mut().zip(front.into_iter().chain(details)) {
+        *word = from;
+    }
+    words
 }
 
 /// The record of a key, with nothing counted.
@@ -424,4 +590,53 @@ fn describe_macs(source: u64, destination: u64, record: &mut FlowRecord) {
 fn mac(word: u64) -> [u8; 6] {
     let [a, b, c, d, e, f, ..] = word.to_le_bytes();
     [a, b, c, d, e, f]
+}
+
+/// First word: class, priority, second tag. Second word: top label, flow label.
+const PRIORITY_SHIFT: u32 = 8;
+const CUSTOMER_VLAN_SHIFT: u32 = 16;
+const CUSTOMER_PRIORITY_SHIFT: u32 = 32;
+const FLOW_LABEL_SHIFT: u32 = 32;
+
+fn detail_words(seen: &Seen) -> [u64; 2] {
+    let first = u64::from(seen.class)
+        | u64::from(seen.priority) << PRIORITY_SHIFT
+        | u64::from(seen.customer_vlan) << CUSTOMER_VLAN_SHIFT
+        | u64::from(seen.customer_priority) << CUSTOMER_PRIORITY_SHIFT;
+    let [a, b, c] = seen.labels[0];
+    let label = u32::from_be_bytes([0, a, b, c]);
+    [first, u64::from(label) | u64::from(seen.flow_label) << FLOW_LABEL_SHIFT]
+}
+
+fn detail_masks(keys: Keys) -> [u64; 2] {
+    let mask = |fields: &[(Keys, u64)]| {
+        fields.iter().filter(|(key, _)| keys.contains(*key)).fold(0, |mask, (_, bits)| mask | bits)
+    };
+    let first = [
+        (Keys::PRECEDENCE, 0xe0),
+        (Keys::DROP_PRECEDENCE, 0x1c),
+        (Keys::ECN, 0x03),
+        (Keys::PRIORITY, 0xff << PRIORITY_SHIFT),
+        (Keys::CUSTOMER_VLAN, 0xffff << CUSTOMER_VLAN_SHIFT),
+        (Keys::CUSTOMER_PRIORITY, 0xff << CUSTOMER_PRIORITY_SHIFT),
+    ];
+    let second = [
+        (Keys::TOP_LABEL, 0x00ff_fff1),
+        (Keys::TOP_LABEL_CLASS, 0x0e),
+        (Keys::FLOW_LABEL, LOW_HALF << FLOW_LABEL_SHIFT),
+    ];
+    [mask(&first), mask(&second)]
+}
+
+fn describe_details(first: u64, second: u64, record: &mut FlowRecord) {
+    let Some(details) = &mut record.details else { return };
+    let [_, a, b, c] = (second as u32).to_be_bytes();
+    details.keys = DetailKeys {
+        class: first as u8,
+        priority: (first >> PRIORITY_SHIFT) as u8,
+        customer_vlan: (first >> CUSTOMER_VLAN_SHIFT) as u16,
+        customer_priority: (first >> CUSTOMER_PRIORITY_SHIFT) as u8,
+        top_label: [a, b, c],
+        flow_label: (second >> FLOW_LABEL_SHIFT) as u32,
+    };
 }

@@ -38,6 +38,7 @@
 //! | `selection` | which fields tell flows apart |
 //! | `key` | flow keys as words, one type a kind of flow |
 //! | `meters` | counters, times and flags of a flow in five words |
+//! | `details` | what is kept beyond that, for templates that ask for it |
 //! | `rules` | when a record is made and when a flow ends; the only place that knows |
 //! | `table` | the open-addressing table: find, insert, evict, expire |
 //! | `cache` | memory and staging of one table |
@@ -50,6 +51,7 @@ mod cache;
 mod captures;
 mod config;
 mod counters;
+mod details;
 pub(crate) mod hash;
 mod key;
 mod lanes;
@@ -70,6 +72,7 @@ mod vector;
 
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
 pub use counters::Counters;
+pub use details::{DetailKeys, DetailMeters, Details, LABELS, Seen};
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};
 pub use record::{Addresses, Direction, EndReason, FlowRecord};

@@ -1,5 +1,6 @@
 //! What the metering process hands to the exporting process.
 
+use super::Details;
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
 /// Direction of a flow at its observation point (flowDirection, IANA element 61).
@@ -81,4 +82,6 @@ pub struct FlowRecord {
     pub end: PacketTime,
     /// Why this record was made.
     pub end_reason: EndReason,
+    /// What a template asked for beyond these.
+    pub details: Option<Details>,
 }

@@ -34,6 +34,24 @@ bitflags::bitflags! {
         const ICMP_TYPE = 1 << 12;
         /// Code, likewise.
         const ICMP_CODE = 1 << 13;
+        /// The upper three bits of the differentiated services code point, once the precedence.
+        const PRECEDENCE = 1 << 14;
+        /// The lower three.
+        const DROP_PRECEDENCE = 1 << 15;
+        /// Explicit congestion notification.
+        const ECN = 1 << 16;
+        /// Priority of the outermost VLAN tag.
+        const PRIORITY = 1 << 17;
+        /// Identifier of the VLAN tag behind that.
+        const CUSTOMER_VLAN = 1 << 18;
+        /// Its priority.
+        const CUSTOMER_PRIORITY = 1 << 19;
+        /// Top MPLS label.
+        const TOP_LABEL = 1 << 20;
+        /// Its traffic class.
+        const TOP_LABEL_CLASS = 1 << 21;
+        /// IPv6 flow label.
+        const FLOW_LABEL = 1 << 22;
     }
 }
 
@@ -48,6 +66,22 @@ impl Keys {
     pub const PORTS: Self = Self::SOURCE_PORT.union(Self::DESTINATION_PORT);
     /// ICMP type and code.
     pub const ICMP: Self = Self::ICMP_TYPE.union(Self::ICMP_CODE);
+
+    /// Differentiated services code point.
+    pub const DSCP: Self = Self::PRECEDENCE.union(Self::DROP_PRECEDENCE);
+    /// Type of service, traffic class.
+    pub const CLASS: Self = Self::DSCP.union(Self::ECN);
+
+    /// What an entry of an MPLS label stack has but its TTL.
+    pub const LABEL: Self = Self::TOP_LABEL.union(Self::TOP_LABEL_CLASS);
+
+    /// Those that are in keys with details alone.
+    const DETAILS: Self = Self::CLASS
+        .union(Self::PRIORITY)
+        .union(Self::CUSTOMER_VLAN)
+        .union(Self::CUSTOMER_PRIORITY)
+        .union(Self::LABEL)
+        .union(Self::FLOW_LABEL);
 
     /// Whether flows are connections, so that a FIN ends them.
     pub(super) const fn is_connection(self) -> bool {
@@ -66,9 +100,16 @@ pub struct Selection {
     pub other: Keys,
     /// Whether records have TCP flags.
     pub tcp_flags: bool,
+    /// Whether records have details, see [`FlowRecord::details`](super::FlowRecord::details).
+    pub details: bool,
 }
 
 impl Selection {
+    /// Whether details are looked for in packets.
+    pub(super) fn needs_details(&self) -> bool {
+        self.details || self.all_keys().intersects(Keys::DETAILS)
+    }
+
     /// Of one family.
     #[must_use]
     pub fn keys(&self, family: Families) -> Keys {
@@ -108,6 +149,6 @@ impl From<RecordSet> for Selection {
         keys.set(Keys::PORTS | Keys::ICMP, record.contains(RecordSet::L4));
         keys.set(Keys::PROTOCOL, record.intersects(RecordSet::L3 | RecordSet::L4));
         let tcp_flags = record.contains(RecordSet::L4);
-        Self { ip4: keys, ip6: keys, other: keys | Keys::LINK, tcp_flags }
+        Self { ip4: keys, ip6: keys, other: keys | Keys::LINK, tcp_flags, details: false }
     }
 }

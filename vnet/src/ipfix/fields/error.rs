@@ -117,6 +117,11 @@ fn reason(name: &str) -> &'static str {
     let of_name = REASONS.iter().find(|(starts, _)| starts.iter().any(|s| name.starts_with(s)));
     match of_name {
         Some((_, reason)) => reason,
+        None if name == "ipv6ExtensionHeaders" => {
+            "RFC 9740 replaced it by ipv6ExtensionHeadersFull"
+        }
+        None if name == "tcpOptions" => "RFC 9740 replaced it by tcpOptionsFull",
+        None if name.starts_with("mplsLabelStackSection") => "no more than four labels are kept",
         None if name.contains("TotalCount") => {
             "counts begin anew with each record: use delta counts"
         }

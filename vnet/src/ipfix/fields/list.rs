@@ -71,7 +71,8 @@ impl FieldList {
             ip4: self.keys(Kinds::V4),
             ip6: self.keys(Kinds::V6),
             other: self.keys(Kinds::OTHER),
-            tcp_flags: self.fields.iter().any(|(field, _)| field.role == Role::Or),
+            tcp_flags: self.fields.iter().any(|(field, _)| field.name == "tcpControlBits"),
+            details: self.fields.iter().any(|(field, _)| field.needs_details),
         }
     }
 
@@ -187,7 +188,10 @@ fn element(word: &str) -> Result<(&'static Element, Option<u16>), FieldError> {
 /// RFC 7011 section 6.2 allows no other types to be shortened but float64, of which none is here.
 const fn is_integer(data_type: DataType) -> bool {
     use DataType as T;
-    matches!(data_type, T::Unsigned8 | T::Unsigned16 | T::Unsigned32 | T::Unsigned64)
+    matches!(
+        data_type,
+        T::Unsigned8 | T::Unsigned16 | T::Unsigned32 | T::Unsigned64 | T::Unsigned256
+    )
 }
 
 /// Octets of an element of fixed length.
@@ -203,6 +207,9 @@ const fn octets_of(element: &Element) -> Option<u16> {
         | T::DateTimeMicroseconds
         | T::DateTimeNanoseconds => 8,
         T::Ipv6Address => 16,
+        T::Unsigned256 => 32,
+        // Of those that are no lists and no text, label stack entries are all that there are here.
+        T::OctetArray => 3,
         _ => return None,
     })
 }

@@ -44,8 +44,14 @@ pub enum Role {
     First,
     /// Of the last packet of the record.
     Last,
+    /// The least of the packets of the record.
+    Min,
+    /// The greatest of the packets of the record.
+    Max,
     /// The OR of the packets of the record.
     Or,
+    /// Added up over all packets of the flow, those of earlier records included.
+    Total,
     /// Made of other values.
     Derived,
 }
@@ -59,7 +65,10 @@ impl Role {
             Self::Sum => "sum",
             Self::First => "first",
             Self::Last => "last",
+            Self::Min => "min",
+            Self::Max => "max",
             Self::Or => "or",
+            Self::Total => "total",
             Self::Derived => "derived",
         }
     }
@@ -108,6 +117,8 @@ impl Kinds {
 enum Value {
     /// An unsigned integer of any size.
     Number(fn(&FlowRecord) -> u64),
+    /// Bits of any number, the lowest word first.
+    Flags(fn(&FlowRecord) -> [u64; 4]),
     /// Octets of the size of the element.
     Octets(fn(&FlowRecord, &mut [u8])),
 }
@@ -123,6 +134,8 @@ pub struct Field {
     pub kinds: Kinds,
     /// Whether the link header must be known for it.
     pub needs_link: bool,
+    /// Whether it is among the details of a record.
+    pub needs_details: bool,
     value: Value,
 }
 

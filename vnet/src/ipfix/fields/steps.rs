@@ -52,6 +52,11 @@ impl Steps {
                         self.saturated.0.fetch_add(1, Ordering::Relaxed);
                     }
                 }
+                Value::Flags(value) => {
+                    if !write_flags(value(record), field) {
+                        self.saturated.0.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
                 Value::Octets(write) => write(record, field),
             }
             rest = behind;
@@ -73,6 +78,15 @@ fn write_number(value: u64, out: &mut [u8]) -> bool {
     true
 }
 
+/// Writes the low bits of `value`, big-endian, and says whether there are no others.
+fn write_flags(value: [u64; 4], out: &mut [u8]) -> bool {
+    let mut octets = value.iter().flat_map(|word| word.to_le_bytes());
+    for (octet, value) in out.iter_mut().rev().zip(&mut octets) {
+        *octet = value;
+    }
+    octets.all(|octet| octet == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +104,17 @@ mod tests {
             let mut out = vec![0xee; expected.len()];
             assert_eq!((write_number(value, &mut out), out), (fits, expected.to_vec()), "{value}");
         }
+    }
+
+    #[test]
+    fn flags_are_numbered_from_the_last_bit_on() {
+        let mut out = [0xee; 2];
+        assert!(write_flags([0x0d, 0, 0, 0], &mut out));
+        assert_eq!(out, [0, 0x0d]);
+        assert!(!write_flags([1 << 16 | 2, 0, 0, 0], &mut out));
+        assert_eq!(out, [0, 2]);
+        let mut out = [0xee; 32];
+        assert!(write_flags([1, 0, 0, 1 << 63], &mut out));
+        assert_eq!((out[0], out[31], out[1..31].iter().max()), (0x80, 1, Some(&0)));
     }
 }
