@@ -69,6 +69,14 @@ pub enum UsageError {
     /// An option that there is not, or that lacks its value.
     #[error("{0}")]
     Option(#[from] lexopt::Error),
+    /// A value that is refused, and why.
+    #[error("{option}: {reason}")]
+    Refused {
+        /// The option.
+        option: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
     /// A value that is not of its option's kind.
     #[error("{option} `{value}': expected {expected}")]
     Value {
@@ -92,6 +100,11 @@ impl UsageError {
     pub fn value(option: &'static str, value: &OsString, expected: impl Into<String>) -> Self {
         let value = value.display().to_string();
         Self::Value { option, value, expected: expected.into() }
+    }
+
+    /// A value that its reader refuses.
+    pub fn refused(option: &'static str, error: impl fmt::Display) -> Self {
+        Self::Refused { option, reason: error.to_string() }
     }
 }
 

@@ -38,6 +38,7 @@ const STATE: &[&str] = &[
     "show packet-generator verbose",
     "show flowprobe params",
     "show flowprobe feature",
+    "show ipfix template",
     "show features",
     "show terminal",
 ];

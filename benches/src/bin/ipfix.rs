@@ -87,6 +87,7 @@ fn records(family: Families) -> Vec<FlowRecord> {
                 start: PacketTime(1_700_000_000_000_000_000 + u64::from(n) * 1_234_567),
                 end: PacketTime(1_700_000_060_000_000_000 + u64::from(n) * 1_234_567),
                 end_reason: EndReason::IdleTimeout,
+                details: None,
             }
         })
         .collect()

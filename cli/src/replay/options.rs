@@ -4,7 +4,13 @@ use core::{num::NonZeroU32, time::Duration};
 use std::path::PathBuf;
 
 use lexopt::Arg;
-use vnet::flow::{Config, Families, RecordSet};
+use vnet::{
+    flow::{Config, Families, RecordSet},
+    ipfix::{
+        fields::FieldList,
+        profile::{FlowTemplates, Profile},
+    },
+};
 
 use super::{collector, run::FRAME_SIZE};
 use crate::args::{Failure, UsageError, file, layers, number, seconds, text};
@@ -33,6 +39,10 @@ Metering:
       --record LAYERS      Tell flows apart by l2 (MAC addresses, Ethernet type), l3 (IP
                            addresses, protocol) and l4 (ports, protocol, TCP flags), a
                            list with commas (default l3,l4); the outermost VLAN always
+      --template FIELDS    Make records of these fields, a list of IANA names with commas:
+                           those that are keys tell flows apart, and nothing else does;
+                           NAME/OCTETS makes an integer shorter (`show ipfix element' of
+                           peloton lists them, docs/IPFIX.md has the rules)
       --non-ip             Measure what is not IP as flows of MAC addresses and Ethernet
                            type
       --max-flows N        Hold N flows of IPv4, of IPv6 and of others each before any is
@@ -65,6 +75,10 @@ pub struct Options {
     pub captures: Vec<PathBuf>,
     /// What is measured, and how.
     pub meter: Config,
+    /// The fields of records, where they are chosen one by one.
+    pub template: Option<FieldList>,
+    /// Whether layers were asked for.
+    has_record: bool,
     /// JSON lines on standard output.
     pub json: bool,
     /// How many of the top flows are shown.
@@ -89,6 +103,8 @@ impl Options {
         Self {
             captures: Vec::new(),
             meter: Config::new(families, record),
+            template: None,
+            has_record: false,
             json: false,
             top: 10,
             ipfix_file: None,
@@ -118,6 +134,9 @@ impl Options {
             }
         }
         options.check()?;
+        if let Some(list) = &options.template {
+            options.meter = list.metering(options.meter);
+        }
         Ok(options)
     }
 
@@ -138,6 +157,13 @@ impl Options {
             "record" => {
                 let value = parser.value()?;
                 self.meter.record = layers("--record", &value)? | RecordSet::VLAN;
+                self.has_record = true;
+            }
+            "template" => {
+                let value = parser.value()?;
+                let fields = FieldList::parse(&text("--template", &value)?);
+                self.template =
+                    Some(fields.map_err(|error| UsageError::refused("--template", error))?);
             }
             "max-flows" => {
                 self.meter.max_flows = number("--max-flows", &parser.value()?, 1..=1 << 30)?;
@@ -170,10 +196,23 @@ impl Options {
         if self.captures.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
             return Err(UsageError::Conflict("CAPTURE -", "another CAPTURE -"));
         }
+        if self.template.is_some() && self.has_record {
+            return Err(UsageError::Conflict("--template", "--record"));
+        }
         if self.json && self.file_is_stdout() {
             return Err(UsageError::Conflict("--json", "--ipfix-file -"));
         }
         Ok(())
+    }
+
+    /// The templates of the records.
+    #[must_use]
+    pub fn templates(&self) -> FlowTemplates {
+        let Config { record, families, .. } = self.meter;
+        match &self.template {
+            Some(list) => list.templates(families),
+            None => Profile::Rfc.templates(record, families),
+        }
     }
 
     /// Whether the IPFIX File goes to standard output.

@@ -14,7 +14,7 @@ use vnet::{
         export::Counters,
         file::{FileError, FileWriter, FlowFile},
         json,
-        profile::{FlowTemplates, Profile},
+        profile::FlowTemplates,
         time::Precision,
     },
 };
@@ -77,8 +77,7 @@ impl Outputs {
     /// # Errors
     /// When a file cannot be made, or there is no collector.
     pub fn open(options: &Options, bar: Option<Bar>) -> Result<Self, OutputError> {
-        let set = options.meter.record;
-        let templates = || Profile::Rfc.templates(set, options.meter.families);
+        let templates = || options.templates();
         let collector = match &options.collector {
             Some(target) => {
                 let target = target.clone();
@@ -93,7 +92,7 @@ impl Outputs {
         };
         let top = if options.prints_report() { options.top } else { 0 };
         Ok(Self {
-            json: options.json.then(|| JsonLines::new(set)),
+            json: options.json.then(|| JsonLines::new(options)),
             file,
             collector,
             top: TopFlows::new(top, &options.meter),
@@ -206,17 +205,32 @@ fn now() -> u32 {
 
 /// JSON objects, one a line, on standard output.
 struct JsonLines {
-    set: RecordSet,
+    form: JsonForm,
     text: Vec<u8>,
 }
 
+/// What an object has.
+enum JsonForm {
+    /// The fields of layers.
+    Layers(RecordSet),
+    /// Fields that were chosen one by one.
+    Fields(Box<json::FlowWriter>),
+}
+
 impl JsonLines {
-    fn new(set: RecordSet) -> Self {
-        Self { set, text: Vec::with_capacity(BLOCK + 1024) }
+    fn new(options: &Options) -> Self {
+        let form = match &options.template {
+            Some(_) => JsonForm::Fields(Box::new(json::FlowWriter::new(options.templates()))),
+            None => JsonForm::Layers(options.meter.record),
+        };
+        Self { form, text: Vec::with_capacity(BLOCK + 1024) }
     }
 
     fn record(&mut self, record: &FlowRecord, precision: Precision) -> Result<(), StdoutError> {
-        json::write_flow(&mut self.text, record, self.set, precision);
+        match &mut self.form {
+            JsonForm::Layers(set) => json::write_flow(&mut self.text, record, *set, precision),
+            JsonForm::Fields(writer) => writer.write(&mut self.text, record),
+        }
         self.text.push(b'\n');
         if self.text.len() >= BLOCK { self.write_out() } else { Ok(()) }
     }

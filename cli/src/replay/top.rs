@@ -391,6 +391,7 @@ mod tests {
             start: PacketTime(1_600_000_000_000_000_000),
             end: PacketTime(1_600_000_001_500_000_000),
             end_reason,
+            details: None,
         }
     }
 

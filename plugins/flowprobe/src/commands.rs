@@ -8,7 +8,7 @@ use vnet::{
     plugin::{Command, CommandCx, Registrar},
 };
 
-use crate::{Directions, FlowProbe, ParamsRequest, Variant, show};
+use crate::{Directions, FlowProbe, ParamsRequest, ProbeError, Variant, show};
 
 vnet::args! {
     struct Layers {
@@ -24,6 +24,8 @@ const PROFILES: [(&str, Profile); 2] =
 vnet::args! {
     struct Params {
         record: Option<Layers> = group("record").optional(),
+        template: Option<String> = keyword("template", value::word("name")).optional()
+            .help("of `ipfix template add', in place of record"),
         active: Option<u32> = keyword("active", value::id("seconds")).optional()
             .help("between records of a live flow, 15; 0: a record a packet"),
         passive: Option<u32> = keyword("passive", value::id("seconds")).optional()
@@ -67,9 +69,14 @@ impl From<Layers> for RecordSet {
 pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     let of = probe.clone();
     let params = move |_: CommandCx, args: Params| {
-        let record = args.record.map_or(RecordSet::empty(), Into::into);
-        let Params { active, passive, profile, .. } = args;
-        of.set_params(ParamsRequest { record, active, passive, profile })
+        let Params { record, template, active, passive, profile } = args;
+        let layers = record.map_or(RecordSet::empty(), Into::into);
+        let request = ParamsRequest { record: layers, active, passive, profile };
+        match template {
+            Some(_) if !layers.is_empty() => Err(ProbeError::RecordAndTemplate),
+            Some(name) => of.set_template(request, &name),
+            None => of.set_params(request),
+        }
     };
     r.command(
         Command::sync("flowprobe params", "Say what is recorded of flows, and when.", params)

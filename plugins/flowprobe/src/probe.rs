@@ -14,7 +14,8 @@ use vnet::{
     ipfix::{
         engine::{FlowQueues, Ipfix, QueueCounters},
         export::{AddReportError, ReportId, ReportKey},
-        profile::Profile,
+        fields::{Lease, TemplateError},
+        profile::{FlowTemplates, Profile},
     },
     plugin::Registrar,
     runtime::Main,
@@ -43,6 +44,23 @@ pub enum ProbeError {
     /// Parameters hold for all interfaces and cannot change under them.
     #[error("cannot change parameters while flowprobe is enabled on an interface")]
     InUse,
+    /// There is no such template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// One of the two says what is recorded.
+    #[error("give `record' or `template', not both")]
+    RecordAndTemplate,
+    /// Only the profile `rfc` writes records of other fields than VPP's.
+    #[error("templates are written as RFC 7011 has them: leave out `profile vpp'")]
+    TemplateProfile,
+    /// The template has fields of other packets alone.
+    #[error("template {template} has no fields for packets of {}", variant.word())]
+    NoFields {
+        /// Its name.
+        template: String,
+        /// Whose packets.
+        variant: Variant,
+    },
     /// Nothing is recorded.
     #[error("nothing to record: set `flowprobe params record' first")]
     NotConfigured,
@@ -78,6 +96,10 @@ impl OperationError for ProbeError {
             Self::NoSuchInterface => ApiError::InvalidSwIfIndex,
             Self::AlreadyEnabled(_) => ApiError::EntryAlreadyExists,
             Self::NotEnabled(_) => ApiError::NoSuchEntry,
+            Self::Template(error) => error.api_error(),
+            Self::RecordAndTemplate | Self::TemplateProfile | Self::NoFields { .. } => {
+                ApiError::InvalidValue2
+            }
             Self::Meter(_) | Self::Report(_) | Self::Feature(_) => ApiError::Unspecified,
         }
     }
@@ -99,6 +121,8 @@ struct State {
     params: Params,
     /// Octets of the flow tables of a variant on a thread, where that was said.
     cache: Option<u64>,
+    /// What is recorded in place of the layers.
+    template: Option<Lease>,
     enabled: BTreeMap<(SwIfIndex, Variant), Directions>,
     reports: [Option<Active>; 3],
     /// Reports that went, and may still have something to say.
@@ -110,6 +134,35 @@ struct State {
 }
 
 impl State {
+    fn recording(&self, variant: Variant) -> Result<Recording, ProbeError> {
+        let Params { record, profile, .. } = self.params;
+        let config = |families, record| {
+            let config = Config {
+                active: self.params.active(),
+                passive: self.params.passive(),
+                pages: Pages::Settling,
+                ..Config::new(families, record)
+            };
+            self.cache.map_or(config.clone(), |octets| config.within(octets))
+        };
+        let Some(lease) = &self.template else {
+            // The VLAN is a matter of the link layer; the templates have it there.
+            let with_link = record.contains(RecordSet::L2);
+            let record = if with_link { record | RecordSet::VLAN } else { record };
+            let families = variant.families(record);
+            let config = profile.metering(config(families, record));
+            let templates = profile.templates(config.record, families);
+            return Ok(Recording { config, templates, with_link });
+        };
+        let list = lease.list();
+        let config = list.metering(config(variant.all_families(), record));
+        if config.families.is_empty() {
+            return Err(ProbeError::NoFields { template: lease.name().to_owned(), variant });
+        }
+        let templates = list.templates(config.families);
+        Ok(Recording { config, templates, with_link: list.needs_link() })
+    }
+
     /// Keeps of reports that have said everything only their counts.
     fn settle(&mut self, variant: Variant) {
         let settled = &mut self.settled[variant as usize];
@@ -121,6 +174,14 @@ impl State {
             waits
         });
     }
+}
+
+/// What a variant's meters do, and the templates of their records.
+struct Recording {
+    config: Config,
+    templates: FlowTemplates,
+    /// Whether IP packets are shown with their link headers.
+    with_link: bool,
 }
 
 /// A variant that is enabled on some interface.
@@ -143,6 +204,7 @@ impl FlowProbe {
         let state = State {
             params: Params::none(default_profile),
             cache: None,
+            template: None,
             enabled: BTreeMap::new(),
             reports: [const { None }; 3],
             retired: [const { Vec::new() }; 3],
@@ -188,12 +250,35 @@ impl FlowProbe {
     /// # Errors
     /// [`ProbeError::Timers`], and [`ProbeError::InUse`] while anything is enabled.
     pub fn set_params(&self, request: ParamsRequest) -> Result<(), ProbeError> {
-        let params = request.check(self.0.default_profile)?;
+        self.set(request.check(self.0.default_profile)?, None)
+    }
+
+    /// Has records of a template that a user made, in place of layers.
+    ///
+    /// # Errors
+    /// As [`Self::set_params`], [`ProbeError::Template`] and [`ProbeError::TemplateProfile`].
+    pub fn set_template(&self, request: ParamsRequest, name: &str) -> Result<(), ProbeError> {
+        if request.profile == Some(Profile::Vpp) {
+            return Err(ProbeError::TemplateProfile);
+        }
+        let params = request.check(Profile::Rfc)?;
+        let lease = self.0.ipfix.named_templates().lease(name, "flowprobe")?;
+        let record = lease.list().selection().layers();
+        self.set(Params { record, ..params }, Some(lease))
+    }
+
+    /// The name of the template of which records are.
+    #[must_use]
+    pub fn template(&self) -> Option<String> {
+        self.0.state.borrow().template.as_ref().map(|lease| lease.name().to_owned())
+    }
+
+    fn set(&self, params: Params, template: Option<Lease>) -> Result<(), ProbeError> {
         let mut state = self.0.state.borrow_mut();
         if !state.enabled.is_empty() {
             return Err(ProbeError::InUse);
         }
-        state.params = params;
+        (state.params, state.template) = (params, template);
         Ok(())
     }
 
@@ -208,7 +293,7 @@ impl FlowProbe {
         variant: Variant,
         directions: Directions,
     ) -> Result<(), ProbeError> {
-        if self.params().record.is_empty() {
+        if self.params().record.is_empty() && self.template().is_none() {
             return Err(ProbeError::NotConfigured);
         }
         let known = main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
@@ -325,22 +410,8 @@ impl FlowProbe {
     /// A meter on every thread, and a report.
     fn start(&self, main: &mut Main, variant: Variant) -> Result<(), ProbeError> {
         let mut state = self.0.state.borrow_mut();
-        let Params { record, profile, .. } = state.params;
-        // The VLAN is a matter of the link layer; the templates have it there.
-        let record = if record.contains(RecordSet::L2) { record | RecordSet::VLAN } else { record };
-        let families = variant.families(record);
-        let config = profile.metering(Config {
-            active: state.params.active(),
-            passive: state.params.passive(),
-            pages: Pages::Settling,
-            ..Config::new(families, record)
-        });
-        let config = match state.cache {
-            Some(octets) => config.within(octets),
-            None => config,
-        };
-        let queues = self.0.ipfix.flow_queues(profile.templates(config.record, families));
-        let with_link = record.contains(RecordSet::L2);
+        let Recording { config, templates, with_link } = state.recording(variant)?;
+        let queues = self.0.ipfix.flow_queues(templates);
         let mut made = Ok(());
         main.for_each_local(self.point(variant), |place| match Meter::new(&config) {
             Ok(meter) => {

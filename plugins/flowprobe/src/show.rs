@@ -95,13 +95,17 @@ pub(crate) fn params(probe: &FlowProbe) -> Record {
     let layers = [(RecordSet::L2, "l2"), (RecordSet::L3, "l3"), (RecordSet::L4, "l4")];
     let mut line = String::new();
     let mut record = Record::new();
+    let template = probe.template();
     for (layer, word) in layers {
-        let recorded = params.record.contains(layer);
+        let recorded = params.record.contains(layer) && template.is_none();
         if recorded {
             line += " ";
             line += word;
         }
         record = record.field(word, Cell::shown("", recorded));
+    }
+    if let Some(name) = &template {
+        line = format!(" template {name}");
     }
     let Params { active, passive, profile, .. } = params;
     let mut line = format!("{line} active: {active} passive: {passive}");
@@ -110,6 +114,7 @@ pub(crate) fn params(probe: &FlowProbe) -> Record {
     }
     record
         .line(line)
+        .field("template", template.map_or(Cell::Empty, Into::into))
         .field("active", active)
         .field("passive", passive)
         .field("profile", profile.word())

@@ -78,10 +78,17 @@ impl Variant {
     /// What its meter measures. Frames are told apart by their addresses only when there is something to record of them.
     pub(crate) fn families(self, record: RecordSet) -> Families {
         match self {
+            Self::L2 if !record.intersects(RecordSet::L3 | RecordSet::L4) => Families::OTHER,
+            _ => self.all_families(),
+        }
+    }
+
+    /// What it sees.
+    pub(crate) fn all_families(self) -> Families {
+        match self {
             Self::Ip4 => Families::IP4,
             Self::Ip6 => Families::IP6,
-            Self::L2 if record.intersects(RecordSet::L3 | RecordSet::L4) => Families::all(),
-            Self::L2 => Families::OTHER,
+            Self::L2 => Families::all(),
         }
     }
 

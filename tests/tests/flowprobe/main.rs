@@ -14,5 +14,6 @@ mod sampling;
 mod scene;
 mod settings;
 mod tcp;
+mod templates;
 mod timers;
 mod vpp;

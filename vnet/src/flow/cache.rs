@@ -4,12 +4,12 @@ use core::marker::PhantomData;
 use std::io;
 
 use memmap2::{MmapMut, MmapOptions};
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, FromZeros};
 
 use super::{
-    Counters, FlowRecord, Pages, Scope,
+    Counters, FlowRecord, Keys, Pages, Scope,
     hash::prefetch,
-    key::{Key, Kind, Slot},
+    key::{Key, Kind, SampleOf, Slot},
     lanes::{Lane, Lanes},
     meters::Delta,
     rules::{Rules, Sample},
@@ -29,7 +29,10 @@ pub(super) struct Cache<K: Kind> {
     /// When the flow of each slot began, or nothing.
     starts: Vec<u64>,
     mask: K::Key,
-    lanes: Lanes<K::Key>,
+    icmp_mask: K::Key,
+    lanes: Lanes<K>,
+    /// What is kept beside each slot, or nothing.
+    extras: Vec<K::Extra>,
     /// See [`Directory::is_sparse`]; the same for all packets that are staged.
     is_sparse: bool,
     /// Octets of `memory` that are to stay on the pages where they are.
@@ -44,7 +47,7 @@ impl<K: Kind> Cache<K> {
     /// Reserves address space; memory is taken as flows come.
     pub(super) fn new(
         homes: u32,
-        mask: K::Key,
+        keys: Keys,
         keeps_starts: bool,
         pages: Pages,
     ) -> io::Result<Self> {
@@ -56,13 +59,17 @@ impl<K: Kind> Cache<K> {
             // A kernel without huge pages refuses; small ones do as well.
             let _: io::Result<()> = memory.advise(memmap2::Advice::HugePage);
         }
+        let extras = K::Extra::new_vec_zeroed(directory.slots());
+        let extras = extras.map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         let starts = if keeps_starts { vec![0; directory.slots()] } else { Vec::new() };
         Ok(Self {
             memory,
             directory,
             starts,
-            mask,
+            mask: K::mask(keys),
+            icmp_mask: K::icmp_mask(keys),
             lanes: Lanes::new(),
+            extras,
             is_sparse: true,
             settled: if pages == Pages::Settling { 0 } else { bytes },
             cursor: 0,
@@ -82,16 +89,38 @@ impl<K: Kind> Cache<K> {
 
     /// Stages a packet; at most [`BATCH`](super::lanes::BATCH) of them between two calls of [`Self::step`].
     #[inline(always)]
-    pub(super) fn stage(&mut self, key: K::Key, sample: &Sample, rules: &Rules) {
-        let key = key.masked(&self.mask);
+    pub(super) fn stage(
+        &mut self,
+        key: K::Key,
+        extra: SampleOf<K>,
+        sample: &Sample,
+        rules: &Rules,
+    ) {
+        self.stage_masked(key.masked(&self.mask), extra, sample, rules);
+    }
+
+    /// [`Self::stage`] for ICMP.
+    pub(super) fn stage_icmp(
+        &mut self,
+        key: K::Key,
+        extra: SampleOf<K>,
+        sample: &Sample,
+        rules: &Rules,
+    ) {
+        self.stage_masked(key.masked(&self.icmp_mask), extra, sample, rules);
+    }
+
+    #[inline(always)]
+    fn stage_masked(&mut self, key: K::Key, extra: SampleOf<K>, sample: &Sample, rules: &Rules) {
         let place = self.directory.place(&key);
         if self.is_sparse {
             prefetch(self.memory.as_ptr().cast::<K::Slot>(), place.likely());
+            prefetch(self.extras.as_ptr(), place.likely());
         } else {
             self.directory.prefetch(place);
         }
         let delta = Delta::new(sample, rules);
-        self.lanes.stage(Lane { key, watermark: sample.watermark, delta, place });
+        self.lanes.stage(Lane { key, watermark: sample.watermark, delta, place, extra });
     }
 
     /// Counts what was looked up, and looks up what was staged; two steps, and all packets are counted.
@@ -118,6 +147,7 @@ impl<K: Kind> Cache<K> {
             lanes.look_up(|place| {
                 table.directory.look_up(place);
                 prefetch(table.slots.as_ptr(), place.likely());
+                prefetch(table.extras.as_ptr(), place.likely());
             })
         };
         table.counters.measured += staged as u64;
@@ -187,7 +217,7 @@ impl<K: Kind> Cache<K> {
         let slots = <[K::Slot]>::ref_from_bytes(&self.memory).unwrap_or_default();
         for at in (0..self.directory.groups()).flat_map(|group| self.directory.taken(group)) {
             let flow = told(&self.starts, at, &slots[at].meters().flow());
-            visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason()));
+            visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason(), &self.extras[at]));
         }
     }
 
@@ -197,10 +227,11 @@ impl<K: Kind> Cache<K> {
         rules: &'a Rules,
         counters: &'a mut Counters,
         sink: &'a mut S,
-    ) -> (Table<'a, K, S>, &'a mut Lanes<K::Key>) {
+    ) -> (Table<'a, K, S>, &'a mut Lanes<K>) {
         // The mapping is page-aligned and a whole number of slots long, so the view is all of it.
         let slots = <[K::Slot]>::mut_from_bytes(&mut self.memory).unwrap_or_default();
         let (directory, starts) = (&mut self.directory, &mut self.starts[..]);
-        (Table { slots, directory, starts, rules, counters, sink }, &mut self.lanes)
+        let extras = &mut self.extras[..];
+        (Table { slots, directory, starts, extras, rules, counters, sink }, &mut self.lanes)
     }
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Addresses, Config, Counters, Families, FlowRecord, Meter, Observed, RecordSet, Scope, Start,
-    Unmeasured, twin::sorted,
+    Addresses, Config, Counters, Details, Families, FlowRecord, Keys, Meter, Observed, RecordSet,
+    Scope, Selection, Start, Unmeasured, twin::sorted,
 };
 use crate::{interface::SwIfIndex, runtime::PacketTime, wire::link::LinkType};
 
@@ -162,6 +162,140 @@ fn every_packet_is_in_a_record_or_has_a_reason_however_it_is_cut() {
                 }
             }
         }
+    }
+}
+
+/// Values of these fields of each packet, every occurrence, outermost first.
+fn columns(path: &Path, fields: &[&str]) -> Vec<Vec<Vec<u64>>> {
+    let mut command = Command::new("tshark");
+    command.arg("-n").arg("-r").arg(path).args(["-T", "fields", "-E", "occurrence=a"]);
+    command.args(["-o", "ip.defragment:FALSE"]);
+    for field in fields {
+        command.args(["-e", field]);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let of_field = |text: &str| text.split(',').filter_map(number).collect();
+    let of_packet = |line: &str| line.split('\t').map(of_field).collect();
+    String::from_utf8(output.stdout).unwrap().lines().map(of_packet).collect()
+}
+
+fn detailed(keys: Keys, families: Families) -> Config {
+    let selection =
+        Selection { ip4: keys, ip6: keys, other: keys, tcp_flags: false, details: true };
+    Config { selection: Some(selection), ..passive(RecordSet::empty(), families) }
+}
+
+#[test]
+fn tags_and_their_priorities_equal_tsharks() {
+    let keys = Keys::VLAN | Keys::PRIORITY | Keys::CUSTOMER_VLAN | Keys::CUSTOMER_PRIORITY;
+    for path in captures() {
+        if path.ends_with("mpls-vlan-l2vpn.pcap") {
+            // tshark shows the tags of frames within a pseudowire, too.
+            continue;
+        }
+        let Some(capture) = Capture::read(&path) else { continue };
+        let fields = ["ieee8021ad.id", "vlan.id", "ieee8021ad.priority", "vlan.priority"];
+        let mut expected = BTreeMap::<[u64; 4], u64>::new();
+        for packet in columns(&path, &fields) {
+            let [ids, priorities] =
+                [[0, 1], [2, 3]].map(|at| at.map(|at| packet[at].as_slice()).concat());
+            let value = |of: &[u64], at: usize| of.get(at).copied().unwrap_or(0);
+            let tags =
+                [value(&ids, 0), value(&priorities, 0), value(&ids, 1), value(&priorities, 1)];
+            *expected.entry(tags).or_default() += 1;
+        }
+        let (records, counters) = capture.records(&detailed(keys, Families::all()), 256);
+        let mut sums = BTreeMap::<[u64; 4], u64>::new();
+        for record in &records {
+            let keys = record.details.unwrap().keys;
+            let outer = [u64::from(record.vlan.unwrap_or(0)), keys.priority.into()];
+            let [a, b] = outer;
+            let tags = [a, b, keys.customer_vlan.into(), keys.customer_priority.into()];
+            *sums.entry(tags).or_default() += record.packets;
+        }
+        // Frames without a link header that can be read have no tags for tshark.
+        *sums.entry([0; 4]).or_default() += counters.unmeasured_total();
+        sums.retain(|_, packets| *packets > 0);
+        assert_eq!(sums, expected, "{path:?}");
+    }
+}
+
+#[test]
+fn lifetimes_classes_and_lengths_equal_tsharks() {
+    let keys = Keys::ADDRESSES | Keys::PROTOCOL | Keys::DSCP | Keys::ECN;
+    for path in captures() {
+        let Some(capture) = Capture::read(&path) else { continue };
+        let fields = ["ip.version", "ip.ttl", "ip.len", "ip.dsfield", "ipv6.version"];
+        // Packets, least and greatest lifetime, least and greatest length, by class.
+        let mut expected = BTreeMap::<u64, [u64; 5]>::new();
+        for packet in columns(&path, &fields) {
+            let [Some(4), Some(ttl), Some(length), Some(class), None] =
+                [0, 1, 2, 3, 4].map(|at: usize| packet[at].first().copied())
+            else {
+                continue;
+            };
+            add(expected.entry(class).or_default(), [1, ttl, ttl, length, length]);
+        }
+        let is_mixed = columns(&path, &["ip.version", "ipv6.version"])
+            .iter()
+            .any(|p| !p[0].is_empty() && !p[1].is_empty());
+        let is_damaged = path.to_string_lossy().contains("malformed");
+        if is_mixed || is_damaged || path.to_string_lossy().contains("mpls") {
+            // What is outermost there tshark's columns do not say.
+            continue;
+        }
+        let (records, _) = capture.records(&detailed(keys, Families::IP4), 256);
+        let mut sums = BTreeMap::<u64, [u64; 5]>::new();
+        for record in &records {
+            let Details { keys, meters } = record.details.unwrap();
+            let [a, b] = [meters.min_ttl, meters.max_ttl].map(u64::from);
+            let [c, d] = [meters.min_octets, meters.max_octets].map(u64::from);
+            add(sums.entry(keys.class.into()).or_default(), [record.packets, a, b, c, d]);
+        }
+        assert_eq!(sums, expected, "{path:?}");
+    }
+}
+
+fn add(sum: &mut [u64; 5], one: [u64; 5]) {
+    if sum[0] == 0 {
+        *sum = one;
+        return;
+    }
+    *sum = [
+        sum[0] + one[0],
+        sum[1].min(one[1]),
+        sum[2].max(one[2]),
+        sum[3].min(one[3]),
+        sum[4].max(one[4]),
+    ];
+}
+
+#[test]
+fn label_stacks_equal_tsharks() {
+    for path in captures() {
+        let Some(capture) = Capture::read(&path) else { continue };
+        let mut expected = BTreeMap::<(u64, u64), u64>::new();
+        for packet in columns(&path, &["mpls.label", "mpls.exp"]) {
+            if let (Some(&label), Some(&class)) = (packet[0].first(), packet[1].first()) {
+                *expected.entry((label, class)).or_default() += 1;
+            }
+        }
+        let (records, _) = capture.records(&detailed(Keys::LABEL, Families::all()), 256);
+        let mut sums = BTreeMap::<(u64, u64), u64>::new();
+        for record in &records {
+            let Details { keys, meters } = record.details.unwrap();
+            let [a, b, c] = keys.top_label.map(u64::from);
+            if meters.first.label_depth > 0 {
+                let label = (a << 12 | b << 4 | c >> 4, c >> 1 & 7);
+                *sums.entry(label).or_default() += record.packets;
+            }
+        }
+        assert_eq!(sums, expected, "{path:?}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::Selection;
+
 bitflags::bitflags! {
     /// Which fields tell flows apart and are recorded: `flowprobe params record [l2] [l3] [l4]`, and the VLAN.
     ///
@@ -66,6 +68,8 @@ pub struct Config {
     pub families: Families,
     /// What is recorded of it.
     pub record: RecordSet,
+    /// What is recorded instead: fields of a template of a user's own.
+    pub selection: Option<Selection>,
     /// A record of a flow is made when its first packet is this old. Zero makes one record a packet.
     pub active: Duration,
     /// A flow ends when no packet came for longer than this. Zero is never.
@@ -89,6 +93,7 @@ impl Config {
         Self {
             families,
             record,
+            selection: None,
             active: Duration::from_secs(15),
             passive: Duration::from_secs(120),
             max_flows: DEFAULT_MAX_FLOWS,
@@ -96,5 +101,9 @@ impl Config {
             plain_ip: false,
             pages: Pages::Small,
         }
+    }
+    /// What tells flows apart.
+    pub(super) fn selected(&self) -> Selection {
+        self.selection.unwrap_or_else(|| self.record.into())
     }
 }

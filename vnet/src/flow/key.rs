@@ -1,11 +1,16 @@
 //! Flow keys as words: one type for each kind of flow, known at compile time.
 //!
-//! The first word of every key ends with a present bit, so that a slot of zeros equals no key. What a recording does not ask for is masked out of the key, three to eight words at a time; no list of fields is looked at
-//! when a packet is counted.
+//! The first word of every key ends with a present bit, so that a slot of zeros equals no key. What a recording does not ask for is
+//! masked out of the key, three to eight words at a time; no list of fields is looked at when a packet is counted.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Addresses, Direction, FlowRecord, RecordSet, hash::crc32c, meters::Meters};
+use super::{
+    Addresses, Direction, FlowRecord, Keys,
+    details::{DetailKeys, DetailMeters, Extra, Seen},
+    hash::crc32c,
+    meters::Meters,
+};
 use crate::{
     interface::SwIfIndex,
     wire::{
@@ -18,9 +23,16 @@ use crate::{
 pub(super) trait Kind: 'static {
     type Key: Key;
     type Slot: Slot<Key = Self::Key>;
+    /// What is kept beside the slot.
+    type Extra: Extra;
 
-    /// Ones where the key of a recording has bits.
-    fn mask(record: RecordSet) -> Self::Key;
+    /// Ones where flows have bits of the key.
+    fn mask(keys: Keys) -> Self::Key;
+
+    /// Likewise for ICMP, which has type and code in place of ports.
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        Self::mask(keys)
+    }
 
     /// Fills in what the words that are this kind's own say.
     fn describe(key: &Self::Key, record: &mut FlowRecord);
@@ -56,6 +68,12 @@ pub(super) struct V6;
 pub(super) struct V6Mac;
 /// MAC addresses and Ethernet type alone.
 pub(super) struct Other;
+/// IPv4 with details.
+pub(super) struct V4Detail;
+/// IPv6 with details.
+pub(super) struct V6Detail;
+/// Other frames with details.
+pub(super) struct OtherDetail;
 
 /// Where a packet was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +83,34 @@ pub(super) struct Point {
     pub(super) direction: Direction,
 }
 
+/// What is looked for in packets of a kind beyond their key and counters.
+pub(super) type SampleOf<K> = <<K as Kind>::Extra as Extra>::Sample;
+
 /// Makes keys of IPv4 packets.
 pub(super) trait Kind4: Kind {
-    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key;
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        extra: &SampleOf<Self>,
+    ) -> Self::Key;
 }
 
 /// Makes keys of IPv6 packets.
 pub(super) trait Kind6: Kind {
-    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key;
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        extra: &SampleOf<Self>,
+    ) -> Self::Key;
+}
+
+/// Makes keys of other frames.
+pub(super) trait KindOther: Kind {
+    fn key(point: Point, link: &Link, extra: &SampleOf<Self>) -> Self::Key;
 }
 
 impl<const N: usize> Key for [u64; N] {
@@ -143,13 +181,22 @@ slot!(Slot3, 3, 0, 1);
 slot!(Slot5, 5, 6, 2);
 slot!(Slot6, 6, 5, 2);
 slot!(Slot8, 8, 3, 2);
+slot!(Slot7, 7, 4, 2);
+slot!(Slot10, 10, 1, 2);
 
 impl Kind for V4 {
     type Key = [u64; 3];
     type Slot = Slot3;
+    type Extra = ();
 
-    fn mask(record: RecordSet) -> Self::Key {
-        [ip_mask(record), u64::MAX, network_mask(record)]
+    fn mask(keys: Keys) -> Self::Key {
+        [ip_mask(keys), interfaces_mask(keys), addresses4_mask(keys)]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -160,7 +207,13 @@ impl Kind for V4 {
 
 impl Kind4 for V4 {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         [ip_word(point, link, transport), interfaces(point), address_word(ip)]
     }
 }
@@ -168,9 +221,17 @@ impl Kind4 for V4 {
 impl Kind for V4Mac {
     type Key = [u64; 5];
     type Slot = Slot5;
+    type Extra = ();
 
-    fn mask(record: RecordSet) -> Self::Key {
-        [ip_mask(record), u64::MAX, network_mask(record), u64::MAX, u64::MAX]
+    fn mask(keys: Keys) -> Self::Key {
+        let [source, destination] = macs_mask(keys);
+        [ip_mask(keys), interfaces_mask(keys), addresses4_mask(keys), source, destination]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -182,7 +243,13 @@ impl Kind for V4Mac {
 
 impl Kind4 for V4Mac {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip4::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         let [source, destination] = mac_words(link);
         [ip_word(point, link, transport), interfaces(point), address_word(ip), source, destination]
     }
@@ -191,10 +258,18 @@ impl Kind4 for V4Mac {
 impl Kind for V6 {
     type Key = [u64; 6];
     type Slot = Slot6;
+    type Extra = ();
 
-    fn mask(record: RecordSet) -> Self::Key {
-        let network = network_mask(record);
-        [ip_mask(record), u64::MAX, network, network, network, network]
+    fn mask(keys: Keys) -> Self::Key {
+        let [source, destination] = addresses6_masks(keys);
+        let interfaces = interfaces_mask(keys);
+        [ip_mask(keys), interfaces, source, source, destination, destination]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -205,7 +280,13 @@ impl Kind for V6 {
 
 impl Kind6 for V6 {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         let [a, b] = words(ip.source);
         let [c, d] = words(ip.destination);
         [ip_word(point, link, transport), interfaces(point), a, b, c, d]
@@ -215,10 +296,18 @@ impl Kind6 for V6 {
 impl Kind for V6Mac {
     type Key = [u64; 8];
     type Slot = Slot8;
+    type Extra = ();
 
-    fn mask(record: RecordSet) -> Self::Key {
-        let network = network_mask(record);
-        [ip_mask(record), u64::MAX, network, network, network, network, u64::MAX, u64::MAX]
+    fn mask(keys: Keys) -> Self::Key {
+        let [ip, interfaces, a, b, c, d] = V6::mask(keys);
+        let [source, destination] = macs_mask(keys);
+        [ip, interfaces, a, b, c, d, source, destination]
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -230,7 +319,13 @@ impl Kind for V6Mac {
 
 impl Kind6 for V6Mac {
     #[inline(always)]
-    fn key(point: Point, link: &Link, ip: &ip6::Header, transport: &Transport) -> Self::Key {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        (): &(),
+    ) -> Self::Key {
         let [a, b] = words(ip.source);
         let [c, d] = words(ip.destination);
         let [source, destination] = mac_words(link);
@@ -238,8 +333,8 @@ impl Kind6 for V6Mac {
     }
 }
 
-impl Other {
-    pub(super) fn key(point: Point, link: &Link) -> [u64; 3] {
+impl KindOther for Other {
+    fn key(point: Point, link: &Link, (): &()) -> Self::Key {
         let [source, destination] = mac_words(link);
         // The type moves to the second word, so that the first one has room for the tag.
         let ethertype = u64::from(link.ethertype.0) << TAG_SHIFT;
@@ -250,9 +345,13 @@ impl Other {
 impl Kind for Other {
     type Key = [u64; 3];
     type Slot = Slot3;
+    type Extra = ();
 
-    fn mask(record: RecordSet) -> Self::Key {
-        [MAC_MASK | tag_mask(record), u64::MAX, u64::MAX]
+    fn mask(keys: Keys) -> Self::Key {
+        let mac = |key| if keys.contains(key) { MAC_MASK } else { 0 };
+        let ethertype = if keys.contains(Keys::ETHERTYPE) { !MAC_MASK } else { 0 };
+        let source = mac(Keys::SOURCE_MAC) | tag_mask(keys);
+        [source, interfaces_mask(keys), mac(Keys::DESTINATION_MAC) | ethertype]
     }
 
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
@@ -260,6 +359,108 @@ impl Kind for Other {
         record.destination_mac = mac(key[2]);
         record.ethertype = (key[2] >> TAG_SHIFT) as u16;
     }
+}
+
+/// Behind the words of `V4Mac` two with details.
+impl Kind for V4Detail {
+    type Key = [u64; 7];
+    type Slot = Slot7;
+    type Extra = DetailMeters;
+
+    fn mask(keys: Keys) -> Self::Key {
+        joined(V4Mac::mask(keys), detail_masks(keys))
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        let [front @ .., a, b] = *key;
+        V4Mac::describe(&front, record);
+        describe_details(a, b, record);
+    }
+}
+
+impl Kind4 for V4Detail {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        seen: &Seen,
+    ) -> Self::Key {
+        joined(V4Mac::key(point, link, ip, transport, &()), detail_words(seen))
+    }
+}
+
+/// Behind the words of `V6Mac` two with details.
+impl Kind for V6Detail {
+    type Key = [u64; 10];
+    type Slot = Slot10;
+    type Extra = DetailMeters;
+
+    fn mask(keys: Keys) -> Self::Key {
+        joined(V6Mac::mask(keys), detail_masks(keys))
+    }
+
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        let mut mask = Self::mask(keys);
+        mask[0] = icmp_ip_mask(keys);
+        mask
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        let [front @ .., a, b] = *key;
+        V6Mac::describe(&front, record);
+        describe_details(a, b, record);
+    }
+}
+
+impl Kind6 for V6Detail {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        seen: &Seen,
+    ) -> Self::Key {
+        joined(V6Mac::key(point, link, ip, transport, &()), detail_words(seen))
+    }
+}
+
+/// Behind the words of `Other` two with details.
+impl Kind for OtherDetail {
+    type Key = [u64; 5];
+    type Slot = Slot5;
+    type Extra = DetailMeters;
+
+    fn mask(keys: Keys) -> Self::Key {
+        joined(Other::mask(keys), detail_masks(keys))
+    }
+
+    fn describe(key: &Self::Key, record: &mut FlowRecord) {
+        let [front @ .., a, b] = *key;
+        Other::describe(&front, record);
+        describe_details(a, b, record);
+    }
+}
+
+impl KindOther for OtherDetail {
+    fn key(point: Point, link: &Link, seen: &Seen) -> Self::Key {
+        joined(Other::key(point, link, &()), detail_words(seen))
+    }
+}
+
+/// `front` and then `details`; `N` is their number.
+fn joined<const M: usize, const N: usize>(front: [u64; M], details: [u64; 2]) -> [u64; N] {
+    let mut words = [0; N];
+    for (word, from) in words.iter_mut().zip(front.into_iter().chain(details)) {
+        *word = from;
+    }
+    words
 }
 
 /// The record of a key, with nothing counted.
@@ -278,7 +479,8 @@ const TAGGED: u64 = 0x1000;
 const EGRESS: u64 = 0x2000;
 const PRESENT: u64 = 0x8000;
 const MAC_MASK: u64 = (1 << 48) - 1;
-const PORTS_MASK: u64 = 0xffff_ffff;
+const PORT_MASK: u64 = 0xffff;
+const LOW_HALF: u64 = 0xffff_ffff;
 const PROTOCOL_SHIFT: u32 = 32;
 const PROTOCOL_MASK: u64 = 0xff << PROTOCOL_SHIFT;
 
@@ -289,9 +491,10 @@ fn tag(point: Point, link: &Link) -> u64 {
     (PRESENT | direction | vlan) << TAG_SHIFT
 }
 
-fn tag_mask(record: RecordSet) -> u64 {
-    let vlan = if record.contains(RecordSet::VLAN) { TAGGED | VLAN_MASK } else { 0 };
-    (PRESENT | EGRESS | vlan) << TAG_SHIFT
+fn tag_mask(keys: Keys) -> u64 {
+    let vlan = if keys.contains(Keys::VLAN) { TAGGED | VLAN_MASK } else { 0 };
+    let direction = if keys.contains(Keys::DIRECTION) { EGRESS } else { 0 };
+    (PRESENT | direction | vlan) << TAG_SHIFT
 }
 
 #[inline(always)]
@@ -299,10 +502,20 @@ fn ip_word(point: Point, link: &Link, transport: &Transport) -> u64 {
     u64::from(transport.ports) | u64::from(transport.protocol) << PROTOCOL_SHIFT | tag(point, link)
 }
 
-fn ip_mask(record: RecordSet) -> u64 {
-    let ports = if record.contains(RecordSet::L4) { PORTS_MASK } else { 0 };
-    let protocol = if record.intersects(RecordSet::L3 | RecordSet::L4) { PROTOCOL_MASK } else { 0 };
-    ports | protocol | tag_mask(record)
+fn ip_mask(keys: Keys) -> u64 {
+    let source = if keys.contains(Keys::SOURCE_PORT) { PORT_MASK << 16 } else { 0 };
+    let destination = if keys.contains(Keys::DESTINATION_PORT) { PORT_MASK } else { 0 };
+    source | destination | protocol_mask(keys) | tag_mask(keys)
+}
+
+fn icmp_ip_mask(keys: Keys) -> u64 {
+    let kind = if keys.contains(Keys::ICMP_TYPE) { 0xff00 } else { 0 };
+    let code = if keys.contains(Keys::ICMP_CODE) { 0x00ff } else { 0 };
+    kind | code | protocol_mask(keys) | tag_mask(keys)
+}
+
+fn protocol_mask(keys: Keys) -> u64 {
+    if keys.contains(Keys::PROTOCOL) { PROTOCOL_MASK } else { 0 }
 }
 
 fn describe_ip(word: u64, record: &mut FlowRecord) {
@@ -311,8 +524,27 @@ fn describe_ip(word: u64, record: &mut FlowRecord) {
     record.protocol = (word >> PROTOCOL_SHIFT) as u8;
 }
 
-fn network_mask(record: RecordSet) -> u64 {
-    if record.contains(RecordSet::L3) { u64::MAX } else { 0 }
+fn addresses4_mask(keys: Keys) -> u64 {
+    let [source, destination] = addresses6_masks(keys);
+    (source & LOW_HALF) | (destination & !LOW_HALF)
+}
+
+/// Of each word of the source, and of the destination.
+fn addresses6_masks(keys: Keys) -> [u64; 2] {
+    [Keys::SOURCE_ADDRESS, Keys::DESTINATION_ADDRESS]
+        .map(|key| if keys.contains(key) { u64::MAX } else { 0 })
+}
+
+fn interfaces_mask(keys: Keys) -> u64 {
+    let ingress = if keys.contains(Keys::INGRESS) { LOW_HALF } else { 0 };
+    let egress = if keys.contains(Keys::EGRESS) { !LOW_HALF } else { 0 };
+    ingress | egress
+}
+
+fn macs_mask(keys: Keys) -> [u64; 2] {
+    let ethertype = if keys.contains(Keys::ETHERTYPE) { !MAC_MASK } else { 0 };
+    [Keys::SOURCE_MAC, Keys::DESTINATION_MAC]
+        .map(|key| ethertype | if keys.contains(key) { MAC_MASK } else { 0 })
 }
 
 #[inline(always)]
@@ -358,4 +590,53 @@ fn describe_macs(source: u64, destination: u64, record: &mut FlowRecord) {
 fn mac(word: u64) -> [u8; 6] {
     let [a, b, c, d, e, f, ..] = word.to_le_bytes();
     [a, b, c, d, e, f]
+}
+
+/// First word: class, priority, second tag. Second word: top label, flow label.
+const PRIORITY_SHIFT: u32 = 8;
+const CUSTOMER_VLAN_SHIFT: u32 = 16;
+const CUSTOMER_PRIORITY_SHIFT: u32 = 32;
+const FLOW_LABEL_SHIFT: u32 = 32;
+
+fn detail_words(seen: &Seen) -> [u64; 2] {
+    let first = u64::from(seen.class)
+        | u64::from(seen.priority) << PRIORITY_SHIFT
+        | u64::from(seen.customer_vlan) << CUSTOMER_VLAN_SHIFT
+        | u64::from(seen.customer_priority) << CUSTOMER_PRIORITY_SHIFT;
+    let [a, b, c] = seen.labels[0];
+    let label = u32::from_be_bytes([0, a, b, c]);
+    [first, u64::from(label) | u64::from(seen.flow_label) << FLOW_LABEL_SHIFT]
+}
+
+fn detail_masks(keys: Keys) -> [u64; 2] {
+    let mask = |fields: &[(Keys, u64)]| {
+        fields.iter().filter(|(key, _)| keys.contains(*key)).fold(0, |mask, (_, bits)| mask | bits)
+    };
+    let first = [
+        (Keys::PRECEDENCE, 0xe0),
+        (Keys::DROP_PRECEDENCE, 0x1c),
+        (Keys::ECN, 0x03),
+        (Keys::PRIORITY, 0xff << PRIORITY_SHIFT),
+        (Keys::CUSTOMER_VLAN, 0xffff << CUSTOMER_VLAN_SHIFT),
+        (Keys::CUSTOMER_PRIORITY, 0xff << CUSTOMER_PRIORITY_SHIFT),
+    ];
+    let second = [
+        (Keys::TOP_LABEL, 0x00ff_fff1),
+        (Keys::TOP_LABEL_CLASS, 0x0e),
+        (Keys::FLOW_LABEL, LOW_HALF << FLOW_LABEL_SHIFT),
+    ];
+    [mask(&first), mask(&second)]
+}
+
+fn describe_details(first: u64, second: u64, record: &mut FlowRecord) {
+    let Some(details) = &mut record.details else { return };
+    let [_, a, b, c] = (second as u32).to_be_bytes();
+    details.keys = DetailKeys {
+        class: first as u8,
+        priority: (first >> PRIORITY_SHIFT) as u8,
+        customer_vlan: (first >> CUSTOMER_VLAN_SHIFT) as u16,
+        customer_priority: (first >> CUSTOMER_PRIORITY_SHIFT) as u8,
+        top_label: [a, b, c],
+        flow_label: (second >> FLOW_LABEL_SHIFT) as u32,
+    };
 }

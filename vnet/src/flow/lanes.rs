@@ -4,7 +4,14 @@
 //! through these steps: while one is staged, the tags of the one before and the slots of the one before that are on their way
 //! from memory. So waiting for memory and computing overlap, and what is on its way fits into the first cache.
 
-use super::{key::Key, meters::Delta, rules::Sample, table::Place};
+use super::key::Key as _;
+use super::{
+    details::Extra,
+    key::{Kind, SampleOf},
+    meters::Delta,
+    rules::Sample,
+    table::Place,
+};
 
 /// Packets that take a step together: enough to hide the wait for one of them behind the others.
 pub(super) const BATCH: usize = 32;
@@ -13,22 +20,31 @@ pub(super) const BATCH: usize = 32;
 const RING: usize = (3 * BATCH).next_power_of_two();
 
 /// A packet on its way.
-#[derive(Clone, Copy)]
-pub(super) struct Lane<K> {
-    pub(super) key: K,
+pub(super) struct Lane<K: Kind> {
+    pub(super) key: K::Key,
     pub(super) watermark: u64,
     pub(super) delta: Delta,
     pub(super) place: Place,
+    pub(super) extra: SampleOf<K>,
 }
 
-impl<K> Lane<K> {
+// Derived ones would ask it of the kind.
+impl<K: Kind> Clone for Lane<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K: Kind> Copy for Lane<K> {}
+
+impl<K: Kind> Lane<K> {
     pub(super) const fn sample(&self) -> Sample {
         self.delta.sample(self.watermark)
     }
 }
 
 /// The packets on their way into one table, in order.
-pub(super) struct Lanes<K> {
+pub(super) struct Lanes<K: Kind> {
     ring: Box<[Lane<K>; RING]>,
     // Numbers of the packets that come next: to stage, to look up, to count.
     stage: usize,
@@ -36,9 +52,15 @@ pub(super) struct Lanes<K> {
     count: usize,
 }
 
-impl<K: Key> Lanes<K> {
+impl<K: Kind> Lanes<K> {
     pub(super) fn new() -> Self {
-        let empty = Lane { key: K::FREE, watermark: 0, delta: Delta::NONE, place: Place::NONE };
+        let empty = Lane {
+            key: K::Key::FREE,
+            watermark: 0,
+            delta: Delta::NONE,
+            place: Place::NONE,
+            extra: K::Extra::NONE,
+        };
         Self { ring: Box::new([empty; RING]), stage: 0, look_up: 0, count: 0 }
     }
 

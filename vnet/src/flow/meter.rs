@@ -4,9 +4,12 @@ use core::time::Duration;
 use std::io;
 
 use super::{
-    Config, Counters, Families, FlowRecord, Observed, RecordSet, StartTime, Unmeasured,
+    Config, Counters, Families, FlowRecord, Keys, Observed, StartTime, Unmeasured,
     cache::Cache,
-    key::{Kind, Kind4, Kind6, Other, V4, V4Mac, V6, V6Mac},
+    details::Extra,
+    key::{
+        Kind, Kind4, Kind6, KindOther, Other, OtherDetail, V4, V4Detail, V4Mac, V6, V6Detail, V6Mac,
+    },
     lanes::BATCH,
     rules::{Rules, Sample},
 };
@@ -15,6 +18,7 @@ use crate::{
     runtime::PacketTime,
     wire::{
         ethernet::EtherType,
+        ip4::protocol,
         walk::{self, Ip, Link, Transport},
     },
 };
@@ -61,8 +65,9 @@ pub(super) const MIN_SLOTS: usize = 128;
 
 /// Which slots the tables have; settled by the configuration, looked at once a frame.
 enum Layout {
-    Narrow(Box<Tables<V4, V6>>),
-    Wide(Box<Tables<V4Mac, V6Mac>>),
+    Narrow(Box<Tables<V4, V6, Other>>),
+    Wide(Box<Tables<V4Mac, V6Mac, Other>>),
+    Detailed(Box<Tables<V4Detail, V6Detail, OtherDetail>>),
 }
 
 macro_rules! each_layout {
@@ -70,12 +75,14 @@ macro_rules! each_layout {
         match &$meter.layout {
             Layout::Narrow($tables) => $body,
             Layout::Wide($tables) => $body,
+            Layout::Detailed($tables) => $body,
         }
     };
     (mut $meter:expr, $tables:ident => $body:expr) => {
         match &mut $meter.layout {
             Layout::Narrow($tables) => $body,
             Layout::Wide($tables) => $body,
+            Layout::Detailed($tables) => $body,
         }
     };
 }
@@ -86,7 +93,10 @@ impl Meter {
     /// # Errors
     /// See [`MeterError`].
     pub fn new(config: &Config) -> Result<Self, MeterError> {
-        let layout = if config.record.contains(RecordSet::L2) {
+        let selected = config.selected();
+        let layout = if selected.needs_details() {
+            Layout::Detailed(Box::new(Tables::new(config)?))
+        } else if (selected.ip4 | selected.ip6).intersects(Keys::LINK) {
             Layout::Wide(Box::new(Tables::new(config)?))
         } else {
             Layout::Narrow(Box::new(Tables::new(config)?))
@@ -185,14 +195,15 @@ impl core::fmt::Debug for Layout {
         f.write_str(match self {
             Self::Narrow(_) => "Narrow",
             Self::Wide(_) => "Wide",
+            Self::Detailed(_) => "Detailed",
         })
     }
 }
 
-struct Tables<F: Kind, G: Kind> {
+struct Tables<F: Kind, G: Kind, O: Kind> {
     v4: Option<Cache<F>>,
     v6: Option<Cache<G>>,
-    other: Option<Cache<Other>>,
+    other: Option<Cache<O>>,
     /// IP behind tags or labels is of another kind.
     plain_ip: bool,
     rules: Rules,
@@ -200,7 +211,7 @@ struct Tables<F: Kind, G: Kind> {
     watermark: u64,
 }
 
-impl<F: Kind4, G: Kind6> Tables<F, G> {
+impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
     fn new(config: &Config) -> Result<Self, MeterError> {
         Ok(Self {
             v4: cache(config, Families::IP4)?,
@@ -256,16 +267,18 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
                 else {
                     return false;
                 };
-                let key = F::key(packet.point(), &link, ip, &transport);
-                cache.stage(key, &sample(packet, seen, &transport), rules);
+                let extra = F::Extra::of4(packet, &link, ip, &transport);
+                let key = F::key(packet.point(), &link, ip, &transport, &extra);
+                cache.stage(key, extra, &sample(packet, seen, &transport), rules);
             }
             _ => {
                 let (Some(cache), Some((ip, transport))) = (&mut self.v6, walk::common6(bytes))
                 else {
                     return false;
                 };
-                let key = G::key(packet.point(), &link, ip, &transport);
-                cache.stage(key, &sample(packet, seen, &transport), rules);
+                let extra = G::Extra::of6(packet, &link, ip, &transport);
+                let key = G::key(packet.point(), &link, ip, &transport, &extra);
+                cache.stage(key, extra, &sample(packet, seen, &transport), rules);
             }
         }
         *watermark = seen;
@@ -290,15 +303,29 @@ impl<F: Kind4, G: Kind6> Tables<F, G> {
         let Self { v4, v6, other, rules, counters, .. } = self;
         match (link, ip, v4, v6, other) {
             (Ok(link), Ok(Ip::V4(ip, transport)), Some(cache), _, _) if is_ip => {
-                let key = F::key(point, &link, ip, &transport);
-                cache.stage(key, &sample(&packet, watermark, &transport), rules);
+                let extra = F::Extra::of4(&packet, &link, ip, &transport);
+                let key = F::key(point, &link, ip, &transport, &extra);
+                let sample = sample(&packet, watermark, &transport);
+                if transport.protocol == protocol::ICMP {
+                    cache.stage_icmp(key, extra, &sample, rules);
+                } else {
+                    cache.stage(key, extra, &sample, rules);
+                }
             }
             (Ok(link), Ok(Ip::V6(ip, transport)), _, Some(cache), _) if is_ip => {
-                let key = G::key(point, &link, ip, &transport);
-                cache.stage(key, &sample(&packet, watermark, &transport), rules);
+                let extra = G::Extra::of6(&packet, &link, ip, &transport);
+                let key = G::key(point, &link, ip, &transport, &extra);
+                let sample = sample(&packet, watermark, &transport);
+                if transport.protocol == protocol::ICMP6 {
+                    cache.stage_icmp(key, extra, &sample, rules);
+                } else {
+                    cache.stage(key, extra, &sample, rules);
+                }
             }
             (Ok(link), _, _, _, Some(cache)) => {
-                cache.stage(Other::key(point, &link), &sample_of_frame(&packet, watermark), rules);
+                let extra = O::Extra::of_frame(&packet, &link);
+                let key = O::key(point, &link, &extra);
+                cache.stage(key, extra, &sample_of_frame(&packet, watermark), rules);
             }
             _ => counters.count_unmeasured(reason),
         }
@@ -388,7 +415,7 @@ fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>,
     }
     let homes = (flows * 2).next_power_of_two().max(MIN_SLOTS) as u32;
     let keeps_starts = config.start_time == StartTime::Flow;
-    let cache = Cache::new(homes, K::mask(config.record), keeps_starts, config.pages);
+    let cache = Cache::new(homes, config.selected().keys(family), keeps_starts, config.pages);
     cache.map(Some).map_err(|source| MeterError::Memory { flows, source })
 }
 
@@ -414,7 +441,7 @@ fn sample_of_frame(packet: &Observed<'_>, watermark: u64) -> Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Pages, Start};
+    use crate::flow::{Pages, RecordSet, Start};
 
     #[test]
     fn a_table_that_settles_on_huge_pages_keeps_its_flows() {

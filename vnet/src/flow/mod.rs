@@ -35,8 +35,10 @@
 //! |---|---|
 //! | `meter` | the public face: frames, sweeps, flushes |
 //! | `observe` | what is known of a packet, and how it becomes a key and a sample |
+//! | `selection` | which fields tell flows apart |
 //! | `key` | flow keys as words, one type a kind of flow |
 //! | `meters` | counters, times and flags of a flow in five words |
+//! | `details` | what is kept beyond that, for templates that ask for it |
 //! | `rules` | when a record is made and when a flow ends; the only place that knows |
 //! | `table` | the open-addressing table: find, insert, evict, expire |
 //! | `cache` | memory and staging of one table |
@@ -51,6 +53,7 @@ mod cache;
 mod captures;
 mod config;
 mod counters;
+mod details;
 pub(crate) mod hash;
 mod key;
 mod lanes;
@@ -63,6 +66,7 @@ mod properties;
 mod record;
 mod rules;
 pub mod sample;
+mod selection;
 #[cfg(test)]
 mod starts;
 mod table;
@@ -72,7 +76,9 @@ mod vector;
 
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
 pub use counters::Counters;
+pub use details::{DetailKeys, DetailMeters, Details, LABELS, Seen};
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};
 pub use record::{Addresses, Direction, EndReason, FlowRecord};
 pub use rules::LINGER;
+pub use selection::{Keys, Selection};

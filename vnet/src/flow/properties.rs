@@ -5,8 +5,8 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::{
-    Addresses, Config, Direction, EndReason, Families, FlowRecord, Meter, Observed, RecordSet,
-    Scope, Start, Unmeasured,
+    Addresses, Config, Direction, EndReason, Families, FlowRecord, Keys, Meter, Observed,
+    RecordSet, Scope, Selection, Start, Unmeasured,
     twin::{Twin, TwinPacket, sorted},
 };
 use crate::{interface::SwIfIndex, runtime::PacketTime, wire::link::LinkType};
@@ -116,12 +116,50 @@ impl Event {
                 start: PacketTime(0),
                 end: PacketTime(0),
                 end_reason: EndReason::ForcedEnd,
+                details: None,
             },
             time: self.time,
             octets: wire - 14 - tag,
             layer2_octets: wire,
             tcp_flags: if self.is_tcp() && l4 { self.tcp_flags } else { 0 },
         }
+    }
+
+    /// As [`Self::twin`], with these fields as the key.
+    fn twin_of(&self, keys: Keys) -> TwinPacket {
+        let mut twin = self.twin(RecordSet::all());
+        let identity = &mut twin.identity;
+        let has = |key| keys.contains(key);
+        // Nothing in the key is no claim about an interface: it has the number 0.
+        let or = |is_key: bool, index| if is_key { index } else { SwIfIndex(0) };
+        identity.ingress = or(has(Keys::INGRESS), identity.ingress);
+        identity.egress = or(has(Keys::EGRESS), identity.egress);
+        if !has(Keys::DIRECTION) {
+            identity.direction = Direction::Ingress;
+        }
+        identity.source_mac = if has(Keys::SOURCE_MAC) { SOURCE_MAC } else { [0; 6] };
+        identity.destination_mac =
+            if has(Keys::DESTINATION_MAC) { DESTINATION_MAC } else { [0; 6] };
+        identity.ethertype *= u16::from(has(Keys::ETHERTYPE));
+        identity.vlan = identity.vlan.filter(|_| has(Keys::VLAN));
+        identity.addresses = match self.addresses(true) {
+            Addresses::V4(a, b) => Addresses::V4(
+                if has(Keys::SOURCE_ADDRESS) { a } else { [0; 4] },
+                if has(Keys::DESTINATION_ADDRESS) { b } else { [0; 4] },
+            ),
+            Addresses::V6(a, b) => Addresses::V6(
+                if has(Keys::SOURCE_ADDRESS) { a } else { [0; 16] },
+                if has(Keys::DESTINATION_ADDRESS) { b } else { [0; 16] },
+            ),
+            Addresses::None => Addresses::None,
+        };
+        identity.protocol *= u8::from(has(Keys::PROTOCOL));
+        identity.source_port *= u16::from(has(Keys::SOURCE_PORT));
+        identity.destination_port *= u16::from(has(Keys::DESTINATION_PORT));
+        if !has(Keys::PORTS | Keys::PROTOCOL) {
+            twin.tcp_flags = 0;
+        }
+        twin
     }
 
     fn addresses(&self, is_recorded: bool) -> Addresses {
@@ -284,6 +322,26 @@ proptest! {
     }
 
     #[test]
+    fn only_the_keys_of_a_selection_tell_flows_apart(
+        events in events(64, 300), timers in timers(), ip4: u32, ip6: u32,
+        frame in prop_oneof![Just(1_usize), Just(7), Just(256)],
+    ) {
+        let (ip4, ip6) = (Keys::from_bits_truncate(ip4), Keys::from_bits_truncate(ip6));
+        // A rule for both: what is a connection of one family must be one of the other.
+        prop_assume!(ip4.contains(Keys::PORTS | Keys::PROTOCOL) == ip6.contains(Keys::PORTS | Keys::PROTOCOL));
+        let selection = Selection { ip4, ip6, other: Keys::empty(), tcp_flags: false, details: false };
+        let mut twin = Twin::new(timers.0, timers.1);
+        for event in &events {
+            twin.packet(&event.twin_of(if event.is_ip6() { ip6 } else { ip4 }));
+        }
+        twin.flush();
+        let config = Config { selection: Some(selection), ..config(timers, RecordSet::empty(), 1000) };
+        let (_, mut records) = records(&config, &events, frame, &[1])?;
+        records.iter_mut().for_each(|record| record.details = None);
+        prop_assert_eq!(sorted(&records), sorted(&twin.records));
+    }
+
+    #[test]
     fn frames_and_sweeps_change_no_record_even_when_flows_are_evicted(
         events in prop_oneof![3 => crowd(), 1 => events(2000, 1500)], timers in timers(),
         frames in (1_usize..300, 1_usize..300),
@@ -434,6 +492,31 @@ fn non_ip_becomes_flows_of_macs_only_when_asked() {
     assert_eq!((record.ethertype, record.vlan), (0x0806, Some(9)));
     assert_eq!((record.packets, record.octets, record.layer2_octets), (1, 0, 46));
     assert_eq!((record.addresses, record.ingress), (Addresses::None, SwIfIndex(3)));
+}
+
+#[test]
+fn type_and_code_of_icmp_tell_flows_apart_only_when_they_are_keys() {
+    let packet = |kind: u8, code: u8| {
+        let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet.extend([kind, code, 0, 0, 0, 0, 0, 0]);
+        packet
+    };
+    let packets = [packet(8, 0), packet(3, 1), packet(3, 2), packet(8, 0)];
+    for (keys, flows) in [
+        (Keys::ADDRESSES | Keys::PORTS, 1),
+        (Keys::ICMP, 3),
+        (Keys::ICMP_TYPE, 2),
+        (Keys::ICMP_CODE | Keys::PROTOCOL, 3),
+    ] {
+        let selection =
+            Selection { ip4: keys, ip6: keys, other: keys, tcp_flags: false, details: false };
+        let base = config((SECOND, SECOND), RecordSet::empty(), 100);
+        let mut meter = Meter::new(&Config { selection: Some(selection), ..base }).unwrap();
+        let observed =
+            packets.iter().map(|bytes| Observed::new(bytes, Start::Network(0), SwIfIndex(1)));
+        meter.frame(observed, &mut |_: &FlowRecord| ());
+        assert_eq!(meter.live_flows(), flows, "{keys:?}");
+    }
 }
 
 #[test]

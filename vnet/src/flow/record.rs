@@ -3,6 +3,7 @@
 use core::hash::{Hash, Hasher};
 use std::hash::DefaultHasher;
 
+use super::Details;
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
 /// Direction of a flow at its observation point (flowDirection, IANA element 61).
@@ -84,6 +85,8 @@ pub struct FlowRecord {
     pub end: PacketTime,
     /// Why this record was made.
     pub end_reason: EndReason,
+    /// What a template asked for beyond these.
+    pub details: Option<Details>,
 }
 
 impl FlowRecord {

@@ -10,7 +10,7 @@
 
 use core::time::Duration;
 
-use super::{Config, EndReason, RecordSet, StartTime};
+use super::{Config, EndReason, StartTime};
 use crate::wire::tcp;
 
 /// How long a TCP flow waits after its last packet once a FIN or RST was seen, so that what closes the connection is in
@@ -46,13 +46,14 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(config: &Config) -> Self {
-        let is_transport = config.record.contains(RecordSet::L4);
+        let selected = config.selected();
+        let is_connection = selected.ip4.is_connection() || selected.ip6.is_connection();
         let mut rules = Self {
             active: 0,
             passive: 0,
             linger: 0,
-            ending_flags: if is_transport { tcp::flags::FIN | tcp::flags::RST } else { 0 },
-            recorded_flags: if is_transport { tcp::flags::ALL } else { 0 },
+            ending_flags: if is_connection { tcp::flags::FIN | tcp::flags::RST } else { 0 },
+            recorded_flags: if is_connection || selected.tcp_flags { tcp::flags::ALL } else { 0 },
             start_time: config.start_time,
         };
         rules.set_timers(config.active, config.passive);
@@ -215,7 +216,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::flow::Families;
+    use crate::flow::{Families, RecordSet};
 
     const SECOND: u64 = 1_000_000_000;
 

@@ -13,12 +13,15 @@
 //! looks at few of them; and free slots, whose memory may never have been touched, are known by their tags.
 
 use super::{
-    Addresses, Counters, Direction, EndReason, FlowRecord, StartTime,
+    Addresses, Counters, Details, Direction, EndReason, FlowRecord, StartTime,
+    details::Extra,
     hash::{equal_tags, prefetch},
     key::{Key, Kind, Slot, describe},
     lanes::Lane,
     rules::{Flow, Rules, Verdict},
 };
+use zerocopy::FromZeros;
+
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
 /// Slots that a flow may lie in.
@@ -181,6 +184,8 @@ pub(super) struct Table<'a, K: Kind, S> {
     pub(super) directory: &'a mut Directory,
     /// When the flow of each slot began, where that is recorded.
     pub(super) starts: &'a mut [u64],
+    /// What is kept beside each slot.
+    pub(super) extras: &'a mut [K::Extra],
     pub(super) rules: &'a Rules,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
@@ -189,13 +194,15 @@ pub(super) struct Table<'a, K: Kind, S> {
 impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     /// Counts packets, in their order.
     #[inline(always)]
-    pub(super) fn arrive<'l>(&mut self, lanes: impl Iterator<Item = &'l Lane<K::Key>>) {
+    pub(super) fn arrive<'l>(&mut self, lanes: impl Iterator<Item = &'l Lane<K>>) {
         for lane in lanes {
             let at = lane.place.likely();
             let slot = &mut self.slots[at];
             if *slot.key() != lane.key {
                 self.arrive_elsewhere(lane);
-            } else if !slot.meters_mut().count_usual(&lane.delta, lane.watermark, self.rules) {
+            } else if slot.meters_mut().count_usual(&lane.delta, lane.watermark, self.rules) {
+                self.add_extra(lane, at);
+            } else {
                 self.arrive_unusual(lane, at);
             }
         }
@@ -233,17 +240,27 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     }
 
     /// A record for one packet alone.
-    pub(super) fn record_packet(&mut self, lane: &Lane<K::Key>) {
+    pub(super) fn record_packet(&mut self, lane: &Lane<K>) {
         let mut flow = Flow::first(&lane.sample(), self.rules);
         if self.rules.start_time == StartTime::Flow {
             flow.start = 0;
         }
-        self.record(&lane.key, &flow, EndReason::ActiveTimeout);
+        let mut extra = K::Extra::new_zeroed();
+        extra.add(&lane.extra);
+        self.record(&lane.key, &flow, EndReason::ActiveTimeout, &extra);
+    }
+
+    /// Does nothing where nothing is kept beside slots.
+    #[inline(always)]
+    fn add_extra(&mut self, lane: &Lane<K>, at: usize) {
+        if size_of::<K::Extra>() != 0 {
+            self.extras[at].add(&lane.extra);
+        }
     }
 
     /// The flow is new, far from its home, or a guess was made before an earlier packet of its batches changed the table.
     #[inline(never)]
-    fn arrive_elsewhere(&mut self, lane: &Lane<K::Key>) {
+    fn arrive_elsewhere(&mut self, lane: &Lane<K>) {
         let home = self.directory.home(lane.place);
         let mut candidates = self.directory.candidates(home, lane.place);
         while candidates != 0 {
@@ -251,7 +268,9 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
             candidates &= candidates - 1;
             let slot = &mut self.slots[at];
             if *slot.key() == lane.key {
-                if !slot.meters_mut().count_usual(&lane.delta, lane.watermark, self.rules) {
+                if slot.meters_mut().count_usual(&lane.delta, lane.watermark, self.rules) {
+                    self.add_extra(lane, at);
+                } else {
                     self.arrive_unusual(lane, at);
                 }
                 return;
@@ -262,7 +281,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
 
     #[cold]
     #[inline(never)]
-    fn arrive_unusual(&mut self, lane: &Lane<K::Key>, at: usize) {
+    fn arrive_unusual(&mut self, lane: &Lane<K>, at: usize) {
         let sample = lane.sample();
         if !self.settle(at, |flow| flow.clock_at(&sample)) {
             return self.insert(lane);
@@ -277,9 +296,10 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         }
         flow.count(&sample, self.rules);
         self.store(at, &flow);
+        self.add_extra(lane, at);
     }
 
-    fn insert(&mut self, lane: &Lane<K::Key>) {
+    fn insert(&mut self, lane: &Lane<K>) {
         let at = self.room(self.directory.home(lane.place), lane.watermark);
         self.directory.take(at, lane.place.tag());
         self.counters.created += 1;
@@ -289,6 +309,8 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
             *start = flow.start;
         }
         self.store(at, &flow);
+        self.extras[at] = K::Extra::new_zeroed();
+        self.add_extra(lane, at);
     }
 
     /// A free slot in the window of `home`, made if need be.
@@ -325,7 +347,9 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
 
     fn report(&mut self, at: usize, flow: &mut Flow) {
         let key = *self.slots[at].key();
-        self.record(&key, &told(self.starts, at, flow), EndReason::ActiveTimeout);
+        let extra = self.extras[at];
+        self.record(&key, &told(self.starts, at, flow), EndReason::ActiveTimeout, &extra);
+        self.extras[at].start_over();
         flow.start_over();
         self.store(at, flow);
     }
@@ -333,7 +357,8 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     fn end(&mut self, at: usize, flow: &Flow, reason: EndReason) {
         let key = *self.slots[at].key();
         if !flow.reported {
-            self.record(&key, &told(self.starts, at, flow), reason);
+            let extra = self.extras[at];
+            self.record(&key, &told(self.starts, at, flow), reason, &extra);
         }
         *self.slots[at].key_mut() = K::Key::FREE;
         self.directory.release(at);
@@ -345,9 +370,9 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         self.directory.lower(at, meters.flow().deadline(self.rules));
     }
 
-    fn record(&mut self, key: &K::Key, flow: &Flow, reason: EndReason) {
+    fn record(&mut self, key: &K::Key, flow: &Flow, reason: EndReason, extra: &K::Extra) {
         self.counters.count_record(reason, flow.packets);
-        (self.sink)(&record::<K>(key, flow, reason));
+        (self.sink)(&record::<K>(key, flow, reason, extra));
     }
 }
 
@@ -358,7 +383,12 @@ pub(super) fn told(starts: &[u64], at: usize, flow: &Flow) -> Flow {
 }
 
 /// The record of a flow.
-pub(super) fn record<K: Kind>(key: &K::Key, flow: &Flow, end_reason: EndReason) -> FlowRecord {
+pub(super) fn record<K: Kind>(
+    key: &K::Key,
+    flow: &Flow,
+    end_reason: EndReason,
+    extra: &K::Extra,
+) -> FlowRecord {
     let mut record = FlowRecord {
         ingress: SwIfIndex::NONE,
         egress: SwIfIndex::NONE,
@@ -378,6 +408,7 @@ pub(super) fn record<K: Kind>(key: &K::Key, flow: &Flow, end_reason: EndReason) 
         start: PacketTime(flow.start),
         end: PacketTime(flow.end),
         end_reason,
+        details: extra.told().map(|meters| Details { meters, ..Details::NONE }),
     };
     describe::<K>(key, &mut record);
     record

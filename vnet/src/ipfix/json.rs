@@ -8,8 +8,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::io::Write as _;
 
 use super::{
-    decode::{Context, Field, Items, List, Record, Value},
-    profile::RecordSet,
+    decode::{Context, Field, Items, List, Record, TemplateStore, Value},
+    elements::{ElementInfo, Registry},
+    profile::{FlowEncoder, FlowTemplates, RecordSet},
     time::{Precision, Timestamp},
 };
 use crate::{
@@ -72,6 +73,48 @@ pub fn write_flow(out: &mut Vec<u8>, record: &FlowRecord, set: RecordSet, precis
         object.number("layer2OctetDeltaCount", record.layer2_octets);
     }
     object.close();
+}
+
+/// Writes flow records of templates that a user made, each with the fields of its template.
+#[derive(Debug)]
+pub struct FlowWriter {
+    templates: FlowTemplates,
+    /// Names and types, a template.
+    infos: Vec<Vec<ElementInfo>>,
+    octets: Vec<u8>,
+    // Without templates: flow records have no lists.
+    store: TemplateStore,
+    registry: Registry,
+}
+
+impl FlowWriter {
+    /// For records of these templates.
+    #[must_use]
+    pub fn new(templates: FlowTemplates) -> Self {
+        let registry = Registry::new();
+        let infos = |encoder: &FlowEncoder| {
+            encoder.fields().iter().map(|field| registry.resolve(field.element)).collect()
+        };
+        let infos = templates.encoders().iter().map(infos).collect();
+        Self { infos, octets: Vec::new(), store: TemplateStore::default(), registry, templates }
+    }
+
+    /// Appends a record as an object, without a line end: what a collector would decode. Nothing for a record that has no
+    /// template.
+    pub fn write(&mut self, out: &mut Vec<u8>, record: &FlowRecord) {
+        let Self { templates, infos, octets, store, registry } = self;
+        let Some((slot, encoder)) = templates.select(record) else { return };
+        octets.resize(encoder.record_len(), 0);
+        encoder.encode(record, octets);
+        let context = Context { templates: store, registry };
+        let (mut object, mut rest) = (Object::open(out), &octets[..]);
+        for (field, info) in encoder.fields().iter().zip(&infos[slot.index()]) {
+            let (value, behind) = rest.split_at(usize::from(field.length).min(rest.len()));
+            write_value(object.key(&info.name), Value::read(info.data_type, value), context, 0);
+            rest = behind;
+        }
+        object.close();
+    }
 }
 
 fn write_network(object: &mut Object<'_>, record: &FlowRecord, set: RecordSet) {

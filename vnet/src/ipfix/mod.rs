@@ -5,6 +5,7 @@
 //! | [`elements`] | the IANA registry of information elements, and elements of enterprises |
 //! | [`template`] | field specifiers, template identifiers, templates |
 //! | [`profile`] | flow records on the wire: their templates, compiled into encoders |
+//! | [`fields`] | the fields that flow records can have, and templates that users make of them |
 //! | [`record`] | data records as structs, for reports of plugins |
 //! | [`message`] | packing of records into sets and messages, up to a limit |
 //! | [`export`] | exporters, streams, reports; the headers of exported packets |
@@ -51,6 +52,7 @@ pub mod decode;
 pub mod elements;
 pub mod engine;
 pub mod export;
+pub mod fields;
 pub mod file;
 pub mod json;
 pub mod message;

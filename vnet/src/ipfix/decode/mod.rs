@@ -18,5 +18,6 @@ pub use list::{Items, List};
 pub use record::{Context, Field, Record};
 pub use sequence::{SequenceCounters, SequenceEvent};
 pub use session::{DecodeCounters, Decoder, Event, MAX_DOMAINS, SessionKind};
+pub(in crate::ipfix) use store::TemplateStore;
 pub use store::{FieldInfo, KnownTemplate, MAX_SESSION_FIELDS};
 pub use value::Value;

@@ -18,6 +18,7 @@ use crate::{
             AddReportError, ConfigError, Counters, DISABLED_LINE, Exporter, ExporterRequest,
             Report, ReportId, ReportKey, StreamConflict, StreamKey,
         },
+        fields::{self, NamedTemplates},
         options::Options,
         profile::FlowTemplates,
     },
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     bell: Bell,
     clock: Clock,
     latency: Rc<Cell<Latency>>,
+    named: NamedTemplates,
 }
 
 /// What `show ipfix statistics` tells, of all exporters.
@@ -76,6 +78,7 @@ impl Ipfix {
             bell,
             clock,
             latency: Rc::default(),
+            named: NamedTemplates::default(),
         };
         Self { shared: Rc::new(shared), id: ExporterId::DEFAULT }
     }
@@ -90,6 +93,7 @@ impl Ipfix {
         super::exporter_commands::register(r, self);
         super::show::register(r, self);
         self.shared.options.register(r, self);
+        fields::register(r, &self.shared.named);
     }
 
     /// What options records of exporter 0 tell, to which plugins add.
@@ -197,6 +201,12 @@ impl Ipfix {
         });
         self.shared.signal.send(Event::Run);
         renamed.unwrap_or(Ok(false))
+    }
+
+    /// The templates that users made.
+    #[must_use]
+    pub fn named_templates(&self) -> &NamedTemplates {
+        &self.shared.named
     }
 
     /// A report of flow records that nodes of any thread make, and the way of the records there.

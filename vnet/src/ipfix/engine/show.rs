@@ -5,6 +5,7 @@ use crate::{
     command::{Align, Cell, Column, Output, Record, Table},
     ipfix::{
         export::{Counters, Exporter, ReportState, StreamKey},
+        fields,
         template::{FieldSpecifier, Template},
     },
     plugin::{Command, CommandCx, Registrar},
@@ -52,9 +53,15 @@ pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
         Command::sync(
             "show ipfix template",
             "Show the fields of the records.",
-            move |_: CommandCx, (): ()| templates(&of),
+            move |_: CommandCx, (): ()| {
+                let mut all = templates(&of);
+                all.extend(fields::described(of.named_templates()));
+                all
+            },
         )
-        .details("A report has templates once the exporter has a collector."),
+        .details(
+            "A report has templates once the exporter has a collector. Behind those are the ones that users made.",
+        ),
     );
     let of = ipfix.clone();
     r.command(

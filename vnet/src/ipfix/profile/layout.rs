@@ -3,7 +3,7 @@
 
 use zerocopy::{Immutable, IntoBytes, Unaligned, byteorder::big_endian::U64};
 
-use super::FlowEncoder;
+use super::{Encode, FlowEncoder};
 use crate::{
     flow::{Addresses, FlowRecord},
     ipfix::template::FieldSpecifier,
@@ -89,7 +89,7 @@ pub(super) fn encoder<A: Block, B: Block, C: Block, D: Block>() -> FlowEncoder {
     FlowEncoder {
         fields: [A::FIELDS, B::FIELDS, C::FIELDS, D::FIELDS].concat(),
         len: size_of::<Joined<A, B, C, D>>(),
-        encode: encode::<A, B, C, D>,
+        encode: Encode::Straight(encode::<A, B, C, D>),
     }
 }
 

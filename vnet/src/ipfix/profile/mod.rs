@@ -12,7 +12,10 @@ mod vpp;
 
 use arrayvec::ArrayVec;
 
-use super::template::FieldSpecifier;
+use super::{
+    fields::{Kinds, Steps},
+    template::FieldSpecifier,
+};
 use crate::flow::{Addresses, Config, FlowRecord, StartTime};
 pub use crate::flow::{Families, RecordSet};
 pub use framing::{Fill, Framing, Sequence};
@@ -101,10 +104,16 @@ impl Shape {
     }
 
     fn family(self) -> Families {
+        self.kind().families()
+    }
+
+    fn kind(self) -> Kinds {
         match self {
-            Self::NonIp => Families::OTHER,
-            Self::Ip4 | Self::Ip4Icmp => Families::IP4,
-            Self::Ip6 | Self::Ip6Icmp => Families::IP6,
+            Self::NonIp => Kinds::OTHER,
+            Self::Ip4 => Kinds::IP4,
+            Self::Ip4Icmp => Kinds::ICMP4,
+            Self::Ip6 => Kinds::IP6,
+            Self::Ip6Icmp => Kinds::ICMP6,
         }
     }
 }
@@ -136,6 +145,20 @@ impl FlowTemplates {
     fn new(framing: Framing) -> Self {
         let slots = [TemplateSlot::NONE; Shape::COUNT];
         Self { framing, encoders: ArrayVec::new(), slots, untold: None }
+    }
+
+    /// Templates of fields that are chosen by the kind of flow; kinds with the same fields share one.
+    pub(in crate::ipfix) fn by_kind(
+        families: Families,
+        encoder: impl Fn(Kinds) -> Option<FlowEncoder>,
+    ) -> Self {
+        let mut templates = Self::new(Framing::RFC);
+        for shape in Shape::ALL.into_iter().filter(|shape| families.contains(shape.family())) {
+            if let Some(encoder) = encoder(shape.kind()) {
+                templates.share(shape, encoder);
+            }
+        }
+        templates
     }
 
     /// How the records are put into messages.
@@ -189,7 +212,15 @@ impl FlowTemplates {
 pub struct FlowEncoder {
     fields: Vec<FieldSpecifier>,
     len: usize,
-    encode: fn(&FlowRecord, &mut [u8]),
+    encode: Encode,
+}
+
+#[derive(Clone, Debug)]
+enum Encode {
+    /// One straight piece of code.
+    Straight(fn(&FlowRecord, &mut [u8])),
+    /// Field by field.
+    Steps(Steps),
 }
 
 impl FlowEncoder {
@@ -208,7 +239,16 @@ impl FlowEncoder {
     /// Writes `record`; `out` has exactly [`Self::record_len`] octets, else nothing is written.
     #[inline]
     pub fn encode(&self, record: &FlowRecord, out: &mut [u8]) {
-        (self.encode)(record, out);
+        match &self.encode {
+            Encode::Straight(encode) => encode(record, out),
+            Encode::Steps(steps) => steps.encode(record, out),
+        }
+    }
+
+    /// Of fields that a user chose.
+    pub(in crate::ipfix) fn of_steps(fields: Vec<FieldSpecifier>, steps: Steps) -> Self {
+        let len = fields.iter().map(|field| field.min_len()).sum();
+        Self { fields, len, encode: Encode::Steps(steps) }
     }
 }
 

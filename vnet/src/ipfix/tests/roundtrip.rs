@@ -24,7 +24,7 @@ use crate::{
 
 /// A wire that keeps the messages.
 #[derive(Default)]
-pub(super) struct Wire(pub(super) Vec<(Session, Vec<u8>)>);
+pub(in crate::ipfix) struct Wire(pub(in crate::ipfix) Vec<(Session, Vec<u8>)>);
 
 impl Transport for Wire {
     fn send(&mut self, session: &Session, message: &[u8]) -> Result<(), SendError> {
@@ -34,12 +34,16 @@ impl Transport for Wire {
 }
 
 /// What an exporter sends for these records: templates, then data, in packets of at most `path_mtu` octets.
-pub(super) fn export(records: &[FlowRecord], set: RecordSet, request: ExporterRequest) -> Wire {
+pub(in crate::ipfix) fn export(
+    records: &[FlowRecord],
+    set: RecordSet,
+    request: ExporterRequest,
+) -> Wire {
     export_as(&Profile::Rfc.templates(set, Families::all()), records, request)
 }
 
 /// The same, written by these templates.
-pub(super) fn export_as(
+pub(in crate::ipfix) fn export_as(
     templates: &FlowTemplates,
     records: &[FlowRecord],
     request: ExporterRequest,
@@ -64,7 +68,7 @@ pub(super) fn export_as(
     wire
 }
 
-pub(super) fn request(path_mtu: u32) -> ExporterRequest {
+pub(in crate::ipfix) fn request(path_mtu: u32) -> ExporterRequest {
     ExporterRequest {
         collector: "192.0.2.9".parse().unwrap(),
         source: "192.0.2.1".parse().unwrap(),

@@ -27,6 +27,7 @@ const TCP: FlowRecord = FlowRecord {
     start: PacketTime(1_700_000_000_123_456_789),
     end: PacketTime(1_700_000_060_456_789_012),
     end_reason: EndReason::EndOfFlow,
+    details: None,
 };
 
 /// Non-IP, IPv4, ICMP, IPv6, ICMPv6: the order of their templates.
@@ -111,6 +112,7 @@ pub(in crate::ipfix) fn records() -> impl Strategy<Value = FlowRecord> {
                 start: PacketTime(a.min(b)),
                 end: PacketTime(a.max(b)),
                 end_reason,
+                details: None,
             }
         })
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What tshark makes of the packets, or `None` when there is no tshark.
-pub(super) fn read(wire: &Wire, test: &str) -> Option<String> {
+pub(in crate::ipfix) fn read(wire: &Wire, test: &str) -> Option<String> {
     let tshark = oracle::program("tshark", test)?;
     let scratch = oracle::Scratch::new(test);
     let path = scratch.path().join("export.pcap");
@@ -31,7 +31,7 @@ pub(super) fn read(wire: &Wire, test: &str) -> Option<String> {
 }
 
 /// The objects called `Flow N`, in order.
-pub(super) fn flows<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+pub(in crate::ipfix) fn flows<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(object) => {
             for (name, value) in object {

@@ -1,0 +1,101 @@
+//! Whether details are kept is a type: what is not asked for is compiled to nothing.
+
+use core::fmt::Debug;
+
+use zerocopy::FromZeros;
+
+use super::{DetailMeters, Seen};
+use crate::{
+    flow::Observed,
+    wire::{
+        ip4, ip6,
+        walk::{Link, Transport},
+    },
+};
+
+/// What is kept of a flow beside its meters. Zeros are of no packet.
+pub(in crate::flow) trait Extra: FromZeros + Copy + Debug + Send + 'static {
+    /// What is looked for in a packet.
+    type Sample: Copy + Send + 'static;
+    /// Of no packet.
+    const NONE: Self::Sample;
+
+    fn of4(
+        packet: &Observed<'_>,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+    ) -> Self::Sample;
+
+    fn of6(
+        packet: &Observed<'_>,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+    ) -> Self::Sample;
+
+    fn of_frame(packet: &Observed<'_>, link: &Link) -> Self::Sample;
+
+    /// Adds a packet.
+    fn add(&mut self, sample: &Self::Sample);
+
+    /// A record was made; the flow lives on.
+    fn start_over(&mut self);
+
+    /// For the record.
+    fn told(&self) -> Option<DetailMeters>;
+}
+
+impl Extra for () {
+    type Sample = ();
+    const NONE: () = ();
+
+    #[inline(always)]
+    fn of4(_: &Observed<'_>, _: &Link, _: &ip4::Header, _: &Transport) {}
+
+    #[inline(always)]
+    fn of6(_: &Observed<'_>, _: &Link, _: &ip6::Header, _: &Transport) {}
+
+    #[inline(always)]
+    fn of_frame(_: &Observed<'_>, _: &Link) {}
+
+    #[inline(always)]
+    fn add(&mut self, (): &()) {}
+
+    #[inline(always)]
+    fn start_over(&mut self) {}
+
+    #[inline(always)]
+    fn told(&self) -> Option<DetailMeters> {
+        None
+    }
+}
+
+impl Extra for DetailMeters {
+    type Sample = Seen;
+    const NONE: Seen = Seen::NONE;
+
+    fn of4(packet: &Observed<'_>, link: &Link, ip: &ip4::Header, transport: &Transport) -> Seen {
+        Seen::of4(packet, link, ip, transport)
+    }
+
+    fn of6(packet: &Observed<'_>, link: &Link, ip: &ip6::Header, transport: &Transport) -> Seen {
+        Seen::of6(packet, link, ip, transport)
+    }
+
+    fn of_frame(packet: &Observed<'_>, link: &Link) -> Seen {
+        Seen::of_frame(packet, link)
+    }
+
+    fn add(&mut self, seen: &Seen) {
+        self.add(seen);
+    }
+
+    fn start_over(&mut self) {
+        self.packets = 0;
+    }
+
+    fn told(&self) -> Option<DetailMeters> {
+        Some(*self)
+    }
+}

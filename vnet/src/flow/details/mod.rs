@@ -1,0 +1,148 @@
+//! What records have beyond VPP's fields, kept only where a template asks for it.
+//!
+//! Tables of flows whose template asks for no detail are of kinds whose [`Extra`] is `()`: nothing is looked for in packets, and
+//! nothing is kept. For the others the details of each flow lie in an array beside the slots, so that those stay as they are.
+
+mod extra;
+mod seen;
+#[cfg(test)]
+mod tests;
+
+use zerocopy::FromZeros;
+
+pub(super) use extra::Extra;
+pub use seen::Seen;
+
+/// Labels of an MPLS stack that are kept, from the top.
+pub const LABELS: usize = 4;
+
+/// The details of a flow record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// Those that tell flows apart; 0 where they are not asked for.
+    pub keys: DetailKeys,
+    /// Those that are put together from the packets.
+    pub meters: DetailMeters,
+}
+
+/// Parts of flow keys beyond those of VPP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DetailKeys {
+    /// Type of service, or traffic class.
+    pub class: u8,
+    /// Priority of the outermost VLAN tag, 0 to 7; 0 without a tag.
+    pub priority: u8,
+    /// Identifier of the VLAN tag behind that.
+    pub customer_vlan: u16,
+    /// Its priority.
+    pub customer_priority: u8,
+    /// Label, traffic class and bottom-of-stack bit of the top label; zeros without one.
+    pub top_label: [u8; 3],
+    /// IPv6 flow label.
+    pub flow_label: u32,
+}
+
+/// What is put together from the packets of a flow. All but the totals begin anew with each record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromZeros)]
+pub struct DetailMeters {
+    /// Of the first packet.
+    pub first: Seen,
+    /// Packets in this.
+    packets: u32,
+    /// Lowest TTL or hop limit.
+    pub min_ttl: u8,
+    /// Highest.
+    pub max_ttl: u8,
+    /// Fragment flags of all packets, ORed: reserved, DF, MF from the top bit on.
+    pub fragment_flags: u8,
+    /// Shortest IP packet.
+    pub min_octets: u32,
+    /// Longest.
+    pub max_octets: u32,
+    /// Shortest frame.
+    pub min_layer2: u32,
+    /// Longest.
+    pub max_layer2: u32,
+    /// Bits of ipv6ExtensionHeadersFull, ORed.
+    pub extension_headers: u32,
+    /// Bits of tcpOptionsFull, ORed; the lowest word first.
+    pub tcp_options: [u64; 4],
+    /// Packets of the flow so far, those of earlier records included.
+    pub total_packets: u64,
+    /// Their IP octets.
+    pub total_octets: u64,
+    /// Those with FIN, SYN, RST, PSH, ACK, URG.
+    pub total_flags: [u32; 6],
+}
+
+impl Details {
+    /// Of a record without any.
+    pub const NONE: Self = Self { keys: DetailKeys::NONE, meters: DetailMeters::NONE };
+}
+
+impl DetailKeys {
+    const NONE: Self = Self {
+        class: 0,
+        priority: 0,
+        customer_vlan: 0,
+        customer_priority: 0,
+        top_label: [0; 3],
+        flow_label: 0,
+    };
+}
+
+impl DetailMeters {
+    const NONE: Self = Self {
+        first: Seen::NONE,
+        packets: 0,
+        min_ttl: 0,
+        max_ttl: 0,
+        fragment_flags: 0,
+        min_octets: 0,
+        max_octets: 0,
+        min_layer2: 0,
+        max_layer2: 0,
+        extension_headers: 0,
+        tcp_options: [0; 4],
+        total_packets: 0,
+        total_octets: 0,
+        total_flags: [0; 6],
+    };
+
+    /// Adds a packet.
+    fn add(&mut self, seen: &Seen) {
+        if self.packets == 0 {
+            let Self { total_packets, total_octets, total_flags, .. } = *self;
+            *self = Self::of_first(seen);
+            (self.total_packets, self.total_octets, self.total_flags) =
+                (total_packets, total_octets, total_flags);
+        }
+        self.packets = self.packets.saturating_add(1);
+        self.min_ttl = self.min_ttl.min(seen.ttl);
+        self.max_ttl = self.max_ttl.max(seen.ttl);
+        self.fragment_flags |= seen.fragment_flags;
+        self.min_octets = self.min_octets.min(seen.octets);
+        self.max_octets = self.max_octets.max(seen.octets);
+        self.min_layer2 = self.min_layer2.min(seen.layer2_octets);
+        self.max_layer2 = self.max_layer2.max(seen.layer2_octets);
+        self.extension_headers |= seen.extension_headers;
+        for (all, seen) in self.tcp_options.iter_mut().zip(seen.tcp_options) {
+            *all |= seen;
+        }
+        self.total_packets += 1;
+        self.total_octets += u64::from(seen.octets);
+        for (bit, total) in self.total_flags.iter_mut().enumerate() {
+            *total = total.saturating_add(u32::from(seen.tcp_flags >> bit & 1));
+        }
+    }
+
+    fn of_first(seen: &Seen) -> Self {
+        Self {
+            first: *seen,
+            min_ttl: u8::MAX,
+            min_octets: u32::MAX,
+            min_layer2: u32::MAX,
+            ..Self::NONE
+        }
+    }
+}

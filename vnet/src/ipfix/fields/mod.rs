@@ -1,0 +1,154 @@
+//! The fields that flow records can have, and templates that users make of them.
+//!
+//! [`table`] has a line for each information element that a meter can fill: whether it is part of the flow key or how it is
+//! put together from the packets of a flow, of which packets it makes sense, and how its value is taken from a record. A
+//! [`FieldList`] is what a user wrote; it is compiled once into the encoders of a [`FlowTemplates`], and says what the meter
+//! must keep apart. [`NamedTemplates`] are those of an engine.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `table` | the elements, a line each |
+//! | `list` | from a list of names to keys, families and encoders |
+//! | `steps` | the compiled form of a list |
+//! | `error` | why a list is refused, and what was meant |
+//! | `named` | templates by name, and who uses them |
+//! | `commands` | `ipfix template add`, `ipfix template del`, `show ipfix element` |
+//!
+//! [`FlowTemplates`]: super::profile::FlowTemplates
+
+mod commands;
+mod error;
+mod list;
+mod named;
+mod steps;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::flow::{Families, FlowRecord, Keys};
+
+pub(in crate::ipfix) use commands::{described, register};
+pub use error::FieldError;
+pub use list::FieldList;
+pub use named::{Lease, NamedTemplates, TemplateError};
+pub(in crate::ipfix) use steps::Steps;
+
+/// How the value of an element comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It tells flows apart.
+    Key(Keys),
+    /// Added up over the packets of the record.
+    Sum,
+    /// Of the first packet of the record.
+    First,
+    /// Of the last packet of the record.
+    Last,
+    /// The least of the packets of the record.
+    Min,
+    /// The greatest of the packets of the record.
+    Max,
+    /// The OR of the packets of the record.
+    Or,
+    /// Added up over all packets of the flow, those of earlier records included.
+    Total,
+    /// Made of other values.
+    Derived,
+}
+
+impl Role {
+    /// For people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Sum => "sum",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Or => "or",
+            Self::Total => "total",
+            Self::Derived => "derived",
+        }
+    }
+}
+
+bitflags::bitflags! {
+    /// Kinds of flows, by what their records can have in them.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Kinds: u8 {
+        /// Frames without IP.
+        const OTHER = 1;
+        /// IPv4 but for ICMP.
+        const IP4 = 1 << 1;
+        /// ICMP over IPv4.
+        const ICMP4 = 1 << 2;
+        /// IPv6 but for ICMPv6.
+        const IP6 = 1 << 3;
+        /// ICMPv6 over IPv6.
+        const ICMP6 = 1 << 4;
+    }
+}
+
+impl Kinds {
+    /// All of IPv4.
+    pub const V4: Self = Self::IP4.union(Self::ICMP4);
+    /// All of IPv6.
+    pub const V6: Self = Self::IP6.union(Self::ICMP6);
+    /// All of IP.
+    pub const IP: Self = Self::V4.union(Self::V6);
+    /// What has ports.
+    pub const PORTS: Self = Self::IP4.union(Self::IP6);
+
+    /// The families to which they belong.
+    #[must_use]
+    pub fn families(self) -> Families {
+        let mut families = Families::empty();
+        families.set(Families::IP4, self.intersects(Self::V4));
+        families.set(Families::IP6, self.intersects(Self::V6));
+        families.set(Families::OTHER, self.intersects(Self::OTHER));
+        families
+    }
+}
+
+/// How the octets of a value are taken from a record.
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    /// An unsigned integer of any size.
+    Number(fn(&FlowRecord) -> u64),
+    /// Bits of any number, the lowest word first.
+    Flags(fn(&FlowRecord) -> [u64; 4]),
+    /// Octets of the size of the element.
+    Octets(fn(&FlowRecord, &mut [u8])),
+}
+
+/// An element that flow records can have.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Its name in the IANA registry.
+    pub name: &'static str,
+    /// How its value comes about.
+    pub role: Role,
+    /// Of which flows it makes sense.
+    pub kinds: Kinds,
+    /// Whether the link header must be known for it.
+    pub needs_link: bool,
+    /// Whether it is among the details of a record.
+    pub needs_details: bool,
+    value: Value,
+}
+
+impl Field {
+    /// All, in the order of their identifiers.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        &table::FIELDS
+    }
+
+    /// By name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|field| field.name == name)
+    }
+}
