@@ -51,6 +51,12 @@ vnet::args! {
 }
 
 vnet::args! {
+    struct Exporter {
+        name: String = positional(value::word("name")),
+    }
+}
+
+vnet::args! {
     struct ShowTable {
         max: u32 = keyword("max", value::id("flows")).or(1000),
     }
@@ -81,6 +87,15 @@ pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     r.command(
         Command::sync("flowprobe params", "Say what is recorded of flows, and when.", params)
             .details("Only while no interface is measured. What is left out has its default."),
+    );
+    let of = probe.clone();
+    r.command(
+        Command::sync(
+            "flowprobe exporter",
+            "Say by which exporter records are sent.",
+            move |_: CommandCx, args: Exporter| of.set_exporter(&args.name),
+        )
+        .details("Only while no interface is measured. Without this command it is exporter 0."),
     );
     let of = probe.clone();
     let feature = move |cx: CommandCx, args: Feature| {

@@ -44,6 +44,9 @@ pub enum ProbeError {
     /// Parameters hold for all interfaces and cannot change under them.
     #[error("cannot change parameters while flowprobe is enabled on an interface")]
     InUse,
+    /// There is no exporter of this name.
+    #[error("no such exporter: {0}")]
+    NoSuchExporter(String),
     /// There is no such template.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -95,7 +98,7 @@ impl OperationError for ProbeError {
             Self::NotConfigured => ApiError::CannotEnableDisableFeature,
             Self::NoSuchInterface => ApiError::InvalidSwIfIndex,
             Self::AlreadyEnabled(_) => ApiError::EntryAlreadyExists,
-            Self::NotEnabled(_) => ApiError::NoSuchEntry,
+            Self::NotEnabled(_) | Self::NoSuchExporter(_) => ApiError::NoSuchEntry,
             Self::Template(error) => error.api_error(),
             Self::RecordAndTemplate | Self::TemplateProfile | Self::NoFields { .. } => {
                 ApiError::InvalidValue2
@@ -110,7 +113,6 @@ impl OperationError for ProbeError {
 pub struct FlowProbe(pub(crate) Rc<Inner>);
 
 pub(crate) struct Inner {
-    ipfix: Ipfix,
     points: [LocalPoint; 3],
     default_profile: Profile,
     state: RefCell<State>,
@@ -118,6 +120,7 @@ pub(crate) struct Inner {
 }
 
 struct State {
+    exporter: Ipfix,
     params: Params,
     /// Octets of the flow tables of a variant on a thread, where that was said.
     cache: Option<u64>,
@@ -136,14 +139,15 @@ struct State {
 impl State {
     fn recording(&self, variant: Variant) -> Result<Recording, ProbeError> {
         let Params { record, profile, .. } = self.params;
-        let config = |families, record| {
-            let config = Config {
-                active: self.params.active(),
-                passive: self.params.passive(),
-                pages: Pages::Settling,
-                ..Config::new(families, record)
-            };
-            self.cache.map_or(config.clone(), |octets| config.within(octets))
+        let config = |families, record| Config {
+            active: self.params.active(),
+            passive: self.params.passive(),
+            pages: Pages::Settling,
+            ..Config::new(families, record)
+        };
+        let bounded = |config: Config| match self.cache {
+            Some(octets) => config.within(octets),
+            None => config,
         };
         let Some(lease) = &self.template else {
             // The VLAN is a matter of the link layer; the templates have it there.
@@ -152,7 +156,7 @@ impl State {
             let families = variant.families(record);
             let config = profile.metering(config(families, record));
             let templates = profile.templates(config.record, families);
-            return Ok(Recording { config, templates, with_link });
+            return Ok(Recording { config: bounded(config), templates, with_link });
         };
         let list = lease.list();
         let config = list.metering(config(variant.all_families(), record));
@@ -160,7 +164,7 @@ impl State {
             return Err(ProbeError::NoFields { template: lease.name().to_owned(), variant });
         }
         let templates = list.templates(config.families);
-        Ok(Recording { config, templates, with_link: list.needs_link() })
+        Ok(Recording { config: bounded(config), templates, with_link: list.needs_link() })
     }
 
     /// Keeps of reports that have said everything only their counts.
@@ -202,6 +206,7 @@ impl FlowProbe {
         }
         walker::register(r, points, &alarm);
         let state = State {
+            exporter: r.ipfix(),
             params: Params::none(default_profile),
             cache: None,
             template: None,
@@ -211,9 +216,8 @@ impl FlowProbe {
             settled: [QueueCounters::default(); 3],
             generation: 0,
         };
-        let (ipfix, state) = (r.ipfix(), RefCell::new(state));
-        let sampling = RefCell::default();
-        let probe = Self(Rc::new(Inner { ipfix, points, default_profile, state, sampling }));
+        let (state, sampling) = (RefCell::new(state), RefCell::default());
+        let probe = Self(Rc::new(Inner { points, default_profile, state, sampling }));
         reliability::register(&probe);
         let follower = probe.clone();
         r.on_interface_event(move |main, event| {
@@ -229,8 +233,8 @@ impl FlowProbe {
 
     /// The exporter to which the records go.
     #[must_use]
-    pub fn exporter(&self) -> &Ipfix {
-        &self.0.ipfix
+    pub fn exporter(&self) -> Ipfix {
+        self.0.state.borrow().exporter.clone()
     }
 
     /// What is recorded, and when.
@@ -262,7 +266,7 @@ impl FlowProbe {
             return Err(ProbeError::TemplateProfile);
         }
         let params = request.check(Profile::Rfc)?;
-        let lease = self.0.ipfix.named_templates().lease(name, "flowprobe")?;
+        let lease = self.exporter().named_templates().lease(name, "flowprobe")?;
         let record = lease.list().selection().layers();
         self.set(Params { record, ..params }, Some(lease))
     }
@@ -375,6 +379,20 @@ impl FlowProbe {
         self.0.state.borrow_mut().enabled.insert((interface, variant), to);
     }
 
+    /// Has records go to the exporter of this name.
+    ///
+    /// # Errors
+    /// When there is none; and [`ProbeError::InUse`] while anything is enabled.
+    pub fn set_exporter(&self, name: &str) -> Result<(), ProbeError> {
+        let mut state = self.0.state.borrow_mut();
+        if !state.enabled.is_empty() {
+            return Err(ProbeError::InUse);
+        }
+        let named = state.exporter.named(name);
+        state.exporter = named.ok_or_else(|| ProbeError::NoSuchExporter(name.to_owned()))?;
+        Ok(())
+    }
+
     /// Has flow tables take no more memory than so many octets a variant and thread.
     ///
     /// # Errors
@@ -411,7 +429,8 @@ impl FlowProbe {
     fn start(&self, main: &mut Main, variant: Variant) -> Result<(), ProbeError> {
         let mut state = self.0.state.borrow_mut();
         let Recording { config, templates, with_link } = state.recording(variant)?;
-        let queues = self.0.ipfix.flow_queues(templates);
+        let exporter = state.exporter.clone();
+        let queues = exporter.flow_queues(templates);
         let mut made = Ok(());
         main.for_each_local(self.point(variant), |place| match Meter::new(&config) {
             Ok(meter) => {
@@ -422,7 +441,7 @@ impl FlowProbe {
         });
         let key = ReportKey { name: variant.report(), opaque: state.generation };
         let added = made.map_err(ProbeError::from).and_then(|()| {
-            Ok(self.0.ipfix.add_report(key, self.0.ipfix.stream(), Box::new(queues.clone()))?)
+            Ok(exporter.add_report(key, exporter.stream(), Box::new(queues.clone()))?)
         });
         match added {
             Ok(id) => {
@@ -443,7 +462,7 @@ impl FlowProbe {
         main.for_each_local(self.point(variant), |place| *place = None);
         let mut state = self.0.state.borrow_mut();
         if let Some(Active { id, queues, .. }) = state.reports[variant as usize].take() {
-            self.0.ipfix.retire_report(id);
+            state.exporter.retire_report(id);
             state.retired[variant as usize].push(queues);
             state.settle(variant);
         }

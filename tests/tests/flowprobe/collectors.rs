@@ -261,3 +261,29 @@ fn exporters_have_settings_of_their_own_and_stay_while_they_are_used() {
     let refused = lab.refused("ipfix collector add 0 tls 192.0.2.9 ca /nonexistent");
     assert!(refused.contains("/nonexistent: certificates:"), "{refused}");
 }
+
+#[test]
+fn records_go_to_the_exporter_that_is_named() {
+    let (mut default, mut far) = (Collector::new(), Collector::new());
+    let scene = Scene::without_collector("named");
+    let lab = &scene.lab;
+    lab.run(&format!("set ipfix exporter collector 127.0.0.1 port {} via kernel", default.port));
+    lab.run("ipfix exporter add far");
+    lab.run("ipfix exporter set far via kernel domain 5");
+    lab.run(&format!("ipfix collector add far udp 127.0.0.1 port {}", far.port));
+    assert!(lab.refused("flowprobe exporter near").contains("no such exporter: near"));
+    lab.run("flowprobe exporter far");
+    scene.params("record l3 l4");
+    scene.feature("pg0 ip4 rx");
+    assert!(lab.refused("flowprobe exporter 0").contains("cannot change parameters"));
+    assert!(lab.refused("ipfix exporter del far").contains("in use by flowprobe-ip4"));
+    measure(&scene, 20);
+    scene.feature("pg0 ip4 disable");
+    lab.run("ipfix flush");
+    assert_eq!((default.packets(), far.packets()), (0, 40));
+    lab.run("flowprobe exporter 0");
+    lab.run("ipfix exporter del far");
+    scene.feature("pg0 ip4 rx");
+    measure(&scene, 20);
+    assert_eq!((default.packets(), far.packets()), (40, 40));
+}

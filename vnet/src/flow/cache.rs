@@ -80,7 +80,8 @@ impl<K: Kind> Cache<K> {
 
     /// Octets reserved.
     pub(super) fn reserved(&self) -> usize {
-        self.memory.len() + self.directory.octets() + size_of_val(self.starts.as_slice())
+        let beside = size_of_val(self.starts.as_slice()) + size_of_val(self.extras.as_slice());
+        self.memory.len() + self.directory.octets() + beside
     }
 
     pub(super) fn flows(&self) -> usize {

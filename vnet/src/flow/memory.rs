@@ -1,40 +1,31 @@
 //! How many flows fit into how much memory.
 
 use super::{
-    Config, Families, RecordSet, StartTime,
-    key::{Kind, Other, V4, V4Mac, V6, V6Mac},
+    Config, Meter,
     meter::{MAX_FLOWS, MIN_SLOTS},
 };
+
+/// No slot of a flow is smaller.
+const SLOT: u64 = 64;
 
 impl Config {
     /// For the most flows, the same number in the table of each family, whose tables reserve no more than `octets`; at least 64.
     #[must_use]
     pub fn within(self, octets: u64) -> Self {
-        let slots = usize::try_from(octets).unwrap_or(usize::MAX) / self.octets_of_slots();
-        let homes = (slots.saturating_sub(BEYOND) / 2 + 1).next_power_of_two();
-        let max_flows = (homes / 2).clamp(MIN_SLOTS / 2, MAX_FLOWS);
-        Self { max_flows, ..self }
+        let least = MIN_SLOTS / 2;
+        // Tables have two slots a flow. What they take beside depends on what is kept, so they are asked: memory is
+        // reserved, and not touched.
+        let most = usize::try_from(octets / (2 * SLOT)).unwrap_or(MAX_FLOWS);
+        let mut flows = most.clamp(least, MAX_FLOWS).next_power_of_two().min(MAX_FLOWS);
+        loop {
+            let config = Self { max_flows: flows, ..self.clone() };
+            let fits = || Meter::new(&config).is_ok_and(|meter| meter.reserved() <= octets);
+            if flows <= least || fits() {
+                return config;
+            }
+            flows = (flows / 2).max(least);
+        }
     }
-
-    /// Octets of one slot of each table: its flow, its tag, its start where that is kept, and its part of a group's due time.
-    fn octets_of_slots(&self) -> usize {
-        let is_wide = self.record.contains(RecordSet::L2);
-        let beside = if self.start_time == StartTime::Flow { 10 } else { 2 };
-        let sizes = [
-            (Families::IP4, if is_wide { of::<V4Mac>() } else { of::<V4>() }),
-            (Families::IP6, if is_wide { of::<V6Mac>() } else { of::<V6>() }),
-            (Families::OTHER, of::<Other>()),
-        ];
-        let used = sizes.iter().filter(|(family, _)| self.families.contains(*family));
-        used.map(|(_, size)| size + beside).sum::<usize>().max(1)
-    }
-}
-
-/// Slots of a table behind its homes, at most.
-const BEYOND: usize = 128;
-
-const fn of<K: Kind>() -> usize {
-    size_of::<K::Slot>()
 }
 
 #[cfg(test)]

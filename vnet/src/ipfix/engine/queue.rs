@@ -30,8 +30,8 @@ const RING: usize = ROOM / 2;
 /// Records that can wait are not made when there is less room: what is left is for those that cannot, at least two a packet
 /// of a frame on each of a few interfaces.
 const RESERVE: usize = ROOM / 4;
-/// Messages of one data callback; what they leave of the buffer pool is for packets.
-const MESSAGES: u64 = 128;
+/// Records of one data callback: packets wait for no longer than they would for a frame of others, and find buffers.
+const RECORDS: usize = 256;
 
 /// Records lost on their way, and the packets that they told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -273,9 +273,11 @@ impl Report for FlowQueues {
 
     fn data(&mut self, output: &mut Output<'_>) {
         self.note_latency();
-        let end = output.messages() + MESSAGES;
-        // After a failure the rest waits: it may be gone by the time of the next pass.
-        while output.messages() < end && !output.is_held_up() {
+        for _ in 0..RECORDS {
+            // After a failure the rest waits: it may be gone by the time of the next pass.
+            if output.is_held_up() {
+                return;
+            }
             let Some(record) = self.next() else { return };
             match output.flow(&self.0.templates, &record) {
                 // A record too long for any message is counted by the stream, as not sent.

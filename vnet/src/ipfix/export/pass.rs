@@ -37,7 +37,7 @@ impl Exporter {
         self.entries.iter_mut().for_each(|entry| entry.report.begin());
     }
 
-    /// One pass: sends the templates that are due, calls every data callback, sends what is open.
+    /// One pass: sends the templates that are due, calls every data callback, sends what is open unless more is to come at once.
     pub fn run(&mut self, now: EngineTime, export_time: u32, transport: &mut dyn Transport) {
         if self.lanes.is_empty() {
             return;
@@ -51,7 +51,9 @@ impl Exporter {
             self.send_templates(at, now, export_time, transport);
         }
         self.call_back(export_time, transport);
-        self.flush_streams(export_time, transport);
+        if !self.has_more() {
+            self.flush_streams(export_time, transport);
+        }
     }
 
     /// Whether a report has more to say than its last data callback said, and may say it now.
