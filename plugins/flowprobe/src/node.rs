@@ -92,28 +92,55 @@ type Cx<'a, 'd> = &'a mut NodeCx<'d, NoNext, Error>;
 impl<S: Site> Probe<S> {
     #[inline]
     fn measure(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) -> Verdict<NoNext> {
-        let Point { meter, outbox, with_link, sampling } = point;
+        let Point { meter, outbox, with_link, .. } = point;
         let (before, was_idle) = (*meter.counters(), meter.live_flows() == 0);
         let mut sink = |record: &FlowRecord| outbox.push(record);
         // Known when the loop is compiled, this decides most of what is asked of a packet.
-        let onward = match (sampling, *with_link) {
-            (None, true) => self.show::<true>(cx, frame, meter, &mut sink),
-            (None, false) => self.show::<false>(cx, frame, meter, &mut sink),
-            (Some(sites), with_link) => {
-                let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
-                let show =
-                    if with_link { sampling::show::<S, true> } else { sampling::show::<S, false> };
-                show(cx.buffers(frame), views, now, sites, meter, &mut sink)
-            }
+        let onward = match *with_link {
+            true => self.show::<true>(cx, frame, meter, &mut sink),
+            false => self.show::<false>(cx, frame, meter, &mut sink),
         };
+        self.end(cx, meter, outbox, &before, was_idle);
+        cx.go_on(frame, onward)
+    }
+
+    /// The same where some packets are measured instead of all; apart, so that it costs those nothing who do without.
+    #[inline(never)]
+    fn sample(
+        &self,
+        cx: Cx<'_, '_>,
+        frame: &mut Frame,
+        point: &mut Point,
+        mut sites: Box<Sites>,
+    ) -> Verdict<NoNext> {
+        let Point { meter, outbox, with_link, sampling } = point;
+        let (before, was_idle) = (*meter.counters(), meter.live_flows() == 0);
+        let mut sink = |record: &FlowRecord| outbox.push(record);
+        let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
+        let show = if *with_link { sampling::show::<S, true> } else { sampling::show::<S, false> };
+        let onward = show(cx.buffers(frame), views, now, &mut sites, meter, &mut sink);
+        *sampling = Some(sites);
+        self.end(cx, meter, outbox, &before, was_idle);
+        cx.go_on(frame, onward)
+    }
+
+    /// After a frame: a little of what is due, and the counts.
+    #[inline(always)]
+    fn end(
+        &self,
+        cx: Cx<'_, '_>,
+        meter: &mut Meter,
+        outbox: &Outbox,
+        before: &Counters,
+        was_idle: bool,
+    ) {
         if outbox.has_room() {
-            meter.sweep(SWEEP, &mut sink);
+            meter.sweep(SWEEP, &mut |record: &FlowRecord| outbox.push(record));
         }
         if was_idle && meter.live_flows() > 0 {
             self.alarm.set();
         }
-        count(cx, &before, meter.counters());
-        cx.go_on(frame, onward)
+        count(cx, before, meter.counters());
     }
 
     /// Shows the packets to the meter, and to what sends them on.
@@ -209,7 +236,10 @@ impl<S: Site> Node for Probe<S> {
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<NoNext> {
         let mut local = cx.take_local(self.point);
         let verdict = match local.as_deref_mut() {
-            Some(Some(point)) => self.measure(cx, frame, point),
+            Some(Some(point)) => match point.sampling.take() {
+                None => self.measure(cx, frame, point),
+                Some(sites) => self.sample(cx, frame, point, sites),
+            },
             // The feature was enabled by hand, and there is no meter.
             _ => {
                 cx.count(Error::Unmeasured, frame.len() as u64);
