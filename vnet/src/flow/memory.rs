@@ -31,7 +31,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Meter;
+    use crate::flow::{Families, RecordSet, StartTime};
 
     #[test]
     fn tables_are_as_large_as_fits_and_no_larger() {
