@@ -89,8 +89,8 @@ const DETAILS: [(&str, &str, &str); 34] = [
     ("minimumTTL", "cflow.ttl_min", "7"),
     ("maximumTTL", "cflow.ttl_max", "9"),
     ("fragmentIdentification", "cflow.frag_ident", "4660"),
-    ("octetTotalCount", "cflow.octets", "88"),
-    ("packetTotalCount", "cflow.packets", "2"),
+    ("octetTotalCount", "cflow.permanent_octets", "88"),
+    ("packetTotalCount", "cflow.permanent_packets", "2"),
     ("fragmentOffset", "cflow.fragment_offset", "0"),
     ("tcpSequenceNumber", "cflow.tcp_seq_num", "9"),
     ("tcpAcknowledgementNumber", "cflow.tcp_ack_num", "8"),
@@ -99,7 +99,7 @@ const DETAILS: [(&str, &str, &str); 34] = [
     ("ipTTL", "cflow.ip_ttl", "9"),
     ("ipDiffServCodePoint", "cflow.ip_dscp", "46"),
     ("ipPrecedence", "cflow.ip_precedence", "5"),
-    ("fragmentFlags", "cflow.ip_fragment_flags", "64"),
+    ("fragmentFlags", "cflow.ip_fragment_flags", "0x40"),
     ("mplsTopLabelTTL", "cflow.mpls_top_label_ttl", "254"),
     ("mplsLabelStackDepth", "cflow.mpls_label_depth", "2"),
     ("mplsTopLabelExp", "cflow.mpls_top_label_exp", "5"),
@@ -144,4 +144,42 @@ fn tshark_reads_the_details_that_were_asked_for() {
     for ((element, _, expected), value) in DETAILS.into_iter().zip(values) {
         assert_eq!(value, expected, "{element}: {text}");
     }
+}
+
+/// Packets of demo.pcap by conversation, whichever end is first.
+fn conversations(lines: &str, packets: impl Fn(&serde_json::Value) -> u64) -> Vec<(String, u64)> {
+    let mut sums = std::collections::BTreeMap::<String, u64>::new();
+    for line in lines.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let end = |way: &str| {
+            format!(
+                "{} {}",
+                record[format!("{way}IPv4Address")],
+                record[format!("{way}TransportPort")]
+            )
+        };
+        let mut ends = [end("source"), end("destination")];
+        ends.sort();
+        *sums.entry(ends.join(" - ")).or_default() += packets(&record);
+    }
+    sums.into_iter().collect()
+}
+
+#[test]
+fn both_directions_in_one_record_are_the_sums_of_two() {
+    let tuple = "sourceIPv4Address,destinationIPv4Address,sourceTransportPort,destinationTransportPort,\
+         packetDeltaCount";
+    let (_, alone, _) = replay(&["--json", "--template", tuple]);
+    let both =
+        format!("{tuple},reversePacketDeltaCount,reverseFlowStartNanoseconds,biflowDirection");
+    let (success, both, complaint) = replay(&["--json", "--template", &both]);
+    assert!(success, "{complaint}");
+    assert!(both.lines().count() < alone.lines().count());
+    let count = |record: &serde_json::Value, name: &str| record[name].as_u64().unwrap();
+    let alone = conversations(&alone, |record| count(record, "packetDeltaCount"));
+    let both = conversations(&both, |record| {
+        assert_eq!(record["biflowDirection"], 1);
+        count(record, "packetDeltaCount") + count(record, "reversePacketDeltaCount")
+    });
+    assert_eq!(alone, both);
 }
