@@ -494,14 +494,13 @@ impl FlowProbe {
     pub(crate) fn flush_variant(&self, main: &mut Main, variant: Variant, scope: Scope) {
         let state = self.0.state.borrow();
         let Some(active) = &state.reports[variant as usize] else { return };
-        let (now, mut records) = (main.clock().wall(), Vec::new());
+        let now = main.clock().wall();
         main.for_each_local(self.point(variant), |place| {
             if let Some(point) = place {
                 point.meter.advance(now);
-                point.meter.flush(scope, &mut |record: &FlowRecord| records.push(*record));
+                point.meter.flush(scope, &mut |record: &FlowRecord| active.queues.append(record));
             }
         });
-        active.queues.append(records);
     }
 }
 

@@ -48,6 +48,7 @@
 //!
 //! The rules of time and of accounting, and measured figures, are in `docs/FLOWS.md`.
 
+mod brief;
 mod cache;
 #[cfg(test)]
 mod captures;
@@ -74,6 +75,7 @@ mod table;
 mod twin;
 mod vector;
 
+pub(crate) use brief::Brief;
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
 pub use counters::Counters;
 pub use details::{DetailKeys, DetailMeters, Details, LABELS, Seen, Side};

@@ -13,7 +13,7 @@
 //! | `graph` | messages as packets to `ip4-lookup` and `ip6-lookup` |
 //! | `kernel` | messages through UDP sockets of the host |
 //! | `reliable` | messages over TCP and TLS and to IPFIX Files |
-//! | `queue` | flow records on their way from the nodes of any thread to an exporter |
+//! | `queue`, `waiting` | flow records on their way from the nodes of any thread to an exporter |
 //! | `commands`, `exporter_commands` | VPP's commands, and those beyond |
 //! | `show`, `show_exporters` | `show ipfix ...` |
 //!
@@ -46,6 +46,7 @@ mod show_exporters;
 mod state;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use handle::{Ipfix, Statistics};
 pub use incomplete::{Incomplete, Shortfall};

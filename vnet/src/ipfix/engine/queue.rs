@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     rc::Rc,
     sync::{
         Arc,
@@ -11,8 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crossbeam_queue::ArrayQueue;
-
+use super::waiting::{Bounded, Unbounded};
 use crate::{
     flow::FlowRecord,
     ipfix::{
@@ -99,7 +97,7 @@ impl Tallies {
 
 /// The records of one thread.
 struct Queue {
-    records: ArrayQueue<FlowRecord>,
+    records: Bounded,
     /// Engine time since which the oldest of them waits, or an earlier one did that was there with it.
     since: AtomicU64,
 }
@@ -120,7 +118,7 @@ impl Outbox {
         if !self.enabled.load(Ordering::Relaxed) {
             return self.tallies.without_collector.add(record);
         }
-        if self.queue.records.push(*record).is_err() {
+        if !self.queue.records.push(record) {
             return self.tallies.count_dropped(record);
         }
         match self.queue.records.len() {
@@ -147,7 +145,7 @@ struct Inner {
     templates: FlowTemplates,
     queues: RefCell<Vec<Arc<Queue>>>,
     /// Records of the main thread, which can wait for as long as it takes.
-    backlog: RefCell<VecDeque<FlowRecord>>,
+    backlog: RefCell<Unbounded>,
     tallies: Arc<Tallies>,
     bell: Bell,
     enabled: Arc<AtomicBool>,
@@ -179,10 +177,11 @@ impl FlowQueues {
         clock: Clock,
         latency: Rc<Cell<Latency>>,
     ) -> Self {
+        let backlog = RefCell::new(Unbounded::new(templates.has_details()));
         Self(Rc::new(Inner {
             templates,
             queues: RefCell::default(),
-            backlog: RefCell::default(),
+            backlog,
             tallies: Arc::default(),
             bell,
             enabled,
@@ -194,7 +193,7 @@ impl FlowQueues {
     /// An outbox for a thread.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
-        let records = ArrayQueue::new(ROOM);
+        let records = Bounded::new(ROOM, self.0.templates.has_details());
         let queue = Arc::new(Queue { records, since: AtomicU64::new(0) });
         self.0.queues.borrow_mut().push(queue.clone());
         let Inner { tallies, bell, enabled, clock, .. } = &*self.0;
@@ -202,15 +201,15 @@ impl FlowQueues {
         Outbox { queue, clock: clock.clone(), tallies, bell, enabled: enabled.clone() }
     }
 
-    /// Hands over records that a meter gave up all at once, behind those of the outboxes. However many there are, they are
-    /// sent a little at a time.
-    pub fn append(&self, records: impl IntoIterator<Item = FlowRecord>) {
+    /// Hands over a record of those that a meter gives up all at once, behind those of the outboxes. However many there are,
+    /// they are sent a little at a time.
+    pub fn append(&self, record: &FlowRecord) {
         let Inner { tallies, bell, enabled, backlog, .. } = &*self.0;
         if enabled.load(Ordering::Relaxed) {
-            backlog.borrow_mut().extend(records);
+            backlog.borrow_mut().push(record);
             bell.ring();
         } else {
-            records.into_iter().for_each(|record| tallies.without_collector.add(&record));
+            tallies.without_collector.add(record);
         }
     }
 
@@ -242,7 +241,7 @@ impl FlowQueues {
     /// Notes how long records have waited that are about to be taken.
     fn note_latency(&self) {
         let queues = self.0.queues.borrow();
-        let waiting = queues.iter().filter(|queue| !queue.records.is_empty());
+        let waiting = queues.iter().filter(|queue| queue.records.len() > 0);
         let since = waiting.map(|queue| queue.since.load(Ordering::Relaxed)).min();
         if let Some(since) = since {
             let mut latency = self.0.latency.get();
@@ -254,7 +253,7 @@ impl FlowQueues {
     /// The oldest record of the outboxes, one thread after the other; then of the backlog.
     fn next(&self) -> Option<FlowRecord> {
         let queued = self.0.queues.borrow().iter().find_map(|queue| queue.records.pop());
-        queued.or_else(|| self.0.backlog.borrow_mut().pop_front())
+        queued.or_else(|| self.0.backlog.borrow_mut().pop())
     }
 }
 
@@ -296,8 +295,13 @@ impl Report for FlowQueues {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let queues = self.queues.take();
-        let queued = queues.iter().flat_map(|queue| std::iter::from_fn(|| queue.records.pop()));
-        queued.chain(self.backlog.take()).for_each(|record| self.tallies.count_dropped(&record));
+        for queue in self.queues.take() {
+            while let Some(record) = queue.records.pop() {
+                self.tallies.count_dropped(&record);
+            }
+        }
+        while let Some(record) = self.backlog.get_mut().pop() {
+            self.tallies.count_dropped(&record);
+        }
     }
 }

@@ -142,6 +142,10 @@ fn record() -> FlowRecord {
     tcp
 }
 
+fn append(queues: &FlowQueues, records: usize) {
+    (0..records).for_each(|_| queues.append(&record()));
+}
+
 #[test]
 fn messages_are_packets_of_the_exporters_own() {
     let bench = Bench::new(64, true);
@@ -207,7 +211,7 @@ fn without_buffers_messages_are_counted_and_the_sequence_stays_right() {
     let queues = bench.queues();
     bench.configure(request());
     bench.sent();
-    queues.append([record(); 20]);
+    append(&queues, 20);
     bench.engine.with(|main| {
         // All buffers are on their way to be dropped while the exporter runs.
         let node = main.graph().find("error-drop").unwrap();
@@ -248,7 +252,7 @@ fn records_of_messages_that_were_not_sent_are_told_with_their_packets_and_octets
     };
     assert_eq!(told(), [0; 5]);
     bench.engine.advance(Duration::from_secs(2));
-    queues.append([record(); 20]);
+    append(&queues, 20);
     bench.engine.with(|main| {
         let node = main.graph().find("error-drop").unwrap();
         let mut frame = main.frame_to(node);
@@ -270,7 +274,7 @@ fn a_backlog_is_sent_by_few_buffers_at_a_time_and_nothing_of_it_is_lost() {
     let bench = Bench::new(300, true);
     let queues = bench.queues();
     bench.configure(request());
-    queues.append(std::iter::repeat_n(record(), 20_000));
+    append(&queues, 20_000);
     assert_eq!(bench.flush(), Some(Ok(())));
     let counters = bench.ipfix.counters();
     assert_eq!((counters.records, counters.records_not_sent), (20_000, 0));
@@ -313,7 +317,7 @@ fn a_report_that_retires_says_everything_first() {
     let key = ReportKey { name: "test", opaque: 0 };
     let id = bench.ipfix.add_report(key, STREAM, Box::new(queues.clone())).unwrap();
     bench.configure(request());
-    queues.append(std::iter::repeat_n(record(), 5000));
+    append(&queues, 5000);
     bench.ipfix.retire_report(id);
     bench.engine.run_until_idle();
     assert_eq!(bench.ipfix.counters().records, 5000);
@@ -346,7 +350,7 @@ fn a_stream_that_comes_back_goes_on_counting() {
         let queues = bench.ipfix.flow_queues(templates);
         let key = ReportKey { name: "test", opaque: u64::from(expected) };
         let id = bench.ipfix.add_report(key, STREAM, Box::new(queues.clone())).unwrap();
-        queues.append([record(); 3]);
+        append(&queues, 3);
         bench.ipfix.retire_report(id);
         bench.engine.run_until_idle();
         let sent = bench.sent();
@@ -360,7 +364,7 @@ fn statistics_begin_anew_when_cleared_and_sequence_numbers_go_on() {
     let queues = bench.queues();
     bench.configure(request());
     let send = |records: usize| {
-        queues.append(std::iter::repeat_n(record(), records));
+        append(&queues, records);
         assert_eq!(bench.flush(), Some(Ok(())));
         bench.ipfix.statistics().sent
     };
@@ -409,7 +413,7 @@ fn each_exporter_keeps_its_own_deadlines_streams_and_sequence_numbers() {
     let sent = bench.sent();
     assert_eq!(at(&sent, false), [0, 10, 20, 30, 40, 50, 60]);
     assert_eq!(at(&sent, true), [0, 25, 50]);
-    queues.append([record(); 3]);
+    append(&queues, 3);
     assert_eq!(bench.flush(), Some(Ok(())));
     let sent = bench.sent();
     assert!(sent.iter().all(is_far) && sent[0].sequence() == 0);

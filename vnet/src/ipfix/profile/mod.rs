@@ -139,12 +139,13 @@ pub struct FlowTemplates {
     encoders: ArrayVec<FlowEncoder, { Shape::COUNT }>,
     slots: [TemplateSlot; Shape::COUNT],
     untold: Option<FlowEncoder>,
+    has_details: bool,
 }
 
 impl FlowTemplates {
     fn new(framing: Framing) -> Self {
         let slots = [TemplateSlot::NONE; Shape::COUNT];
-        Self { framing, encoders: ArrayVec::new(), slots, untold: None }
+        Self { framing, encoders: ArrayVec::new(), slots, untold: None, has_details: false }
     }
 
     /// Templates of fields that are chosen by the kind of flow; kinds with the same fields share one.
@@ -152,13 +153,19 @@ impl FlowTemplates {
         families: Families,
         encoder: impl Fn(Kinds) -> Option<FlowEncoder>,
     ) -> Self {
-        let mut templates = Self::new(Framing::RFC);
+        let mut templates = Self { has_details: true, ..Self::new(Framing::RFC) };
         for shape in Shape::ALL.into_iter().filter(|shape| families.contains(shape.family())) {
             if let Some(encoder) = encoder(shape.kind()) {
                 templates.share(shape, encoder);
             }
         }
         templates
+    }
+
+    /// Whether records can have details that a template asks for.
+    #[must_use]
+    pub fn has_details(&self) -> bool {
+        self.has_details
     }
 
     /// How the records are put into messages.
