@@ -145,3 +145,41 @@ fn tshark_reads_the_details_that_were_asked_for() {
         assert_eq!(value, expected, "{element}: {text}");
     }
 }
+
+/// Packets of demo.pcap by conversation, whichever end is first.
+fn conversations(lines: &str, packets: impl Fn(&serde_json::Value) -> u64) -> Vec<(String, u64)> {
+    let mut sums = std::collections::BTreeMap::<String, u64>::new();
+    for line in lines.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let end = |way: &str| {
+            format!(
+                "{} {}",
+                record[format!("{way}IPv4Address")],
+                record[format!("{way}TransportPort")]
+            )
+        };
+        let mut ends = [end("source"), end("destination")];
+        ends.sort();
+        *sums.entry(ends.join(" - ")).or_default() += packets(&record);
+    }
+    sums.into_iter().collect()
+}
+
+#[test]
+fn both_directions_in_one_record_are_the_sums_of_two() {
+    let tuple = "sourceIPv4Address,destinationIPv4Address,sourceTransportPort,destinationTransportPort,\
+         packetDeltaCount";
+    let (_, alone, _) = replay(&["--json", "--template", tuple]);
+    let both =
+        format!("{tuple},reversePacketDeltaCount,reverseFlowStartNanoseconds,biflowDirection");
+    let (success, both, complaint) = replay(&["--json", "--template", &both]);
+    assert!(success, "{complaint}");
+    assert!(both.lines().count() < alone.lines().count());
+    let count = |record: &serde_json::Value, name: &str| record[name].as_u64().unwrap();
+    let alone = conversations(&alone, |record| count(record, "packetDeltaCount"));
+    let both = conversations(&both, |record| {
+        assert_eq!(record["biflowDirection"], 1);
+        count(record, "packetDeltaCount") + count(record, "reversePacketDeltaCount")
+    });
+    assert_eq!(alone, both);
+}

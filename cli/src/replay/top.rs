@@ -176,7 +176,7 @@ impl Flow {
     fn of(record: &FlowRecord) -> Self {
         Self {
             octets: octets(record),
-            packets: record.packets,
+            packets: record.all_packets(),
             start: record.start.0,
             end: record.end.0,
             tcp_flags: record.tcp_flags,
@@ -185,7 +185,7 @@ impl Flow {
 
     fn add(&mut self, record: &FlowRecord) {
         self.octets += octets(record);
-        self.packets += record.packets;
+        self.packets += record.all_packets();
         self.start = self.start.min(record.start.0);
         self.end = self.end.max(record.end.0);
         self.tcp_flags |= record.tcp_flags;
@@ -194,7 +194,7 @@ impl Flow {
 
 /// Octets of IP, or of the frames where there is no IP.
 fn octets(record: &FlowRecord) -> u64 {
-    if record.addresses == Addresses::None { record.layer2_octets } else { record.octets }
+    if record.addresses == Addresses::None { record.layer2_octets } else { record.all_octets() }
 }
 
 /// Which columns there are.

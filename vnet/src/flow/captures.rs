@@ -185,8 +185,14 @@ fn columns(path: &Path, fields: &[&str]) -> Vec<Vec<Vec<u64>>> {
 }
 
 fn detailed(keys: Keys, families: Families) -> Config {
-    let selection =
-        Selection { ip4: keys, ip6: keys, other: keys, tcp_flags: false, details: true };
+    let selection = Selection {
+        ip4: keys,
+        ip6: keys,
+        other: keys,
+        tcp_flags: false,
+        details: true,
+        biflow: false,
+    };
     Config { selection: Some(selection), ..passive(RecordSet::empty(), families) }
 }
 
@@ -252,7 +258,7 @@ fn lifetimes_classes_and_lengths_equal_tsharks() {
         let (records, _) = capture.records(&detailed(keys, Families::IP4), 256);
         let mut sums = BTreeMap::<u64, [u64; 5]>::new();
         for record in &records {
-            let Details { keys, meters } = record.details.unwrap();
+            let Details { keys, meters, .. } = record.details.unwrap();
             let [a, b] = [meters.min_ttl, meters.max_ttl].map(u64::from);
             let [c, d] = [meters.min_octets, meters.max_octets].map(u64::from);
             add(sums.entry(keys.class.into()).or_default(), [record.packets, a, b, c, d]);
@@ -288,7 +294,7 @@ fn label_stacks_equal_tsharks() {
         let (records, _) = capture.records(&detailed(Keys::LABEL, Families::all()), 256);
         let mut sums = BTreeMap::<(u64, u64), u64>::new();
         for record in &records {
-            let Details { keys, meters } = record.details.unwrap();
+            let Details { keys, meters, .. } = record.details.unwrap();
             let [a, b, c] = keys.top_label.map(u64::from);
             if meters.first.label_depth > 0 {
                 let label = (a << 12 | b << 4 | c >> 4, c >> 1 & 7);

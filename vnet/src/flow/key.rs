@@ -14,7 +14,8 @@ use super::{
 use crate::{
     interface::SwIfIndex,
     wire::{
-        ip4, ip6,
+        ip4::{self, protocol},
+        ip6,
         walk::{Link, Transport},
     },
 };
@@ -32,6 +33,12 @@ pub(super) trait Kind: 'static {
     /// Likewise for ICMP, which has type and code in place of ports.
     fn icmp_mask(keys: Keys) -> Self::Key {
         Self::mask(keys)
+    }
+
+    /// Makes the keys of both directions of a flow the same, and says whether this one had to be turned.
+    #[inline(always)]
+    fn turn(_: &mut Self::Key) -> bool {
+        false
     }
 
     /// Fills in what the words that are this kind's own say.
@@ -377,6 +384,17 @@ impl Kind for V4Detail {
         mask
     }
 
+    fn turn([ip, _, addresses, source, destination, ..]: &mut Self::Key) -> bool {
+        let [from, to] = [*addresses as u32, (*addresses >> 32) as u32];
+        let is_turned = (from, source_port(*ip)) > (to, destination_port(*ip));
+        if is_turned {
+            *addresses = addresses.rotate_left(32);
+            *ip = with_ports_turned(*ip);
+            core::mem::swap(source, destination);
+        }
+        is_turned
+    }
+
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
         let [front @ .., a, b] = *key;
         V4Mac::describe(&front, record);
@@ -412,6 +430,18 @@ impl Kind for V6Detail {
         mask
     }
 
+    fn turn(key: &mut Self::Key) -> bool {
+        let [ip, _, a, b, c, d, source, destination, ..] = key;
+        let is_turned = (*a, *b, source_port(*ip)) > (*c, *d, destination_port(*ip));
+        if is_turned {
+            core::mem::swap(a, c);
+            core::mem::swap(b, d);
+            *ip = with_ports_turned(*ip);
+            core::mem::swap(source, destination);
+        }
+        is_turned
+    }
+
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
         let [front @ .., a, b] = *key;
         V6Mac::describe(&front, record);
@@ -441,6 +471,15 @@ impl Kind for OtherDetail {
         joined(Other::mask(keys), detail_masks(keys))
     }
 
+    fn turn([source, _, destination, ..]: &mut Self::Key) -> bool {
+        let (from, to) = (*source & MAC_MASK, *destination & MAC_MASK);
+        if from > to {
+            *source = (*source & !MAC_MASK) | to;
+            *destination = (*destination & !MAC_MASK) | from;
+        }
+        from > to
+    }
+
     fn describe(key: &Self::Key, record: &mut FlowRecord) {
         let [front @ .., a, b] = *key;
         Other::describe(&front, record);
@@ -452,6 +491,24 @@ impl KindOther for OtherDetail {
     fn key(point: Point, link: &Link, seen: &Seen) -> Self::Key {
         joined(Other::key(point, link, &()), detail_words(seen))
     }
+}
+
+/// 0 for ICMP, which has none.
+fn source_port(ip: u64) -> u16 {
+    if is_icmp(ip) { 0 } else { (ip >> 16) as u16 }
+}
+
+/// Likewise.
+fn destination_port(ip: u64) -> u16 {
+    if is_icmp(ip) { 0 } else { ip as u16 }
+}
+
+fn with_ports_turned(ip: u64) -> u64 {
+    if is_icmp(ip) { ip } else { (ip & !LOW_HALF) | u64::from((ip as u32).rotate_left(16)) }
+}
+
+fn is_icmp(ip: u64) -> bool {
+    matches!((ip >> PROTOCOL_SHIFT) as u8, protocol::ICMP | protocol::ICMP6)
 }
 
 /// `front` and then `details`; `N` is their number.

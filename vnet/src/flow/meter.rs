@@ -8,7 +8,8 @@ use super::{
     cache::Cache,
     details::Extra,
     key::{
-        Kind, Kind4, Kind6, KindOther, Other, OtherDetail, V4, V4Detail, V4Mac, V6, V6Detail, V6Mac,
+        Kind, Kind4, Kind6, KindOther, Other, OtherDetail, SampleOf, V4, V4Detail, V4Mac, V6,
+        V6Detail, V6Mac,
     },
     lanes::BATCH,
     rules::{Rules, Sample},
@@ -114,7 +115,11 @@ impl Meter {
         packets: impl IntoIterator<Item = Observed<'a>>,
         sink: &mut S,
     ) {
-        each_layout!(mut self, tables => tables.frame(packets, sink));
+        match &mut self.layout {
+            Layout::Narrow(tables) => tables.frame(packets, sink),
+            Layout::Wide(tables) => tables.frame(packets, sink),
+            Layout::Detailed(tables) => tables.frame_aside(packets, sink),
+        }
     }
 
     /// Has other timers from now on, as [`Config`] has them. Flows that are held are judged by them, too: flush first where records are to be of one
@@ -206,6 +211,8 @@ struct Tables<F: Kind, G: Kind, O: Kind> {
     other: Option<Cache<O>>,
     /// IP behind tags or labels is of another kind.
     plain_ip: bool,
+    /// Records have both directions.
+    biflow: bool,
     rules: Rules,
     counters: Counters,
     watermark: u64,
@@ -218,6 +225,7 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
             v6: cache(config, Families::IP6)?,
             other: cache(config, Families::OTHER)?,
             plain_ip: config.plain_ip && config.families.contains(Families::OTHER),
+            biflow: config.selected().biflow,
             rules: Rules::new(config),
             counters: Counters::default(),
             watermark: 0,
@@ -248,6 +256,16 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
         self.step(sink);
     }
 
+    /// [`Self::frame`] out of line, so that the code of those who want no details is compiled as if there were none.
+    #[inline(never)]
+    fn frame_aside<'a, S: FnMut(&FlowRecord)>(
+        &mut self,
+        packets: impl IntoIterator<Item = Observed<'a>>,
+        sink: &mut S,
+    ) {
+        self.frame(packets, sink);
+    }
+
     /// Stages what is plain TCP or UDP, as straight-line code; says `false` to all other packets.
     #[inline(always)]
     fn stage_common(&mut self, packet: &Observed<'_>, watermark: &mut u64) -> bool {
@@ -267,8 +285,9 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
                 else {
                     return false;
                 };
-                let extra = F::Extra::of4(packet, &link, ip, &transport);
-                let key = F::key(packet.point(), &link, ip, &transport, &extra);
+                let mut extra = F::Extra::of4(packet, &link, ip, &transport);
+                let mut key = F::key(packet.point(), &link, ip, &transport, &extra);
+                turn::<F>(self.biflow, &mut key, &mut extra);
                 cache.stage(key, extra, &sample(packet, seen, &transport), rules);
             }
             _ => {
@@ -276,8 +295,9 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
                 else {
                     return false;
                 };
-                let extra = G::Extra::of6(packet, &link, ip, &transport);
-                let key = G::key(packet.point(), &link, ip, &transport, &extra);
+                let mut extra = G::Extra::of6(packet, &link, ip, &transport);
+                let mut key = G::key(packet.point(), &link, ip, &transport, &extra);
+                turn::<G>(self.biflow, &mut key, &mut extra);
                 cache.stage(key, extra, &sample(packet, seen, &transport), rules);
             }
         }
@@ -300,11 +320,13 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
             Err(miss) => miss.into(),
         };
         let is_ip = !self.plain_ip || link.is_ok_and(is_plain);
+        let biflow = self.biflow;
         let Self { v4, v6, other, rules, counters, .. } = self;
         match (link, ip, v4, v6, other) {
             (Ok(link), Ok(Ip::V4(ip, transport)), Some(cache), _, _) if is_ip => {
-                let extra = F::Extra::of4(&packet, &link, ip, &transport);
-                let key = F::key(point, &link, ip, &transport, &extra);
+                let mut extra = F::Extra::of4(&packet, &link, ip, &transport);
+                let mut key = F::key(point, &link, ip, &transport, &extra);
+                turn::<F>(biflow, &mut key, &mut extra);
                 let sample = sample(&packet, watermark, &transport);
                 if transport.protocol == protocol::ICMP {
                     cache.stage_icmp(key, extra, &sample, rules);
@@ -313,8 +335,9 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
                 }
             }
             (Ok(link), Ok(Ip::V6(ip, transport)), _, Some(cache), _) if is_ip => {
-                let extra = G::Extra::of6(&packet, &link, ip, &transport);
-                let key = G::key(point, &link, ip, &transport, &extra);
+                let mut extra = G::Extra::of6(&packet, &link, ip, &transport);
+                let mut key = G::key(point, &link, ip, &transport, &extra);
+                turn::<G>(biflow, &mut key, &mut extra);
                 let sample = sample(&packet, watermark, &transport);
                 if transport.protocol == protocol::ICMP6 {
                     cache.stage_icmp(key, extra, &sample, rules);
@@ -323,8 +346,9 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
                 }
             }
             (Ok(link), _, _, _, Some(cache)) => {
-                let extra = O::Extra::of_frame(&packet, &link);
-                let key = O::key(point, &link, &extra);
+                let mut extra = O::Extra::of_frame(&packet, &link);
+                let mut key = O::key(point, &link, &extra);
+                turn::<O>(biflow, &mut key, &mut extra);
                 cache.stage(key, extra, &sample_of_frame(&packet, watermark), rules);
             }
             _ => counters.count_unmeasured(reason),
@@ -417,6 +441,14 @@ fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>,
     let keeps_starts = config.start_time == StartTime::Flow;
     let cache = Cache::new(homes, config.selected().keys(family), keeps_starts, config.pages);
     cache.map(Some).map_err(|source| MeterError::Memory { flows, source })
+}
+
+/// Makes the keys of both directions the same where records have both. Compiled to nothing where they cannot.
+#[inline(always)]
+fn turn<K: Kind>(biflow: bool, key: &mut K::Key, extra: &mut SampleOf<K>) {
+    if size_of::<K::Extra>() != 0 && biflow {
+        K::Extra::set_side(extra, K::turn(key));
+    }
 }
 
 /// Whether IP is announced by the link header itself.

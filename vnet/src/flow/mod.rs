@@ -76,7 +76,7 @@ mod vector;
 
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
 pub use counters::Counters;
-pub use details::{DetailKeys, DetailMeters, Details, LABELS, Seen};
+pub use details::{DetailKeys, DetailMeters, Details, LABELS, Seen, Side};
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};
 pub use record::{Addresses, Direction, EndReason, FlowRecord};

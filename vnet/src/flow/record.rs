@@ -3,7 +3,7 @@
 use core::hash::{Hash, Hasher};
 use std::hash::DefaultHasher;
 
-use super::Details;
+use super::{Details, Side};
 use crate::{interface::SwIfIndex, runtime::PacketTime};
 
 /// Direction of a flow at its observation point (flowDirection, IANA element 61).
@@ -73,7 +73,7 @@ pub struct FlowRecord {
     pub destination_port: u16,
     /// OR of the TCP flag bits of all packets (RFC 9565: the low 12 bits of header bytes 12 and 13).
     pub tcp_flags: u16,
-    /// Packets since the previous record of this flow.
+    /// Packets since the previous record of this flow; of one direction where the record has both.
     pub packets: u64,
     /// IP octets (total length, header included) since the previous record; 0 for flows without IP.
     pub octets: u64,
@@ -112,5 +112,23 @@ impl FlowRecord {
         }
         self.protocol.hash(&mut hasher);
         hasher.finish() as u32
+    }
+
+    /// Packets of both directions, where the record has both.
+    #[must_use]
+    pub fn all_packets(&self) -> u64 {
+        self.packets + self.reverse().map_or(0, |reverse| reverse.packets)
+    }
+
+    /// IP octets, likewise.
+    #[must_use]
+    pub fn all_octets(&self) -> u64 {
+        self.octets + self.reverse().map_or(0, |reverse| reverse.octets)
+    }
+
+    /// The other direction, where the record has both.
+    #[must_use]
+    pub fn reverse(&self) -> Option<&Side> {
+        self.details.as_ref().and_then(|details| details.reverse.as_ref())
     }
 }

@@ -59,7 +59,9 @@ impl Keys {
     /// Where a packet was seen.
     pub const POINT: Self = Self::INGRESS.union(Self::EGRESS).union(Self::DIRECTION);
     /// What is in the link header but the VLAN.
-    pub const LINK: Self = Self::SOURCE_MAC.union(Self::DESTINATION_MAC).union(Self::ETHERTYPE);
+    pub const LINK: Self = Self::MACS.union(Self::ETHERTYPE);
+    /// Both MAC addresses.
+    pub const MACS: Self = Self::SOURCE_MAC.union(Self::DESTINATION_MAC);
     /// Both addresses.
     pub const ADDRESSES: Self = Self::SOURCE_ADDRESS.union(Self::DESTINATION_ADDRESS);
     /// Both ports.
@@ -102,12 +104,14 @@ pub struct Selection {
     pub tcp_flags: bool,
     /// Whether records have details, see [`FlowRecord::details`](super::FlowRecord::details).
     pub details: bool,
+    /// Whether records have both directions of a flow (RFC 5103), the initiator's first.
+    pub biflow: bool,
 }
 
 impl Selection {
     /// Whether details are looked for in packets.
     pub(super) fn needs_details(&self) -> bool {
-        self.details || self.all_keys().intersects(Keys::DETAILS)
+        self.details || self.biflow || self.all_keys().intersects(Keys::DETAILS)
     }
 
     /// Of one family.
@@ -149,6 +153,13 @@ impl From<RecordSet> for Selection {
         keys.set(Keys::PORTS | Keys::ICMP, record.contains(RecordSet::L4));
         keys.set(Keys::PROTOCOL, record.intersects(RecordSet::L3 | RecordSet::L4));
         let tcp_flags = record.contains(RecordSet::L4);
-        Self { ip4: keys, ip6: keys, other: keys | Keys::LINK, tcp_flags, details: false }
+        Self {
+            ip4: keys,
+            ip6: keys,
+            other: keys | Keys::LINK,
+            tcp_flags,
+            details: false,
+            biflow: false,
+        }
     }
 }

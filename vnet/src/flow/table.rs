@@ -14,7 +14,7 @@
 
 use super::{
     Addresses, Counters, Details, Direction, EndReason, FlowRecord, StartTime,
-    details::Extra,
+    details::{Extra, orient},
     hash::{equal_tags, prefetch},
     key::{Key, Kind, Slot, describe},
     lanes::Lane,
@@ -411,5 +411,6 @@ pub(super) fn record<K: Kind>(
         details: extra.told().map(|meters| Details { meters, ..Details::NONE }),
     };
     describe::<K>(key, &mut record);
+    orient(&mut record);
     record
 }

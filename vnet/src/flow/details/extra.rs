@@ -36,6 +36,9 @@ pub(in crate::flow) trait Extra: FromZeros + Copy + Debug + Send + 'static {
 
     fn of_frame(packet: &Observed<'_>, link: &Link) -> Self::Sample;
 
+    /// Notes whether the key of the packet was turned.
+    fn set_side(sample: &mut Self::Sample, is_turned: bool);
+
     /// Adds a packet.
     fn add(&mut self, sample: &Self::Sample);
 
@@ -58,6 +61,9 @@ impl Extra for () {
 
     #[inline(always)]
     fn of_frame(_: &Observed<'_>, _: &Link) {}
+
+    #[inline(always)]
+    fn set_side((): &mut (), _: bool) {}
 
     #[inline(always)]
     fn add(&mut self, (): &()) {}
@@ -85,6 +91,10 @@ impl Extra for DetailMeters {
 
     fn of_frame(packet: &Observed<'_>, link: &Link) -> Seen {
         Seen::of_frame(packet, link)
+    }
+
+    fn set_side(seen: &mut Seen, is_turned: bool) {
+        seen.side = 1 + u8::from(is_turned);
     }
 
     fn add(&mut self, seen: &Seen) {

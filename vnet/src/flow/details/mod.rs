@@ -3,6 +3,9 @@
 //! Tables of flows whose template asks for no detail are of kinds whose [`Extra`] is `()`: nothing is looked for in packets, and
 //! nothing is kept. For the others the details of each flow lie in an array beside the slots, so that those stay as they are.
 
+mod biflow;
+#[cfg(test)]
+mod biflow_tests;
 mod extra;
 mod seen;
 #[cfg(test)]
@@ -10,6 +13,8 @@ mod tests;
 
 use zerocopy::FromZeros;
 
+pub use biflow::Side;
+pub(super) use biflow::orient;
 pub(super) use extra::Extra;
 pub use seen::Seen;
 
@@ -21,8 +26,10 @@ pub const LABELS: usize = 4;
 pub struct Details {
     /// Those that tell flows apart; 0 where they are not asked for.
     pub keys: DetailKeys,
-    /// Those that are put together from the packets.
+    /// Those that are put together from the packets of both directions, where records have both.
     pub meters: DetailMeters,
+    /// The other direction, of records that have both: the counters of the record are those of its initiator alone.
+    pub reverse: Option<Side>,
 }
 
 /// Parts of flow keys beyond those of VPP.
@@ -67,6 +74,12 @@ pub struct DetailMeters {
     pub extension_headers: u32,
     /// Bits of tcpOptionsFull, ORed; the lowest word first.
     pub tcp_options: [u64; 4],
+    /// Both directions, where records have both: that of the key as it is stored, and the other one.
+    sides: [Side; 2],
+    /// Which of them began, counted from 1; 0 where records have one direction.
+    initiator: u8,
+    /// A SYN without ACK was seen, which decides that.
+    is_opened: bool,
     /// Packets of the flow so far, those of earlier records included.
     pub total_packets: u64,
     /// Their IP octets.
@@ -77,7 +90,8 @@ pub struct DetailMeters {
 
 impl Details {
     /// Of a record without any.
-    pub const NONE: Self = Self { keys: DetailKeys::NONE, meters: DetailMeters::NONE };
+    pub const NONE: Self =
+        Self { keys: DetailKeys::NONE, meters: DetailMeters::NONE, reverse: None };
 }
 
 impl DetailKeys {
@@ -90,6 +104,9 @@ impl DetailKeys {
         flow_label: 0,
     };
 }
+
+/// What `docs/FLOWS.md` says.
+const _: () = assert!(size_of::<DetailMeters>() <= 312);
 
 impl DetailMeters {
     const NONE: Self = Self {
@@ -104,6 +121,9 @@ impl DetailMeters {
         max_layer2: 0,
         extension_headers: 0,
         tcp_options: [0; 4],
+        sides: [Side::NONE; 2],
+        initiator: 0,
+        is_opened: false,
         total_packets: 0,
         total_octets: 0,
         total_flags: [0; 6],
@@ -112,10 +132,16 @@ impl DetailMeters {
     /// Adds a packet.
     fn add(&mut self, seen: &Seen) {
         if self.packets == 0 {
-            let Self { total_packets, total_octets, total_flags, .. } = *self;
-            *self = Self::of_first(seen);
-            (self.total_packets, self.total_octets, self.total_flags) =
-                (total_packets, total_octets, total_flags);
+            let Self { total_packets, total_octets, total_flags, initiator, is_opened, .. } = *self;
+            let of_flow = Self {
+                total_packets,
+                total_octets,
+                total_flags,
+                initiator,
+                is_opened,
+                ..Self::NONE
+            };
+            *self = of_flow.with_first(seen);
         }
         self.packets = self.packets.saturating_add(1);
         self.min_ttl = self.min_ttl.min(seen.ttl);
@@ -129,6 +155,7 @@ impl DetailMeters {
         for (all, seen) in self.tcp_options.iter_mut().zip(seen.tcp_options) {
             *all |= seen;
         }
+        self.add_to_side(seen);
         self.total_packets += 1;
         self.total_octets += u64::from(seen.octets);
         for (bit, total) in self.total_flags.iter_mut().enumerate() {
@@ -136,13 +163,7 @@ impl DetailMeters {
         }
     }
 
-    fn of_first(seen: &Seen) -> Self {
-        Self {
-            first: *seen,
-            min_ttl: u8::MAX,
-            min_octets: u32::MAX,
-            min_layer2: u32::MAX,
-            ..Self::NONE
-        }
+    fn with_first(self, seen: &Seen) -> Self {
+        Self { first: *seen, min_ttl: u8::MAX, min_octets: u32::MAX, min_layer2: u32::MAX, ..self }
     }
 }

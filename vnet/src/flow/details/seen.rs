@@ -17,6 +17,10 @@ use crate::{
 /// The details of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromZeros)]
 pub struct Seen {
+    /// When it was seen.
+    pub time: u64,
+    /// In records of both directions: 1, or 2 where the key was turned.
+    pub side: u8,
     /// Type of service, or traffic class.
     pub class: u8,
     /// TTL, or hop limit.
@@ -81,6 +85,8 @@ const ESP: u8 = 50;
 impl Seen {
     /// Of no packet.
     pub(super) const NONE: Self = Self {
+        time: 0,
+        side: 0,
         class: 0,
         ttl: 0,
         ip_header: 0,
@@ -150,7 +156,7 @@ impl Seen {
     }
 
     pub(super) fn of_frame(packet: &Observed<'_>, link: &Link) -> Self {
-        let mut seen = Self { layer2_octets: packet.wire(), ..Self::NONE };
+        let mut seen = Self { time: packet.time.0, layer2_octets: packet.wire(), ..Self::NONE };
         let is_ethernet = match packet.start {
             Start::Link(link_type) => link_type == LinkType::Ethernet,
             Start::Network(offset) => offset > 0,

@@ -16,8 +16,14 @@ const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
 const UDP: [u8; 8] = [0, 1, 0, 2, 0, 8, 0, 0];
 
 fn config(keys: Keys) -> Config {
-    let selection =
-        Selection { ip4: keys, ip6: keys, other: keys, tcp_flags: false, details: true };
+    let selection = Selection {
+        ip4: keys,
+        ip6: keys,
+        other: keys,
+        tcp_flags: false,
+        details: true,
+        biflow: false,
+    };
     Config {
         selection: Some(selection),
         max_flows: 100,
@@ -66,7 +72,7 @@ fn tags_and_labels_are_those_of_the_frame() {
     // Label 29 with traffic class 5 and TTL 255, then label 16 at the bottom.
     frame.extend([0x00, 0x01, 0xda, 255, 0x00, 0x01, 0x01, 64]);
     frame.extend(ip4(0xb8, 7, 0x4000, 17, &UDP));
-    let Details { keys, meters } = details(Start::Link(LinkType::Ethernet), &frame);
+    let Details { keys, meters, .. } = details(Start::Link(LinkType::Ethernet), &frame);
     assert_eq!((keys.priority, keys.customer_vlan, keys.customer_priority), (5, 200, 3));
     assert_eq!((keys.top_label, keys.class), ([0x00, 0x01, 0xda], 0xb8));
     assert_eq!(meters.first.labels[..3], [[0, 1, 0xda], [0, 1, 1], [0; 3]]);

@@ -73,7 +73,7 @@ struct Tally {
 impl Tally {
     fn add(&self, record: &FlowRecord) {
         self.records.fetch_add(1, Ordering::Relaxed);
-        self.packets.fetch_add(record.packets, Ordering::Relaxed);
+        self.packets.fetch_add(record.all_packets(), Ordering::Relaxed);
     }
 
     fn get(&self) -> (u64, u64) {

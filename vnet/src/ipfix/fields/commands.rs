@@ -3,7 +3,7 @@
 use super::{Field, FieldList, Kinds, NamedTemplates};
 use crate::{
     command::{Align, Cell, Column, Output, Record, Table, keyword, positional, value},
-    ipfix::elements::Element,
+    ipfix::elements::ElementId,
     plugin::{Command, CommandCx, Registrar},
 };
 
@@ -37,8 +37,8 @@ pub(in crate::ipfix) fn register(r: &mut Registrar, templates: &NamedTemplates) 
     r.command(
         Command::sync("show ipfix element", "List the fields that flow records can have.", elements)
             .details(
-                "How a value comes about: key tells flows apart; sum, or, min, max, first, last put the packets of a record \
-                 together; derived is made of other values.",
+                "How a value comes about: key tells flows apart; sum, or, min, max, first, last put the packets of a \
+                 record together; total goes on over all records of a flow; derived is made of other values.",
             ),
     );
 }
@@ -46,16 +46,23 @@ pub(in crate::ipfix) fn register(r: &mut Registrar, templates: &NamedTemplates) 
 fn elements(_: CommandCx, (): ()) -> Table {
     let mut table = Table::new([
         Column::new("Element", 30, Align::Left),
-        Column::new("Id", 6, Align::Right),
+        Column::new("Id", 10, Align::Right),
         Column::new("Value", 8, Align::Left).gap(2),
         Column::new("Of", 0, Align::Left),
     ]);
     for field in Field::all() {
-        let id = Element::named(field.name).map_or(0, |element| element.id);
-        let id: Cell = u64::from(id).into();
+        let id = field.id().map_or(Cell::Empty, number);
         table.row([field.name.into(), id, field.role.word().into(), kinds(field.kinds).into()]);
     }
     table
+}
+
+/// IANA's alone, others with their enterprise.
+fn number(id: ElementId) -> Cell {
+    match id.enterprise {
+        0 => u64::from(id.id).into(),
+        _ => id.to_string().into(),
+    }
 }
 
 fn kinds(kinds: Kinds) -> &'static str {
@@ -89,7 +96,7 @@ fn one(name: &str, list: &FieldList, users: &[&'static str]) -> Record {
     for (field, specifier) in list.fields() {
         fields.row([
             field.name.into(),
-            u64::from(specifier.element.id).into(),
+            number(specifier.element),
             u64::from(specifier.length).into(),
             field.role.word().into(),
             kinds(field.kinds).into(),

@@ -3,7 +3,7 @@
 use super::Field;
 use crate::{
     command::{ApiError, OperationError},
-    ipfix::elements::{Element, ElementId},
+    ipfix::elements::{Element, ElementId, REVERSE_PEN},
 };
 
 /// Why a field list is refused.
@@ -51,6 +51,12 @@ pub enum FieldError {
         /// Those asked for.
         octets: u16,
     },
+    /// A direction is the reverse of another one when both ends are the same.
+    #[error("records of both directions need both ends as keys: add {missing}")]
+    OneEnd {
+        /// What tells the ends.
+        missing: &'static str,
+    },
     /// Nothing is told by a value that is there twice.
     #[error("{name} is there twice")]
     Twice {
@@ -66,13 +72,13 @@ impl OperationError for FieldError {
 }
 
 impl FieldError {
-    pub(super) fn unfilled(name: &str) -> Self {
-        Self::Unfilled { name: name.to_owned(), reason: reason(name) }
-    }
-
-    pub(super) fn unfilled_id(id: ElementId) -> Self {
-        let reason = "it is neither in the IANA registry nor an element of Peloton's own";
-        Self::Unfilled { name: id.to_string(), reason }
+    pub(super) fn unfilled(id: ElementId) -> Self {
+        let (name, reason) = match (id.enterprise, Element::by_id(id.id)) {
+            (0, Some(element)) => (element.name.to_owned(), reason(element.name)),
+            (REVERSE_PEN, Some(element)) => (id.to_string(), reverse_reason(element.name)),
+            _ => (id.to_string(), "it is neither in the IANA registry nor one of Peloton's own"),
+        };
+        Self::Unfilled { name, reason }
     }
 }
 
@@ -126,6 +132,13 @@ fn reason(name: &str) -> &'static str {
             "counts begin anew with each record: use delta counts"
         }
         None => "no meter has a value for it; `show ipfix element' lists those that can be had",
+    }
+}
+
+fn reverse_reason(name: &str) -> &'static str {
+    match Field::named(name) {
+        Some(_) => "of the reverse direction there are counts, times and TCP flags alone",
+        None => reason(name),
     }
 }
 

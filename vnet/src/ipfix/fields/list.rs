@@ -3,12 +3,13 @@
 use super::{
     Field, FieldError, Kinds, Role,
     error::unknown,
+    forward,
     steps::{Saturated, Steps},
 };
 use crate::{
     flow::{Config, Families, Keys, Selection},
     ipfix::{
-        elements::{DataType, Element, ElementId},
+        elements::{DataType, Element, ElementId, REVERSE_PEN},
         profile::{FlowEncoder, FlowTemplates},
         template::FieldSpecifier,
     },
@@ -37,6 +38,9 @@ impl FieldList {
                 return Err(FieldError::Twice { name: field.name });
             }
             list.fields.push((field, specifier));
+        }
+        if list.needs_biflow() {
+            list.check_ends()?;
         }
         Ok(list)
     }
@@ -73,6 +77,7 @@ impl FieldList {
             other: self.keys(Kinds::OTHER),
             tcp_flags: self.fields.iter().any(|(field, _)| field.name == "tcpControlBits"),
             details: self.fields.iter().any(|(field, _)| field.needs_details),
+            biflow: self.needs_biflow(),
         }
     }
 
@@ -107,6 +112,49 @@ impl FieldList {
         self.saturated.count()
     }
 
+    fn needs_biflow(&self) -> bool {
+        self.fields.iter().any(|(field, _)| field.needs_biflow)
+    }
+
+    /// The two directions of a flow are known as such by both ends.
+    fn check_ends(&self) -> Result<(), FieldError> {
+        let families = self.families();
+        let has = |kinds, ends| self.keys(kinds).contains(ends);
+        let one_port = |kinds| {
+            let ports = self.keys(kinds) & Keys::PORTS;
+            !ports.is_empty() && ports != Keys::PORTS
+        };
+        for (family, kinds, ends, missing) in [
+            (
+                Families::IP4,
+                Kinds::V4,
+                Keys::ADDRESSES,
+                "sourceIPv4Address and destinationIPv4Address",
+            ),
+            (
+                Families::IP6,
+                Kinds::V6,
+                Keys::ADDRESSES,
+                "sourceIPv6Address and destinationIPv6Address",
+            ),
+            (
+                Families::OTHER,
+                Kinds::OTHER,
+                Keys::MACS,
+                "sourceMacAddress and destinationMacAddress",
+            ),
+        ] {
+            if families.contains(family) && !has(kinds, ends) {
+                return Err(FieldError::OneEnd { missing });
+            }
+            if families.contains(family) && one_port(kinds) {
+                let missing = "sourceTransportPort and destinationTransportPort";
+                return Err(FieldError::OneEnd { missing });
+            }
+        }
+        Ok(())
+    }
+
     fn encoder(&self, kinds: Kinds) -> Option<FlowEncoder> {
         let of_kind = self.fields.iter().filter(|(field, _)| field.kinds.contains(kinds));
         let specifiers: Vec<FieldSpecifier> = of_kind.clone().map(|(_, s)| *s).collect();
@@ -133,7 +181,7 @@ impl core::fmt::Display for FieldList {
         for (at, (field, specifier)) in self.fields.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             write!(f, "{comma}{}", field.name)?;
-            let full = specifier.element.element().map(|e| octets_of(e));
+            let full = field.element().map(|element| octets_of(element.data_type));
             if full != Some(Some(specifier.length)) {
                 write!(f, "/{}", specifier.length)?;
             }
@@ -144,27 +192,29 @@ impl core::fmt::Display for FieldList {
 
 /// One field of a list.
 fn field(word: &str) -> Result<(&'static Field, FieldSpecifier), FieldError> {
-    let (element, octets) = element(word)?;
-    let Some(field) = Field::named(element.name) else {
-        return Err(FieldError::unfilled(element.name));
+    let (id, octets) = element(word)?;
+    let field = Field::all().iter().find(|field| field.id() == Some(id));
+    let field = field.ok_or_else(|| FieldError::unfilled(id))?;
+    let (Some(data_type), name) = (field.element().map(|e| e.data_type), field.name) else {
+        return Err(FieldError::unfilled(id));
     };
-    let Some(full) = octets_of(element) else { return Err(FieldError::unfilled(element.name)) };
+    let Some(full) = octets_of(data_type) else { return Err(FieldError::unfilled(id)) };
     let length = match octets {
         None => full,
         Some(octets) if octets == full => full,
-        Some(octets) if !is_integer(element.data_type) => {
-            return Err(FieldError::NotReducible { name: element.name, full, octets });
+        Some(octets) if !is_integer(data_type) => {
+            return Err(FieldError::NotReducible { name, full, octets });
         }
         Some(octets) if octets == 0 || octets > full => {
-            return Err(FieldError::Octets { name: element.name, full, octets });
+            return Err(FieldError::Octets { name, full, octets });
         }
         Some(octets) => octets,
     };
-    Ok((field, FieldSpecifier::new(ElementId::iana(element.id), length)))
+    Ok((field, FieldSpecifier::new(id, length)))
 }
 
 /// The element that a word names, and the octets that it wants for it.
-fn element(word: &str) -> Result<(&'static Element, Option<u16>), FieldError> {
+fn element(word: &str) -> Result<(ElementId, Option<u16>), FieldError> {
     let mut parts = word.split('/');
     let first = parts.next().unwrap_or_default();
     let is_number = !first.is_empty() && first.bytes().all(|b| b.is_ascii_digit());
@@ -172,10 +222,12 @@ fn element(word: &str) -> Result<(&'static Element, Option<u16>), FieldError> {
     let found = if is_number {
         let enterprise = first.parse().map_err(|_| not_a_field())?;
         let id = parts.next().and_then(|id| id.parse().ok()).ok_or_else(not_a_field)?;
-        let id = ElementId { enterprise, id };
-        id.element().ok_or_else(|| FieldError::unfilled_id(id))?
+        ElementId { enterprise, id }
+    } else if let Some(element) = Element::named(first) {
+        ElementId::iana(element.id)
     } else {
-        Element::named(first).ok_or_else(|| unknown(first))?
+        let element = forward(first).ok_or_else(|| unknown(first))?;
+        ElementId { enterprise: REVERSE_PEN, id: element.id }
     };
     let octets =
         parts.next().map(|octets| octets.parse().map_err(|_| not_a_field())).transpose()?;
@@ -194,10 +246,10 @@ const fn is_integer(data_type: DataType) -> bool {
     )
 }
 
-/// Octets of an element of fixed length.
-const fn octets_of(element: &Element) -> Option<u16> {
+/// Octets of a type of fixed length.
+const fn octets_of(data_type: DataType) -> Option<u16> {
     use DataType as T;
-    Some(match element.data_type {
+    Some(match data_type {
         T::Unsigned8 | T::Boolean => 1,
         T::Unsigned16 => 2,
         T::Unsigned32 | T::DateTimeSeconds | T::Ipv4Address => 4,

@@ -25,6 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use super::elements::{Element, ElementId, REVERSE_PEN};
 use crate::flow::{Families, FlowRecord, Keys};
 
 pub(in crate::ipfix) use commands::{described, register};
@@ -126,8 +127,10 @@ enum Value {
 /// An element that flow records can have.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its name in the IANA registry.
+    /// Its name in the IANA registry; of the reverse direction with `reverse` before it (RFC 5103).
     pub name: &'static str,
+    /// Whether it is of records with both directions alone.
+    pub needs_biflow: bool,
     /// How its value comes about.
     pub role: Role,
     /// Of which flows it makes sense.
@@ -140,7 +143,23 @@ pub struct Field {
 }
 
 impl Field {
-    /// All, in the order of their identifiers.
+    /// Its entry in the IANA registry: of an element of the reverse direction that of the forward one.
+    #[must_use]
+    pub fn element(&self) -> Option<&'static Element> {
+        forward(self.name).or_else(|| Element::named(self.name))
+    }
+
+    /// Its identifier on the wire.
+    #[must_use]
+    pub fn id(&self) -> Option<ElementId> {
+        let of = |element: &Element, enterprise| ElementId { enterprise, id: element.id };
+        match forward(self.name) {
+            Some(element) => Some(of(element, REVERSE_PEN)),
+            None => Element::named(self.name).map(|element| of(element, 0)),
+        }
+    }
+
+    /// All, in the order of their identifiers, those of the reverse direction last.
     #[must_use]
     pub fn all() -> &'static [Self] {
         &table::FIELDS
@@ -151,4 +170,14 @@ impl Field {
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::all().iter().find(|field| field.name == name)
     }
+}
+
+/// The element of which `name` is the reverse direction: `reverse` and the name with a capital (RFC 5103 section 6.1).
+fn forward(name: &str) -> Option<&'static Element> {
+    let capital = name.strip_prefix("reverse")?;
+    Element::all().iter().find(|element| {
+        let (first, rest) = element.name.split_at(1);
+        let front = capital.strip_suffix(rest).unwrap_or_default();
+        front == first.to_ascii_uppercase()
+    })
 }

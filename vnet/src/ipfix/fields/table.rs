@@ -2,7 +2,7 @@
 
 use super::{Field, Kinds, Role, Value};
 use crate::{
-    flow::{Addresses, DetailKeys, DetailMeters, Details, FlowRecord, Keys, Seen},
+    flow::{Addresses, DetailKeys, DetailMeters, Details, FlowRecord, Keys, Seen, Side},
     interface::SwIfIndex,
     ipfix::time::{ntp_from_unix_nanos, ntp_micros_from_unix_nanos},
 };
@@ -24,6 +24,7 @@ const fn number(
         role,
         kinds,
         needs_link: false,
+        needs_biflow: false,
         needs_details: false,
         value: Value::Number(value),
     }
@@ -40,6 +41,7 @@ const fn octets(
         role,
         kinds,
         needs_link: false,
+        needs_biflow: false,
         needs_details: false,
         value: Value::Octets(value),
     }
@@ -55,10 +57,23 @@ const fn detail(field: Field) -> Field {
     Field { needs_details: true, ..field }
 }
 
+/// A field of records with both directions.
+const fn reverse(field: Field) -> Field {
+    Field { needs_biflow: true, ..field }
+}
+
 /// Bits by number, ORed.
 const fn flags(name: &'static str, kinds: Kinds, value: fn(&FlowRecord) -> [u64; 4]) -> Field {
     let value = Value::Flags(value);
-    Field { name, role: Role::Or, kinds, needs_link: false, needs_details: false, value }
+    Field {
+        name,
+        role: Role::Or,
+        kinds,
+        needs_link: false,
+        needs_biflow: false,
+        needs_details: false,
+        value,
+    }
 }
 
 const fn key(keys: Keys) -> Role {
@@ -67,7 +82,7 @@ const fn key(keys: Keys) -> Role {
 
 /// Sorted by identifier; a test says so.
 #[rustfmt::skip]
-pub(super) static FIELDS: [Field; 78] = [
+pub(super) static FIELDS: [Field; 91] = [
     number("octetDeltaCount", Role::Sum, IP, |r| r.octets),
     number("packetDeltaCount", Role::Sum, ALL, |r| r.packets),
     number("deltaFlowCount", Role::Derived, ALL, |_| 1),
@@ -135,6 +150,7 @@ pub(super) static FIELDS: [Field; 78] = [
     detail(number("tcpPshTotalCount", Role::Total, PORTS, |r| meters(r).total_flags[3].into())),
     detail(number("tcpAckTotalCount", Role::Total, PORTS, |r| meters(r).total_flags[4].into())),
     detail(number("tcpUrgTotalCount", Role::Total, PORTS, |r| meters(r).total_flags[5].into())),
+    reverse(number("biflowDirection", Role::Derived, ALL, |r| u64::from(r.reverse().is_some()))),
     link(number("dot1qVlanId", key(Keys::VLAN), ALL, |r| r.vlan.unwrap_or(0).into())),
     link(number("dot1qPriority", key(Keys::PRIORITY), ALL, |r| keys(r).priority.into())),
     link(number("dot1qCustomerVlanId", key(Keys::CUSTOMER_VLAN), ALL, |r| keys(r).customer_vlan.into())),
@@ -146,6 +162,18 @@ pub(super) static FIELDS: [Field; 78] = [
     link(number("layer2FrameDeltaCount", Role::Sum, ALL, |r| r.packets)),
     detail(flags("ipv6ExtensionHeadersFull", V6, |r| [meters(r).extension_headers.into(), 0, 0, 0])),
     detail(flags("tcpOptionsFull", PORTS, |r| meters(r).tcp_options)),
+    reverse(number("reverseOctetDeltaCount", Role::Sum, IP, |r| side(r).octets)),
+    reverse(number("reversePacketDeltaCount", Role::Sum, ALL, |r| side(r).packets)),
+    reverse(number("reverseTcpControlBits", Role::Or, PORTS, |r| side(r).tcp_flags.into())),
+    reverse(number("reverseFlowStartSeconds", Role::First, ALL, |r| side(r).start / SECOND)),
+    reverse(number("reverseFlowEndSeconds", Role::Last, ALL, |r| side(r).end / SECOND)),
+    reverse(number("reverseFlowStartMilliseconds", Role::First, ALL, |r| side(r).start / MILLISECOND)),
+    reverse(number("reverseFlowEndMilliseconds", Role::Last, ALL, |r| side(r).end / MILLISECOND)),
+    reverse(number("reverseFlowStartMicroseconds", Role::First, ALL, |r| ntp_micros_from_unix_nanos(side(r).start))),
+    reverse(number("reverseFlowEndMicroseconds", Role::Last, ALL, |r| ntp_micros_from_unix_nanos(side(r).end))),
+    reverse(number("reverseFlowStartNanoseconds", Role::First, ALL, |r| ntp_from_unix_nanos(side(r).start))),
+    reverse(number("reverseFlowEndNanoseconds", Role::Last, ALL, |r| ntp_from_unix_nanos(side(r).end))),
+    reverse(link(number("reverseLayer2OctetDeltaCount", Role::Sum, ALL, |r| side(r).layer2_octets))),
 ];
 
 const SECOND: u64 = 1_000_000_000;
@@ -160,6 +188,11 @@ fn keys(record: &FlowRecord) -> &DetailKeys {
 
 fn meters(record: &FlowRecord) -> &DetailMeters {
     &record.details.as_ref().unwrap_or(&NONE).meters
+}
+
+fn side(record: &FlowRecord) -> &Side {
+    static NONE: Side = Side::NONE;
+    record.reverse().unwrap_or(&NONE)
 }
 
 fn first(record: &FlowRecord) -> &Seen {

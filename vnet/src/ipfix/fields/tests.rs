@@ -8,7 +8,7 @@ use crate::{
     flow::{Families, FlowRecord, Keys},
     ipfix::{
         decode::{Decoder, Event, SessionKind},
-        elements::{DataType, Element},
+        elements::DataType,
         json::{self, FlowWriter},
         tests::{roundtrip, sample, tshark},
     },
@@ -29,7 +29,7 @@ fn everything() -> String {
 
 #[test]
 fn the_table_is_in_the_order_of_the_registry() {
-    let ids: Vec<u16> = Field::all().iter().map(|f| Element::named(f.name).unwrap().id).collect();
+    let ids: Vec<_> = Field::all().iter().map(|field| field.id().unwrap()).collect();
     assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
 }
 
@@ -61,6 +61,8 @@ fn elements_that_no_meter_has_are_refused_by_their_reason() {
         ("valueDistributionMethod", "`show ipfix element' lists"),
         ("9/12", "flow records cannot have 9/12: it is neither in the IANA registry"),
         ("0/105", "neither in the IANA registry"),
+        ("reverseApplicationName", "no meter classifies applications"),
+        ("29305/4", "there are counts, times and TCP flags alone"),
     ] {
         let text = refused(&format!("packetDeltaCount,{name}"));
         assert!(text.contains(reason), "{name}: {text}");
@@ -80,6 +82,14 @@ fn lists_that_are_none_are_refused_by_their_reason() {
         ("octetDeltaCount/4/4", "is no field"),
         ("octetDeltaCount/four", "is no field"),
         ("9/x", "is no field"),
+        (
+            "packetDeltaCount,reversePacketDeltaCount",
+            "add sourceIPv4Address and destinationIPv4Address",
+        ),
+        (
+            "sourceIPv6Address,destinationIPv6Address,sourceTransportPort,reversePacketDeltaCount",
+            "add sourceTransportPort and destinationTransportPort",
+        ),
     ] {
         let refused = refused(text);
         assert!(refused.contains(reason), "{text}: {refused}");
@@ -88,8 +98,10 @@ fn lists_that_are_none_are_refused_by_their_reason() {
 
 #[test]
 fn a_number_names_the_element_as_well_as_its_name() {
-    let by_number = list("0/8,0/1/4");
-    assert_eq!(by_number.to_string(), "sourceIPv4Address,octetDeltaCount/4");
+    let by_number = list("0/8,0/12,0/1/4,29305/1/5");
+    let expected =
+        "sourceIPv4Address,destinationIPv4Address,octetDeltaCount/4,reverseOctetDeltaCount/5";
+    assert_eq!(by_number.to_string(), expected);
 }
 
 #[test]
@@ -186,8 +198,14 @@ fn names_are_unique_and_a_template_in_use_stays() {
 #[test]
 fn integers_alone_have_values_of_any_size() {
     for field in Field::all() {
-        let data_type = Element::named(field.name).unwrap().data_type;
-        let shorter = FieldList::parse(&format!("{}/1", field.name));
+        let data_type = field.element().unwrap().data_type;
+        let ends = "sourceIPv4Address/4,destinationIPv4Address/4";
+        let shorter = match field.name {
+            "sourceIPv4Address" | "destinationIPv4Address" => {
+                FieldList::parse(&format!("{}/1", field.name))
+            }
+            name => FieldList::parse(&format!("{ends},{name}/1")),
+        };
         let is_integer = matches!(
             data_type,
             DataType::Unsigned8
