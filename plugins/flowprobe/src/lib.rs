@@ -10,6 +10,7 @@
 //! | `params` | what `flowprobe params` says |
 //! | `variant` | variants, directions, and the arcs and nodes that they mean |
 //! | `probe` | [`FlowProbe`]: what is enabled where; the operations |
+//! | `recording` | what the meters of a variant are told, and the templates of their records |
 //! | `node` | the six observation points in the graph |
 //! | `sampling` | some packets of an interface instead of all |
 //! | `site` | where the headers of a packet are, at each of them |
@@ -24,10 +25,12 @@
 //! `docs/FLOWPROBE.md` says how to use it, and where it differs from VPP's.
 
 mod commands;
+mod error;
 mod node;
 mod params;
 pub mod passive;
 mod probe;
+mod recording;
 mod reliability;
 mod sampling;
 mod settings;
@@ -44,8 +47,9 @@ use vnet::{
     plugin::{Plugin, Registrar, Stanza},
 };
 
+pub use error::ProbeError;
 pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
-pub use probe::{FlowProbe, ProbeError};
+pub use probe::FlowProbe;
 pub use sampling::{SamplingError, Site as SampledSite};
 pub use show::{Flow, Statistics};
 pub use variant::{Directions, Variant};

@@ -7,106 +7,29 @@ use std::{
 };
 
 use vnet::{
-    command::{ApiError, OperationError},
-    flow::{Config, DEFAULT_MAX_FLOWS, FlowRecord, Meter, MeterError, Pages, RecordSet, Scope},
+    flow::{DEFAULT_MAX_FLOWS, FlowRecord, Meter, Scope},
     graph::FeatureError,
     interface::{Event, SwIfIndex},
     ipfix::{
         engine::{FlowQueues, Ipfix, QueueCounters},
-        export::{AddReportError, ReportId, ReportKey},
-        fields::{Lease, TemplateError},
-        profile::{FlowTemplates, Profile},
+        export::{ReportId, ReportKey},
+        fields::Lease,
+        profile::Profile,
     },
     plugin::Registrar,
     runtime::Main,
 };
 
 use crate::{
+    ProbeError,
     node::{self, LocalPoint, Point},
     params::{Params, ParamsRequest},
+    recording::Recording,
     reliability,
     sampling::Settings,
     variant::{Directions, Variant},
     walker::{self, Alarm},
 };
-
-/// Why an operation is refused; nothing of it is applied.
-#[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
-    /// `active` is longer than `passive`.
-    #[error("passive must be greater than active, and not {passive} against {active} seconds")]
-    Timers {
-        /// Seconds.
-        active: u32,
-        /// Seconds.
-        passive: u32,
-    },
-    /// Parameters hold for all interfaces and cannot change under them.
-    #[error("cannot change parameters while flowprobe is enabled on an interface")]
-    InUse,
-    /// There is no exporter of this name.
-    #[error("no such exporter: {0}")]
-    NoSuchExporter(String),
-    /// There is no such template.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-    /// One of the two says what is recorded.
-    #[error("give `record' or `template', not both")]
-    RecordAndTemplate,
-    /// Only the profile `rfc` writes records of other fields than VPP's.
-    #[error("templates are written as RFC 7011 has them: leave out `profile vpp'")]
-    TemplateProfile,
-    /// The template has fields of other packets alone.
-    #[error("template {template} has no fields for packets of {}", variant.word())]
-    NoFields {
-        /// Its name.
-        template: String,
-        /// Whose packets.
-        variant: Variant,
-    },
-    /// Nothing is recorded.
-    #[error("nothing to record: set `flowprobe params record' first")]
-    NotConfigured,
-    /// No such interface.
-    #[error("no such interface")]
-    NoSuchInterface,
-    /// Frames of a sub-interface are received by its main interface.
-    #[error("a sub-interface receives no frames of its own: enable l2 rx on its main interface")]
-    SubInterface,
-    /// It is enabled already; its directions cannot change.
-    #[error("flowprobe {} is already enabled on this interface", .0.word())]
-    AlreadyEnabled(Variant),
-    /// It is not enabled.
-    #[error("flowprobe {} is not enabled on this interface", .0.word())]
-    NotEnabled(Variant),
-    /// No memory for a flow cache.
-    #[error(transparent)]
-    Meter(#[from] MeterError),
-    /// The exporter takes no report.
-    #[error(transparent)]
-    Report(#[from] AddReportError),
-    /// The graph has no place for it.
-    #[error(transparent)]
-    Feature(#[from] FeatureError),
-}
-
-impl OperationError for ProbeError {
-    fn api_error(&self) -> ApiError {
-        match self {
-            Self::Timers { .. } | Self::SubInterface => ApiError::InvalidValue,
-            Self::InUse => ApiError::Unsupported,
-            Self::NotConfigured => ApiError::CannotEnableDisableFeature,
-            Self::NoSuchInterface => ApiError::InvalidSwIfIndex,
-            Self::AlreadyEnabled(_) => ApiError::EntryAlreadyExists,
-            Self::NotEnabled(_) | Self::NoSuchExporter(_) => ApiError::NoSuchEntry,
-            Self::Template(error) => error.api_error(),
-            Self::RecordAndTemplate | Self::TemplateProfile | Self::NoFields { .. } => {
-                ApiError::InvalidValue2
-            }
-            Self::Meter(_) | Self::Report(_) | Self::Feature(_) => ApiError::Unspecified,
-        }
-    }
-}
 
 /// The flowprobe of an engine. Clones are the same one; it belongs to the main thread.
 #[derive(Clone)]
@@ -137,36 +60,6 @@ struct State {
 }
 
 impl State {
-    fn recording(&self, variant: Variant) -> Result<Recording, ProbeError> {
-        let Params { record, profile, .. } = self.params;
-        let config = |families, record| Config {
-            active: self.params.active(),
-            passive: self.params.passive(),
-            pages: Pages::Settling,
-            ..Config::new(families, record)
-        };
-        let bounded = |config: Config| match self.cache {
-            Some(octets) => config.within(octets),
-            None => config,
-        };
-        let Some(lease) = &self.template else {
-            // The VLAN is a matter of the link layer; the templates have it there.
-            let with_link = record.contains(RecordSet::L2);
-            let record = if with_link { record | RecordSet::VLAN } else { record };
-            let families = variant.families(record);
-            let config = profile.metering(config(families, record));
-            let templates = profile.templates(config.record, families);
-            return Ok(Recording { config: bounded(config), templates, with_link });
-        };
-        let list = lease.list();
-        let config = list.metering(config(variant.all_families(), record));
-        if config.families.is_empty() {
-            return Err(ProbeError::NoFields { template: lease.name().to_owned(), variant });
-        }
-        let templates = list.templates(config.families);
-        Ok(Recording { config: bounded(config), templates, with_link: list.needs_link() })
-    }
-
     /// Keeps of reports that have said everything only their counts.
     fn settle(&mut self, variant: Variant) {
         let settled = &mut self.settled[variant as usize];
@@ -178,14 +71,6 @@ impl State {
             waits
         });
     }
-}
-
-/// What a variant's meters do, and the templates of their records.
-struct Recording {
-    config: Config,
-    templates: FlowTemplates,
-    /// Whether IP packets are shown with their link headers.
-    with_link: bool,
 }
 
 /// A variant that is enabled on some interface.
@@ -428,7 +313,9 @@ impl FlowProbe {
     /// A meter on every thread, and a report.
     fn start(&self, main: &mut Main, variant: Variant) -> Result<(), ProbeError> {
         let mut state = self.0.state.borrow_mut();
-        let Recording { config, templates, with_link } = state.recording(variant)?;
+        let State { params, template, cache, .. } = &*state;
+        let recording = Recording::new(params, template.as_ref(), *cache, variant)?;
+        let Recording { config, templates, with_link } = recording;
         let exporter = state.exporter.clone();
         let queues = exporter.flow_queues(templates);
         let mut made = Ok(());

@@ -149,6 +149,42 @@ fn a_report_that_goes_withdraws_its_templates() {
 }
 
 #[test]
+fn each_session_is_told_the_options_anew() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let scene = scene("options-tcp", &format!("tcp 127.0.0.1 port {port}"));
+    scene.lab.run("ipfix options interfaces");
+    scene.lab.run("ipfix options statistics");
+    let names = |octets: &[u8]| {
+        let mut names: Vec<String> = session(octets)
+            .records
+            .iter()
+            .filter_map(|record| Some(record["interfaceName"].as_str()?.to_owned()))
+            .collect();
+        names.sort();
+        names
+    };
+    let (mut first, _) = listener.accept().unwrap();
+    until("the session is up", || phase(&scene) == "up");
+    scene.lab.advance(1);
+    assert_eq!(scene.lab.run("ipfix flush"), "");
+    let mut octets = vec![0; 65536];
+    let len = first.read(&mut octets).unwrap();
+    assert_eq!(names(&octets[..len]), ["local0", "pg0", "pg1", "pg2"]);
+    drop((first, listener));
+    until("the end is noticed", || phase(&scene) == "down");
+    let second = read(TcpListener::bind(("127.0.0.1", port)).unwrap());
+    until("the next session is up", || phase(&scene) == "up");
+    scene.lab.advance(10);
+    measure(&scene, 1, 7);
+    assert_eq!(scene.lab.run("ipfix flush"), "");
+    scene.lab.run(&format!("ipfix collector del 0 tcp 127.0.0.1 port {port}"));
+    let octets = second.join().unwrap();
+    assert_eq!(names(&octets), ["local0", "pg0", "pg1", "pg2"]);
+    assert_eq!(session(&octets).packet_sum(), 7);
+}
+
+#[test]
 fn a_collector_that_is_away_for_long_gets_everything_from_memory_and_spool() {
     let folder = Folder::new("spool");
     let port = free_port();

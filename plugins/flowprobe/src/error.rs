@@ -1,0 +1,88 @@
+//! Why an operation is refused.
+
+use vnet::{
+    command::{ApiError, OperationError},
+    flow::MeterError,
+    graph::FeatureError,
+    ipfix::{export::AddReportError, fields::TemplateError},
+};
+
+use crate::Variant;
+
+/// Why an operation is refused; nothing of it is applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// `active` is longer than `passive`.
+    #[error("passive must be greater than active, and not {passive} against {active} seconds")]
+    Timers {
+        /// Seconds.
+        active: u32,
+        /// Seconds.
+        passive: u32,
+    },
+    /// Parameters hold for all interfaces and cannot change under them.
+    #[error("cannot change parameters while flowprobe is enabled on an interface")]
+    InUse,
+    /// There is no exporter of this name.
+    #[error("no such exporter: {0}")]
+    NoSuchExporter(String),
+    /// There is no such template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// One of the two says what is recorded.
+    #[error("give `record' or `template', not both")]
+    RecordAndTemplate,
+    /// Only the profile `rfc` writes records of other fields than VPP's.
+    #[error("templates are written as RFC 7011 has them: leave out `profile vpp'")]
+    TemplateProfile,
+    /// The template has fields of other packets alone.
+    #[error("template {template} has no fields for packets of {}", variant.word())]
+    NoFields {
+        /// Its name.
+        template: String,
+        /// Whose packets.
+        variant: Variant,
+    },
+    /// Nothing is recorded.
+    #[error("nothing to record: set `flowprobe params record' first")]
+    NotConfigured,
+    /// No such interface.
+    #[error("no such interface")]
+    NoSuchInterface,
+    /// Frames of a sub-interface are received by its main interface.
+    #[error("a sub-interface receives no frames of its own: enable l2 rx on its main interface")]
+    SubInterface,
+    /// It is enabled already; its directions cannot change.
+    #[error("flowprobe {} is already enabled on this interface", .0.word())]
+    AlreadyEnabled(Variant),
+    /// It is not enabled.
+    #[error("flowprobe {} is not enabled on this interface", .0.word())]
+    NotEnabled(Variant),
+    /// No memory for a flow cache.
+    #[error(transparent)]
+    Meter(#[from] MeterError),
+    /// The exporter takes no report.
+    #[error(transparent)]
+    Report(#[from] AddReportError),
+    /// The graph has no place for it.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+}
+
+impl OperationError for ProbeError {
+    fn api_error(&self) -> ApiError {
+        match self {
+            Self::Timers { .. } | Self::SubInterface => ApiError::InvalidValue,
+            Self::InUse => ApiError::Unsupported,
+            Self::NotConfigured => ApiError::CannotEnableDisableFeature,
+            Self::NoSuchInterface => ApiError::InvalidSwIfIndex,
+            Self::AlreadyEnabled(_) => ApiError::EntryAlreadyExists,
+            Self::NotEnabled(_) | Self::NoSuchExporter(_) => ApiError::NoSuchEntry,
+            Self::Template(error) => error.api_error(),
+            Self::RecordAndTemplate | Self::TemplateProfile | Self::NoFields { .. } => {
+                ApiError::InvalidValue2
+            }
+            Self::Meter(_) | Self::Report(_) | Self::Feature(_) => ApiError::Unspecified,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Flow keys as words: one type for each kind of flow, known at compile time.
+//!
+//! The first word of every key ends with a present bit, so that a slot of zeros equals no key. What a recording does not ask for is
+//! masked out of the key, three to eight words at a time; no list of fields is looked at when a packet is counted.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `plain` | the kinds of VPP's fields |
+//! | `detailed` | those with details, behind the words of a plain one |
+//! | `words` | what the words hold |
+
+mod detailed;
+mod plain;
+mod words;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::{Direction, FlowRecord, Keys, details::Extra, hash::crc32c, meters::Meters};
+use crate::{
+    interface::SwIfIndex,
+    wire::{
+        ip4, ip6,
+        walk::{Link, Transport},
+    },
+};
+use words::{EGRESS, TAG_SHIFT, TAGGED, VLAN_MASK};
+
+/// A kind of flow: its key, its slot, and how a record tells of it.
+pub(super) trait Kind: 'static {
+    type Key: Key;
+    type Slot: Slot<Key = Self::Key>;
+    /// What is kept beside the slot.
+    type Extra: Extra;
+
+    /// Ones where flows have bits of the key.
+    fn mask(keys: Keys) -> Self::Key;
+
+    /// Likewise for ICMP, which has type and code in place of ports.
+    fn icmp_mask(keys: Keys) -> Self::Key {
+        Self::mask(keys)
+    }
+
+    /// Makes the keys of both directions of a flow the same, and says whether this one had to be turned.
+    #[inline(always)]
+    fn turn(_: &mut Self::Key) -> bool {
+        false
+    }
+
+    /// Fills in what the words that are this kind's own say.
+    fn describe(key: &Self::Key, record: &mut FlowRecord);
+}
+
+/// Words that tell flows apart.
+pub(super) trait Key: Copy + PartialEq + Send + 'static {
+    const FREE: Self;
+
+    fn hash(&self) -> u32;
+    fn masked(self, mask: &Self) -> Self;
+    fn first(&self) -> u64;
+    fn interfaces(&self) -> u64;
+}
+
+/// A key and the meters of its flow: one or two cache lines.
+pub(super) trait Slot: FromBytes + IntoBytes + KnownLayout + Immutable + 'static {
+    type Key;
+
+    fn key(&self) -> &Self::Key;
+    fn key_mut(&mut self) -> &mut Self::Key;
+    fn meters(&self) -> &Meters;
+    fn meters_mut(&mut self) -> &mut Meters;
+}
+
+/// IPv4 without MAC addresses.
+pub(super) struct V4;
+/// IPv4 with MAC addresses and Ethernet type.
+pub(super) struct V4Mac;
+/// IPv6 without MAC addresses.
+pub(super) struct V6;
+/// IPv6 with MAC addresses and Ethernet type.
+pub(super) struct V6Mac;
+/// MAC addresses and Ethernet type alone.
+pub(super) struct Other;
+/// IPv4 with details.
+pub(super) struct V4Detail;
+/// IPv6 with details.
+pub(super) struct V6Detail;
+/// Other frames with details.
+pub(super) struct OtherDetail;
+
+/// Where a packet was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Point {
+    pub(super) ingress: SwIfIndex,
+    pub(super) egress: SwIfIndex,
+    pub(super) direction: Direction,
+}
+
+/// What is looked for in packets of a kind beyond their key and counters.
+pub(super) type SampleOf<K> = <<K as Kind>::Extra as Extra>::Sample;
+
+/// Makes keys of IPv4 packets.
+pub(super) trait Kind4: Kind {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip4::Header,
+        transport: &Transport,
+        extra: &SampleOf<Self>,
+    ) -> Self::Key;
+}
+
+/// Makes keys of IPv6 packets.
+pub(super) trait Kind6: Kind {
+    fn key(
+        point: Point,
+        link: &Link,
+        ip: &ip6::Header,
+        transport: &Transport,
+        extra: &SampleOf<Self>,
+    ) -> Self::Key;
+}
+
+/// Makes keys of other frames.
+pub(super) trait KindOther: Kind {
+    fn key(point: Point, link: &Link, extra: &SampleOf<Self>) -> Self::Key;
+}
+
+impl<const N: usize> Key for [u64; N] {
+    const FREE: Self = [0; N];
+
+    #[inline(always)]
+    fn hash(&self) -> u32 {
+        crc32c(self)
+    }
+
+    #[inline(always)]
+    fn masked(mut self, mask: &Self) -> Self {
+        for (word, mask) in self.iter_mut().zip(mask) {
+            *word &= mask;
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn first(&self) -> u64 {
+        self[0]
+    }
+
+    fn interfaces(&self) -> u64 {
+        self[1]
+    }
+}
+
+macro_rules! slot {
+    ($name:ident, $key:literal, $pad:literal, $lines:literal) => {
+        #[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
+        #[repr(C)]
+        pub(super) struct $name {
+            key: [u64; $key],
+            meters: Meters,
+            pad: [u64; $pad],
+        }
+
+        const _: () = assert!(size_of::<$name>() == $lines * 64);
+
+        impl Slot for $name {
+            type Key = [u64; $key];
+
+            #[inline(always)]
+            fn key(&self) -> &Self::Key {
+                &self.key
+            }
+
+            #[inline(always)]
+            fn key_mut(&mut self) -> &mut Self::Key {
+                &mut self.key
+            }
+
+            #[inline(always)]
+            fn meters(&self) -> &Meters {
+                &self.meters
+            }
+
+            #[inline(always)]
+            fn meters_mut(&mut self) -> &mut Meters {
+                &mut self.meters
+            }
+        }
+    };
+}
+
+slot!(Slot3, 3, 0, 1);
+slot!(Slot5, 5, 6, 2);
+slot!(Slot6, 6, 5, 2);
+slot!(Slot8, 8, 3, 2);
+slot!(Slot7, 7, 4, 2);
+slot!(Slot10, 10, 1, 2);
+
+/// The record of a key, with nothing counted.
+pub(super) fn describe<K: Kind>(key: &K::Key, record: &mut FlowRecord) {
+    let tag = key.first() >> TAG_SHIFT;
+    record.vlan = (tag & TAGGED != 0).then_some((tag & VLAN_MASK) as u16);
+    record.direction = if tag & EGRESS != 0 { Direction::Egress } else { Direction::Ingress };
+    record.ingress = SwIfIndex(key.interfaces() as u32);
+    record.egress = SwIfIndex((key.interfaces() >> 32) as u32);
+    K::describe(key, record);
+}
