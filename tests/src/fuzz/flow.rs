@@ -12,7 +12,7 @@ use vnet::{
 use super::input::Input;
 
 /// A day in the year 2023, in nanoseconds; times may step back from it.
-const START: u64 = 1_700_000_000_000_000_000;
+pub(super) const START: u64 = 1_700_000_000_000_000_000;
 
 /// No packet is lost or counted twice, records are sound, and neither the division into frames nor the moments of
 /// sweeping change them.
@@ -43,7 +43,7 @@ fn config(input: &mut Input<'_>) -> Config {
     Config { active, passive, max_flows, ..Config::new(families, record) }
 }
 
-fn packet<'a>(input: &mut Input<'a>, time: &mut u64) -> Observed<'a> {
+pub(super) fn packet<'a>(input: &mut Input<'a>, time: &mut u64) -> Observed<'a> {
     let flags = input.byte();
     let step = u64::from(input.short());
     let unit = [1_000, 1_000_000, 1_000_000_000, 100_000_000_000_000][usize::from(flags & 3)];

@@ -7,6 +7,7 @@
 mod capture;
 mod commands;
 mod control;
+mod fields;
 mod flow;
 mod generator;
 mod graph;
@@ -20,6 +21,7 @@ mod stream;
 pub use capture::capture;
 pub use commands::commands;
 pub use control::control;
+pub use fields::fields;
 pub use flow::flow;
 pub use generator::generator;
 pub use graph::graph;
@@ -36,6 +38,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("capture", capture),
     ("commands", commands),
     ("control", control),
+    ("fields", fields),
     ("flow", flow),
     ("generator", generator),
     ("graph", graph),

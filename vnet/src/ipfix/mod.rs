@@ -1,4 +1,5 @@
-//! IPFIX (RFC 7011): the exporting process, the collecting process and IPFIX Files, without I/O of their own but for [`engine`].
+//! IPFIX (RFC 7011): the exporting process, the collecting process and IPFIX Files, without I/O of their own but for [`engine`] and
+//! [`reliable`].
 //!
 //! | module | what lives there |
 //! |---|---|
@@ -9,7 +10,8 @@
 //! | [`record`] | data records as structs, for reports of plugins |
 //! | [`message`] | packing of records into sets and messages, up to a limit |
 //! | [`export`] | exporters, streams, reports; the headers of exported packets |
-//! | [`engine`] | the exporter of an engine: its process, its transports, the way of records from the nodes |
+//! | [`engine`] | the exporters of an engine: their process, their transports, the way of records from the nodes |
+//! | [`reliable`] | transports that deliver everything: TCP, TLS, files |
 //! | [`options`] | what an exporter tells of itself and of its records |
 //! | [`decode`] | messages of anyone into typed records |
 //! | [`json`] | records as JSON lines |
@@ -19,7 +21,7 @@
 //! A record's way out: the metering process makes a [`crate::flow::FlowRecord`]; [`profile::FlowTemplates`] says which
 //! template it takes and writes its octets; the [`export::Stream`] packs it and stamps the message when it is sent; a
 //! [`export::Transport`] takes it away. Whoever builds messages on another thread uses [`message::MessageBuilder`]
-//! directly and has the stream's owner stamp them.
+//! directly and has the stream's owner stamp and send them.
 //!
 //! ```
 //! use vnet::ipfix::{

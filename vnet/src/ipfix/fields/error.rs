@@ -2,7 +2,7 @@
 
 use super::Field;
 use crate::{
-    command::{ApiError, OperationError},
+    command::{ApiError, OperationError, Shown},
     ipfix::elements::{Element, ElementId, REVERSE_PEN},
 };
 
@@ -10,13 +10,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
     /// Not `NAME[/OCTETS]` or `PEN/ID[/OCTETS]`.
-    #[error("`{word}' is no field: give an IANA name or PEN/ID, and /OCTETS for a shorter integer")]
+    #[error(
+        "`{}' is no field: give an IANA name or PEN/ID, and /OCTETS for a shorter integer",
+        Shown(word)
+    )]
     Malformed {
         /// As written.
         word: String,
     },
     /// IANA knows no such name.
-    #[error("unknown element '{name}'{}", suggestion(nearest))]
+    #[error("unknown element '{}'{}", Shown(name), suggestion(nearest))]
     Unknown {
         /// As written.
         name: String,
