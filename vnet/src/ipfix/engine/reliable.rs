@@ -80,13 +80,14 @@ impl Reliables {
         Some(self.senders.get(&id)?.status())
     }
 
-    /// Sessions that were begun with those of `destinations` that are reliable.
+    /// Sessions that were begun anew with those of `destinations` that are reliable: the first one of each gets all that was
+    /// handed over since there is that destination.
     pub(super) fn sessions<'d>(&self, destinations: impl Iterator<Item = &'d Destination>) -> u64 {
         let status = |destination: &Destination| match destination {
             Destination::Reliable(id) => self.status(*id),
             Destination::Udp(_) => None,
         };
-        destinations.filter_map(status).map(|status| status.sessions).sum()
+        destinations.filter_map(status).map(|status| status.sessions.saturating_sub(1)).sum()
     }
 
     pub(super) fn undelivered(&self, id: ReliableId) -> u64 {

@@ -1,6 +1,6 @@
 //! The fields that flow records can have, and templates that users make of them.
 //!
-//! [`table`] has a line for each information element that a meter can fill: whether it is part of the flow key or how it is
+//! `table` has a line for each information element that a meter can fill: whether it is part of the flow key or how it is
 //! put together from the packets of a flow, of which packets it makes sense, and how its value is taken from a record. A
 //! [`FieldList`] is what a user wrote; it is compiled once into the encoders of a [`FlowTemplates`], and says what the meter
 //! must keep apart. [`NamedTemplates`] are those of an engine.

@@ -4,6 +4,7 @@ use super::subject::{About, Records, Refresh, Subject, View};
 use crate::ipfix::{
     elements::{Element, Semantics},
     export::TemplateFields,
+    fields::{Field, Role},
     template::{FieldSpecifier, Template},
 };
 
@@ -54,23 +55,26 @@ fn indicator(template: &Template) -> u64 {
     fields.filter(|(_, field)| is_key(field)).fold(0, |bits, (n, _)| bits | 1 << n)
 }
 
-/// Elements of the flow record that are identifiers or addresses to the registry, and are seen or found rather than compared.
-const NO_KEYS: [&str; 7] = [
-    "flowEndReason",
+/// Identifiers and addresses to the registry that are found by whoever looks at a flow, and are not compared.
+const NO_KEYS: [&str; 5] = [
     "selectorId",
     "samplerId",
-    "flowId",
     "bgpNextHopIPv4Address",
     "ipNextHopIPv4Address",
     "ipNextHopIPv6Address",
 ];
 
-/// What packets of a flow have in common is an identifier or an address; what is counted, timed or collected of them is
-/// neither.
+/// The table of what flow records can have says what is a key of theirs. In other reports what packets of a flow have in common
+/// is an identifier or an address; what is counted, timed or collected of them is neither.
 fn is_key(field: &FieldSpecifier) -> bool {
     let Some(element) = field.element.element() else { return false };
-    (element.semantics == Semantics::Identifier || is_address(element))
-        && !NO_KEYS.contains(&element.name)
+    match Field::named(element.name) {
+        Some(known) => matches!(known.role, Role::Key(_)),
+        None => {
+            (element.semantics == Semantics::Identifier || is_address(element))
+                && !NO_KEYS.contains(&element.name)
+        }
+    }
 }
 
 fn is_address(element: &Element) -> bool {
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
     use crate::{
         flow::{Families, RecordSet},
-        ipfix::{profile::Profile, template::TemplateId},
+        ipfix::{fields::FieldList, profile::Profile, template::TemplateId},
     };
 
     /// By hand, from the table of blocks in docs/IPFIX.md.
@@ -106,5 +110,14 @@ mod tests {
             [&point[..], &link, &network, &ports].concat()
         );
         assert_eq!(names(RecordSet::L3), [&point[..], &network].concat());
+    }
+
+    #[test]
+    fn keys_of_a_users_template_are_those_that_its_fields_make() {
+        let words = "flowId,sourceIPv4Address,ipDiffServCodePoint,dot1qPriority,minimumTTL,packetDeltaCount";
+        let list = FieldList::parse(words).unwrap();
+        let fields: Vec<FieldSpecifier> = list.fields().map(|(_, specifier)| specifier).collect();
+        let bits = indicator(&Template::new(TemplateId::FIRST, 0, fields).unwrap());
+        assert_eq!(bits, 0b1110);
     }
 }
