@@ -28,8 +28,10 @@ const RING: usize = ROOM / 2;
 /// Records that can wait are not made when there is less room: what is left is for those that cannot, at least two a packet
 /// of a frame on each of a few interfaces.
 const RESERVE: usize = ROOM / 4;
-/// Records of one data callback: packets wait for no longer than they would for a frame of others, and find buffers.
-const RECORDS: usize = 256;
+/// Records of one data callback: written and sent, they take as long as a frame of packets does, and leave buffers for those.
+const RECORDS: usize = 64;
+/// The same where an outbox has room for nothing but records that cannot wait.
+const MANY_RECORDS: usize = 1024;
 
 /// Records lost on their way, and the packets that they told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,6 +240,13 @@ impl FlowQueues {
         }
     }
 
+    /// How many records to take now.
+    fn turn(&self) -> usize {
+        let is_pressed = |queue: &Arc<Queue>| queue.records.len() > ROOM - RESERVE;
+        let pressed = self.0.queues.borrow().iter().any(is_pressed);
+        if pressed { MANY_RECORDS } else { RECORDS }
+    }
+
     /// Notes how long records have waited that are about to be taken.
     fn note_latency(&self) {
         let queues = self.0.queues.borrow();
@@ -272,7 +281,7 @@ impl Report for FlowQueues {
 
     fn data(&mut self, output: &mut Output<'_>) {
         self.note_latency();
-        for _ in 0..RECORDS {
+        for _ in 0..self.turn() {
             // After a failure the rest waits: it may be gone by the time of the next pass.
             if output.is_held_up() {
                 return;
