@@ -8,38 +8,15 @@ use std::{
     process::{Child, Command, Stdio},
     sync::Arc,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
 };
 
-use peloton_tests::program::{has, not_run};
+use peloton_tests::program::{Scratch, has, not_run, wait_for as until};
 use vnet::ipfix::{
     decode::{Decoder, SessionKind},
     elements::Registry,
 };
 
 use crate::scene::{Exported, IP4, Scene};
-
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("peloton-{}-{name}", std::process::id()));
-        let _: std::io::Result<()> = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _: std::io::Result<()> = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A program that ends with the test.
 struct Program(Child);
@@ -48,14 +25,6 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _: std::io::Result<()> = self.0.kill();
         let _: std::io::Result<_> = self.0.wait();
-    }
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < end, "{what}");
-        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -186,9 +155,9 @@ fn each_session_is_told_the_options_anew() {
 
 #[test]
 fn a_collector_that_is_away_for_long_gets_everything_from_memory_and_spool() {
-    let folder = Folder::new("spool");
+    let folder = Scratch::new("spool");
     let port = free_port();
-    let spool = folder.file("spool");
+    let spool = folder.path("spool");
     let words =
         format!("tcp 127.0.0.1 port {port} queue 64K spool {} spool-size 16M", spool.display());
     let scene = scene("away", &words);
@@ -255,8 +224,8 @@ fn ipfix2csv_takes_what_is_sent_over_tcp() {
     if !Path::new("/usr/bin/ipfix2csv").exists() {
         return not_run(test, "ipfix2csv is missing");
     }
-    let (port, folder) = (free_port(), Folder::new("ipfix2csv"));
-    let output = folder.file("csv");
+    let (port, folder) = (free_port(), Scratch::new("ipfix2csv"));
+    let output = folder.path("csv");
     let mut command = Command::new("/usr/bin/ipfix2csv");
     command.args(["-c", "tcp", "-b", "127.0.0.1", "-p", &port.to_string()]);
     command.args(["sourceIPv4Address", "sourceTransportPort", "packetDeltaCount"]);
@@ -274,10 +243,10 @@ fn ipfix2csv_takes_what_is_sent_over_tcp() {
 }
 
 /// A certificate authority, and what it vouches for.
-fn certificates(folder: &Folder) -> bool {
+fn certificates(folder: &Scratch) {
     let openssl = |words: &str| {
         let mut command = Command::new("openssl");
-        command.args(words.split_whitespace()).current_dir(&folder.0);
+        command.args(words.split_whitespace()).current_dir(folder.path(""));
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
@@ -286,7 +255,7 @@ fn certificates(folder: &Folder) -> bool {
     openssl(&format!(
         "req -x509 {key} -subj /CN=stranger -keyout other.key -out other.pem -days 2"
     ));
-    fs::write(folder.file("ext"), "subjectAltName=DNS:collector.example,IP:127.0.0.1").unwrap();
+    fs::write(folder.path("ext"), "subjectAltName=DNS:collector.example,IP:127.0.0.1").unwrap();
     for name in ["server", "client"] {
         openssl(&format!("req {key} -subj /CN={name} -keyout {name}.key -out {name}.csr"));
         openssl(&format!(
@@ -294,18 +263,17 @@ fn certificates(folder: &Folder) -> bool {
              -extfile ext -out {name}.pem"
         ));
     }
-    true
 }
 
 /// OpenSSL's server, which writes what it gets to a file.
-fn tls_server(folder: &Folder, port: u16) -> Program {
+fn tls_server(folder: &Scratch, port: u16) -> Program {
     let mut command = Command::new("openssl");
     command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")]);
     command.args(["-cert", "server.pem", "-key", "server.key", "-CAfile", "ca.pem"]);
     // A client without a certificate of the authority is turned away.
     command.args(["-Verify", "1", "-verify_return_error"]);
-    command.current_dir(&folder.0).stdin(Stdio::piped());
-    command.stdout(fs::File::create(folder.file("got")).unwrap()).stderr(Stdio::null());
+    command.current_dir(folder.path("")).stdin(Stdio::piped());
+    command.stdout(fs::File::create(folder.path("got")).unwrap()).stderr(Stdio::null());
     let program = Program(command.spawn().unwrap());
     let table = || fs::read_to_string("/proc/net/tcp").unwrap();
     until("openssl listens", || table().contains(&format!(":{port:04X} 00000000:0000 0A")));
@@ -317,10 +285,10 @@ fn tls_delivers_to_openssl_and_proves_who_we_are() {
     if !has("export over TLS to openssl", &["openssl"]) {
         return;
     }
-    let (folder, port) = (Folder::new("tls"), free_port());
+    let (folder, port) = (Scratch::new("tls"), free_port());
     certificates(&folder);
     let server = tls_server(&folder, port);
-    let file = |name: &str| folder.file(name).display().to_string();
+    let file = |name: &str| folder.path(name).display().to_string();
     let words = format!(
         "tls 127.0.0.1 port {port} ca {} cert {} key {}",
         file("ca.pem"),
@@ -332,7 +300,7 @@ fn tls_delivers_to_openssl_and_proves_who_we_are() {
     measure(&scene, 1, 400);
     assert_eq!(scene.lab.run("ipfix flush"), "");
     until("openssl has written all", || {
-        session(&fs::read(folder.file("got")).unwrap()).records.len() == 400
+        session(&fs::read(folder.path("got")).unwrap()).records.len() == 400
     });
     drop(server);
 }
@@ -342,10 +310,10 @@ fn a_collector_that_is_not_who_it_should_be_gets_nothing() {
     if !has("certificates that are wrong", &["openssl"]) {
         return;
     }
-    let (folder, port) = (Folder::new("tls-wrong"), free_port());
+    let (folder, port) = (Scratch::new("tls-wrong"), free_port());
     certificates(&folder);
     let _server = tls_server(&folder, port);
-    let file = |name: &str| folder.file(name).display().to_string();
+    let file = |name: &str| folder.path(name).display().to_string();
     let own = format!("cert {} key {}", file("client.pem"), file("client.key"));
     for (words, expected) in [
         // Somebody else vouches for it; the name is another one; we are nobody.
@@ -367,13 +335,13 @@ fn a_collector_that_is_not_who_it_should_be_gets_nothing() {
         let told = scene.lab.refused("ipfix flush");
         assert!(told.contains("messages wait for their collector"), "{told}");
     }
-    assert_eq!(fs::read(folder.file("got")).unwrap(), b"");
+    assert_eq!(fs::read(folder.path("got")).unwrap(), b"");
 }
 
 #[test]
 fn complete_files_are_set_aside_and_ipfix_dump_reads_each_without_a_warning() {
-    let folder = Folder::new("files");
-    let path = folder.file("flows.ipfix");
+    let folder = Scratch::new("files");
+    let path = folder.path("flows.ipfix");
     let scene = scene("files", &format!("file {} rotate-size 16K", path.display()));
     for round in 0..5 {
         measure(&scene, 1 + round * 500, 500);
@@ -381,7 +349,7 @@ fn complete_files_are_set_aside_and_ipfix_dump_reads_each_without_a_warning() {
     }
     scene.lab.run(&format!("ipfix collector del 0 file {}", path.display()));
     let files = || -> Vec<PathBuf> {
-        fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path()).collect()
+        fs::read_dir(folder.path("")).unwrap().map(|entry| entry.unwrap().path()).collect()
     };
     let sum = || -> usize {
         files().iter().map(|file| session(&fs::read(file).unwrap()).records.len()).sum()
@@ -420,8 +388,8 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_is_waited_for_and_leaves_no_half_of_a_message() {
-    let folder = Folder::new("full-disk");
-    let Some(disk) = SmallDisk::new(folder.file("disk")) else {
+    let folder = Scratch::new("full-disk");
+    let Some(disk) = SmallDisk::new(folder.path("disk")) else {
         return not_run("an IPFIX File on a full disk", "no right to mount a file system");
     };
     let (path, ballast) = (disk.0.join("flows.ipfix"), disk.0.join("ballast"));
