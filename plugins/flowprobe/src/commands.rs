@@ -1,7 +1,7 @@
 //! `flowprobe params`, `flowprobe feature add-del` and `show flowprobe ...`.
 
 use vnet::{
-    command::{choice, flag, group, keyword, positional, value},
+    command::{Field, choice, flag, group, keyword, positional, value},
     flow::RecordSet,
     interface::SwIfIndex,
     ipfix::profile::Profile,
@@ -11,7 +11,7 @@ use vnet::{
 use crate::{Directions, FlowProbe, ParamsRequest, ProbeError, Variant, show};
 
 vnet::args! {
-    struct Layers {
+    pub(crate) struct Layers {
         l2: bool = flag("l2").help("MAC addresses, Ethernet type, VLAN"),
         l3: bool = flag("l3").help("IP addresses, protocol"),
         l4: bool = flag("l4").help("ports, TCP flags, ICMP type and code"),
@@ -35,17 +35,19 @@ vnet::args! {
     }
 }
 
+pub(crate) fn variant() -> Field<Variant> {
+    choice([("ip4", Variant::Ip4), ("ip6", Variant::Ip6), ("l2", Variant::L2)])
+}
+
+pub(crate) fn directions() -> Field<Directions> {
+    choice([("rx", Directions::Rx), ("tx", Directions::Tx), ("both", Directions::Both)])
+}
+
 vnet::args! {
     struct Feature {
         interface: SwIfIndex = positional(value::interface()),
-        variant: Variant = choice([("ip4", Variant::Ip4), ("ip6", Variant::Ip6), ("l2", Variant::L2)])
-            .or(Variant::Ip4),
-        directions: Directions = choice([
-            ("rx", Directions::Rx),
-            ("tx", Directions::Tx),
-            ("both", Directions::Both),
-        ])
-        .or(Directions::Tx),
+        variant: Variant = variant().or(Variant::Ip4),
+        directions: Directions = directions().or(Directions::Tx),
         disable: bool = flag("disable").help("in whichever direction it is enabled"),
     }
 }
@@ -126,7 +128,7 @@ fn show(r: &mut Registrar, probe: &FlowProbe) {
     r.command(Command::sync(
         "show flowprobe params",
         "Show what is recorded of flows, and when.",
-        move |_: CommandCx, (): ()| show::params(&of),
+        move |cx: CommandCx, (): ()| cx.with(|main| show::params(&of, main)),
     ));
     let of = probe.clone();
     r.command(Command::sync(

@@ -7,7 +7,7 @@ use vnet::{
     ipfix::{export::AddReportError, fields::TemplateError},
 };
 
-use crate::Variant;
+use crate::{Variant, point::MAX_SETTINGS};
 
 /// Why an operation is refused; nothing of it is applied.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,23 @@ pub enum ProbeError {
         /// Whose packets.
         variant: Variant,
     },
+    /// VPP has one setting.
+    #[error(
+        "VPP has one setting for all interfaces, and so has `profile vpp': an interface can have one of its own after \
+         `flowprobe params ... profile rfc'"
+    )]
+    OwnInProfile,
+    /// There is nothing to change.
+    #[error("say what to change: rx, tx, both, record, template, default, active or passive")]
+    NoChange,
+    /// Each setting that is in use takes flow tables and a report.
+    #[error(
+        "the interfaces of a variant can have {} different settings, and those of {} have them: give some of them the same \
+         one, or `default'",
+        MAX_SETTINGS,
+        .0.word()
+    )]
+    TooManySettings(Variant),
     /// Nothing is recorded.
     #[error("nothing to record: set `flowprobe params record' first")]
     NotConfigured,
@@ -73,15 +90,17 @@ impl OperationError for ProbeError {
     fn api_error(&self) -> ApiError {
         match self {
             Self::Timers { .. } | Self::SubInterface => ApiError::InvalidValue,
-            Self::InUse => ApiError::Unsupported,
+            Self::InUse | Self::OwnInProfile => ApiError::Unsupported,
+            Self::TooManySettings(_) => ApiError::Unspecified,
             Self::NotConfigured => ApiError::CannotEnableDisableFeature,
             Self::NoSuchInterface => ApiError::InvalidSwIfIndex,
             Self::AlreadyEnabled(_) => ApiError::EntryAlreadyExists,
             Self::NotEnabled(_) | Self::NoSuchExporter(_) => ApiError::NoSuchEntry,
             Self::Template(error) => error.api_error(),
-            Self::RecordAndTemplate | Self::TemplateProfile | Self::NoFields { .. } => {
-                ApiError::InvalidValue2
-            }
+            Self::RecordAndTemplate
+            | Self::TemplateProfile
+            | Self::NoChange
+            | Self::NoFields { .. } => ApiError::InvalidValue2,
             Self::Meter(_) | Self::Report(_) | Self::Feature(_) => ApiError::Unspecified,
         }
     }

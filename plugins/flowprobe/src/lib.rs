@@ -24,15 +24,20 @@
 //!
 //! `docs/FLOWPROBE.md` says how to use it, and where it differs from VPP's.
 
+mod aside;
 mod commands;
 mod error;
+mod metering;
 mod node;
+mod own;
 mod params;
 pub mod passive;
+mod point;
 mod probe;
 mod recording;
 mod reliability;
 mod sampling;
+mod setting;
 mod settings;
 mod show;
 mod site;
@@ -48,10 +53,12 @@ use vnet::{
 };
 
 pub use error::ProbeError;
+pub use own::{OwnRecord, OwnRequest};
 pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
+pub use point::MAX_SETTINGS;
 pub use probe::FlowProbe;
 pub use sampling::{SamplingError, Site as SampledSite};
-pub use show::{Flow, Statistics};
+pub use show::{Flow, SettingStatistics, Statistics};
 pub use variant::{Directions, Variant};
 
 /// The plugin. It provides the engine's [`FlowProbe`], and reads `flowprobe { profile rfc|vpp }`.

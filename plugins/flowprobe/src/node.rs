@@ -1,7 +1,8 @@
 //! The observation points in the graph.
 //!
-//! A node shows its frame to the meter of its variant on this thread and lets every packet go on to the next feature. The two
-//! nodes of a variant share a meter; direction and interfaces are part of the flow key.
+//! A node shows its frame to the meter of its variant on this thread, or to those of the settings of its interfaces, and lets
+//! every packet go on to the next feature. The two nodes of a variant share meters; direction and interfaces are part of the
+//! flow key.
 
 use std::marker::PhantomData;
 
@@ -11,13 +12,13 @@ use vnet::{
     frame::Frame,
     graph::{NoNext, Node, NodeCx, NodeSpec, Onward, Verdict},
     interface::{InterfaceViews, SwIfIndex},
-    ipfix::engine::Outbox,
     plugin::Registrar,
-    runtime::{Local, PacketTime, Shared},
+    runtime::{PacketTime, Shared},
 };
 
 use crate::{
-    sampling::{self, Sites},
+    aside,
+    point::{Aside, LocalPoint, Place, Point, ThreadMeter},
     site::{IpInput, IpOutput, L2Input, L2Output, Site},
     trace::Trace,
     variant::Variant,
@@ -35,19 +36,6 @@ vnet::node_errors! {
         Unmeasured => ("not-measured", "packets not measured", Info),
     }
 }
-
-/// What a thread has for a variant while that is enabled anywhere.
-pub(crate) struct Point {
-    pub(crate) meter: Meter,
-    pub(crate) outbox: Outbox,
-    /// Whether link headers are recorded, so that IP packets are shown with theirs.
-    pub(crate) with_link: bool,
-    /// Where some packets are measured instead of all.
-    pub(crate) sampling: Option<Box<Sites>>,
-}
-
-/// A thread's point of a variant.
-pub(crate) type LocalPoint = Local<Option<Point>>;
 
 /// Registers the nodes of `variant` and their features.
 pub(crate) fn register(r: &mut Registrar, variant: Variant, point: LocalPoint, alarm: &Alarm) {
@@ -91,49 +79,48 @@ type Cx<'a, 'd> = &'a mut NodeCx<'d, NoNext, Error>;
 
 impl<S: Site> Probe<S> {
     #[inline]
-    fn measure(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) -> Verdict<NoNext> {
-        let Point { meter, outbox, with_link, .. } = point;
-        let (before, was_idle) = (*meter.counters(), meter.live_flows() == 0);
+    fn measure(&self, cx: Cx<'_, '_>, frame: &mut Frame, to: &mut ThreadMeter) -> Verdict<NoNext> {
+        let (before, was_idle) = (*to.meter.counters(), to.meter.live_flows() == 0);
+        let ThreadMeter { meter, outbox, with_link, .. } = &mut *to;
         let mut sink = |record: &FlowRecord| outbox.push(record);
         // Known when the loop is compiled, this decides most of what is asked of a packet.
         let onward = match *with_link {
             true => self.show::<true>(cx, frame, meter, &mut sink),
             false => self.show::<false>(cx, frame, meter, &mut sink),
         };
-        self.end(cx, meter, outbox, &before, was_idle);
+        self.end(cx, to, &before, was_idle);
         cx.go_on(frame, onward)
     }
 
-    /// The same where some packets are measured instead of all; apart, so that it costs those nothing who do without.
+    /// The same where not all packets are shown to one meter; apart, so that it costs those nothing who have one.
     #[inline(never)]
-    fn sample(
+    fn measure_aside(
         &self,
         cx: Cx<'_, '_>,
         frame: &mut Frame,
         point: &mut Point,
-        mut sites: Box<Sites>,
+        mut aside: Box<Aside>,
     ) -> Verdict<NoNext> {
-        let Point { meter, outbox, with_link, sampling } = point;
-        let (before, was_idle) = (*meter.counters(), meter.live_flows() == 0);
-        let mut sink = |record: &FlowRecord| outbox.push(record);
         let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
-        let show = if *with_link { sampling::show::<S, true> } else { sampling::show::<S, false> };
-        let onward = show(cx.buffers(frame), views, now, &mut sites, meter, &mut sink);
-        *sampling = Some(sites);
-        self.end(cx, meter, outbox, &before, was_idle);
+        let (onward, shares) = aside::share::<S>(cx.buffers(frame), views, now, &mut aside);
+        for place in Place::all() {
+            let share = shares.of(place);
+            if share.is_empty() {
+                continue;
+            }
+            let to = aside.other(place).unwrap_or(&mut point.first);
+            let (before, was_idle) = (*to.meter.counters(), to.meter.live_flows() == 0);
+            aside::show::<S>(cx.buffers(frame), share, now, to);
+            self.end(cx, to, &before, was_idle);
+        }
+        point.aside = Some(aside);
         cx.go_on(frame, onward)
     }
 
     /// After a frame: a little of what is due, and the counts.
     #[inline(always)]
-    fn end(
-        &self,
-        cx: Cx<'_, '_>,
-        meter: &mut Meter,
-        outbox: &Outbox,
-        before: &Counters,
-        was_idle: bool,
-    ) {
+    fn end(&self, cx: Cx<'_, '_>, to: &mut ThreadMeter, before: &Counters, was_idle: bool) {
+        let ThreadMeter { meter, outbox, .. } = to;
         if outbox.has_room() {
             meter.sweep(SWEEP, &mut |record: &FlowRecord| outbox.push(record));
         }
@@ -236,9 +223,9 @@ impl<S: Site> Node for Probe<S> {
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<NoNext> {
         let mut local = cx.take_local(self.point);
         let verdict = match local.as_deref_mut() {
-            Some(Some(point)) => match point.sampling.take() {
-                None => self.measure(cx, frame, point),
-                Some(sites) => self.sample(cx, frame, point, sites),
+            Some(Some(point)) => match point.aside.take() {
+                None => self.measure(cx, frame, &mut point.first),
+                Some(aside) => self.measure_aside(cx, frame, point, aside),
             },
             // The feature was enabled by hand, and there is no meter.
             _ => {

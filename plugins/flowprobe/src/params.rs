@@ -1,10 +1,11 @@
 //! What `flowprobe params` says.
 
-use core::time::Duration;
-
 use vnet::{flow::RecordSet, ipfix::profile::Profile};
 
-use crate::ProbeError;
+use crate::{
+    ProbeError,
+    setting::{Recorded, Setting, Timers},
+};
 
 /// Seconds after which a record of a live flow is made.
 pub const DEFAULT_ACTIVE: u32 = 15;
@@ -44,13 +45,12 @@ impl Params {
         let (active, passive) = (DEFAULT_ACTIVE, DEFAULT_PASSIVE);
         Self { record: RecordSet::empty(), active, passive, profile }
     }
+}
 
-    pub(crate) fn active(&self) -> Duration {
-        Duration::from_secs(self.active.into())
-    }
-
-    pub(crate) fn passive(&self) -> Duration {
-        Duration::from_secs(self.passive.into())
+impl From<Params> for Setting {
+    fn from(params: Params) -> Self {
+        let Params { record, active, passive, profile } = params;
+        Self { recorded: Recorded::Layers(record), timers: Timers { active, passive }, profile }
     }
 }
 
@@ -60,11 +60,8 @@ impl ParamsRequest {
     /// # Errors
     /// [`ProbeError::Timers`].
     pub fn check(self, profile: Profile) -> Result<Params, ProbeError> {
-        let active = self.active.unwrap_or(DEFAULT_ACTIVE);
-        let passive = self.passive.unwrap_or(DEFAULT_PASSIVE);
-        if passive > 0 && active > passive {
-            return Err(ProbeError::Timers { active, passive });
-        }
+        let defaults = Timers { active: DEFAULT_ACTIVE, passive: DEFAULT_PASSIVE };
+        let Timers { active, passive } = defaults.changed(self.active, self.passive)?;
         let profile = self.profile.unwrap_or(profile);
         Ok(Params { record: self.record, active, passive, profile })
     }

@@ -1,19 +1,17 @@
 //! What is enabled where, and the operations that change it.
 
 use std::{
-    cell::{RefCell, RefMut},
+    cell::{Ref, RefCell, RefMut},
     collections::BTreeMap,
     rc::Rc,
 };
 
 use vnet::{
-    flow::{DEFAULT_MAX_FLOWS, FlowRecord, Meter, Scope},
+    flow::Scope,
     graph::FeatureError,
     interface::{Event, SwIfIndex},
     ipfix::{
-        engine::{FlowQueues, Ipfix, QueueCounters},
-        export::{ReportId, ReportKey},
-        fields::Lease,
+        engine::{Ipfix, QueueCounters},
         profile::Profile,
     },
     plugin::Registrar,
@@ -22,11 +20,13 @@ use vnet::{
 
 use crate::{
     ProbeError,
-    node::{self, LocalPoint, Point},
+    metering::{MeteringId, Meterings},
+    node,
     params::{Params, ParamsRequest},
-    recording::Recording,
+    point::{LocalPoint, Point},
     reliability,
     sampling::Settings,
+    setting::{Configured, Recorded, Setting},
     variant::{Directions, Variant},
     walker::{self, Alarm},
 };
@@ -42,43 +42,22 @@ pub(crate) struct Inner {
     sampling: RefCell<Settings>,
 }
 
-struct State {
-    exporter: Ipfix,
-    params: Params,
-    /// Octets of the flow tables of a variant on a thread, where that was said.
-    cache: Option<u64>,
-    /// What is recorded in place of the layers.
-    template: Option<Lease>,
-    enabled: BTreeMap<(SwIfIndex, Variant), Directions>,
-    reports: [Option<Active>; 3],
-    /// Reports that went, and may still have something to say.
-    retired: [Vec<FlowQueues>; 3],
-    /// What became of the records of those that have said everything.
-    settled: [QueueCounters; 3],
-    /// Tells the reports of a variant apart: one that goes may still have something to say when the next one comes.
-    generation: u64,
+pub(crate) struct State {
+    pub(crate) exporter: Ipfix,
+    pub(crate) configured: Configured,
+    /// Octets of the flow tables of a setting, variant and thread, where that was said.
+    pub(crate) cache: Option<u64>,
+    pub(crate) enabled: BTreeMap<(SwIfIndex, Variant), Measured>,
+    pub(crate) meterings: [Meterings; 3],
+    /// The metering that was begun last.
+    pub(crate) last: Option<MeteringId>,
 }
 
-impl State {
-    /// Keeps of reports that have said everything only their counts.
-    fn settle(&mut self, variant: Variant) {
-        let settled = &mut self.settled[variant as usize];
-        self.retired[variant as usize].retain(|queues| {
-            let waits = queues.waiting() > 0;
-            if !waits {
-                *settled += queues.counters();
-            }
-            waits
-        });
-    }
-}
-
-/// A variant that is enabled on some interface.
-struct Active {
-    id: ReportId,
-    queues: FlowQueues,
-    /// Flows that each table holds.
-    room: usize,
+/// A variant of an interface that is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Measured {
+    pub(crate) directions: Directions,
+    pub(crate) metering: MeteringId,
 }
 
 impl FlowProbe {
@@ -92,14 +71,14 @@ impl FlowProbe {
         walker::register(r, points, &alarm);
         let state = State {
             exporter: r.ipfix(),
-            params: Params::none(default_profile),
+            configured: Configured {
+                all: Params::none(default_profile).into(),
+                own: BTreeMap::new(),
+            },
             cache: None,
-            template: None,
             enabled: BTreeMap::new(),
-            reports: [const { None }; 3],
-            retired: [const { Vec::new() }; 3],
-            settled: [QueueCounters::default(); 3],
-            generation: 0,
+            meterings: Default::default(),
+            last: None,
         };
         let (state, sampling) = (RefCell::new(state), RefCell::default());
         let probe = Self(Rc::new(Inner { points, default_profile, state, sampling }));
@@ -119,13 +98,13 @@ impl FlowProbe {
     /// The exporter to which the records go.
     #[must_use]
     pub fn exporter(&self) -> Ipfix {
-        self.0.state.borrow().exporter.clone()
+        self.look().exporter.clone()
     }
 
-    /// What is recorded, and when.
+    /// What is recorded, and when, of interfaces that have nothing of their own.
     #[must_use]
     pub fn params(&self) -> Params {
-        self.0.state.borrow().params
+        self.look().configured.all.params()
     }
 
     /// The profile of parameters that say none.
@@ -137,9 +116,9 @@ impl FlowProbe {
     /// Changes what is recorded, and when.
     ///
     /// # Errors
-    /// [`ProbeError::Timers`], and [`ProbeError::InUse`] while anything is enabled.
+    /// [`ProbeError::Timers`], [`ProbeError::OwnInProfile`], and [`ProbeError::InUse`] while anything is enabled.
     pub fn set_params(&self, request: ParamsRequest) -> Result<(), ProbeError> {
-        self.set(request.check(self.0.default_profile)?, None)
+        self.set(request.check(self.0.default_profile)?.into())
     }
 
     /// Has records of a template that a user made, in place of layers.
@@ -150,24 +129,34 @@ impl FlowProbe {
         if request.profile == Some(Profile::Vpp) {
             return Err(ProbeError::TemplateProfile);
         }
-        let params = request.check(Profile::Rfc)?;
-        let lease = self.exporter().named_templates().lease(name, "flowprobe")?;
-        let record = lease.list().selection().layers();
-        self.set(Params { record, ..params }, Some(lease))
+        let setting = Setting::from(request.check(Profile::Rfc)?);
+        self.set(Setting { recorded: self.template_named(name)?, ..setting })
     }
 
-    /// The name of the template of which records are.
+    /// The name of the template of which records are, likewise.
     #[must_use]
     pub fn template(&self) -> Option<String> {
-        self.0.state.borrow().template.as_ref().map(|lease| lease.name().to_owned())
+        let state = self.look();
+        state.configured.all.recorded.template().map(|lease| lease.name().to_owned())
     }
 
-    fn set(&self, params: Params, template: Option<Lease>) -> Result<(), ProbeError> {
-        let mut state = self.0.state.borrow_mut();
-        if !state.enabled.is_empty() {
-            return Err(ProbeError::InUse);
+    /// Takes a template into use, once however many settings have it.
+    pub(crate) fn template_named(&self, name: &str) -> Result<Recorded, ProbeError> {
+        let state = self.look();
+        let lease = match state.configured.lease(name) {
+            Some(lease) => lease,
+            None => Rc::new(state.exporter.named_templates().lease(name, "flowprobe")?),
+        };
+        Ok(Recorded::Template(lease))
+    }
+
+    fn set(&self, all: Setting) -> Result<(), ProbeError> {
+        let mut state = self.idle()?;
+        let configured = &mut state.configured;
+        if all.profile == Profile::Vpp && !configured.own.is_empty() {
+            return Err(ProbeError::OwnInProfile);
         }
-        (state.params, state.template) = (params, template);
+        configured.all = all;
         Ok(())
     }
 
@@ -182,30 +171,25 @@ impl FlowProbe {
         variant: Variant,
         directions: Directions,
     ) -> Result<(), ProbeError> {
-        if self.params().record.is_empty() && self.template().is_none() {
+        let setting = self.look().configured.setting(interface, variant);
+        if setting.recorded.is_nothing() {
             return Err(ProbeError::NotConfigured);
         }
-        let known = main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
-        if variant == Variant::L2 && directions != Directions::Tx && known.sub().is_some() {
-            return Err(ProbeError::SubInterface);
-        }
-        if self.0.state.borrow().enabled.contains_key(&(interface, variant)) {
+        check_directions(main, interface, variant, directions)?;
+        if self.measured(interface, variant).is_some() {
             return Err(ProbeError::AlreadyEnabled(variant));
         }
-        let is_first = self.0.state.borrow().reports[variant as usize].is_none();
-        if is_first {
-            self.start(main, variant)?;
-        }
+        self.check_room(&setting, variant)?;
+        let known = self.look().meterings[variant as usize].of_setting(&setting);
+        let metering = known.map_or_else(|| self.start(main, variant, setting), Ok)?;
         if let Err(error) = switch_on(main, interface, variant, directions) {
             // The first that was not switched on ends this.
             drop(switch_off(main, interface, variant, directions));
-            if is_first {
-                self.stop(main, variant);
-            }
+            self.stop_unused(main, variant);
             return Err(error.into());
         }
-        self.0.state.borrow_mut().enabled.insert((interface, variant), directions);
-        self.refresh_sampling(main);
+        self.set_measured(interface, variant, Measured { directions, metering });
+        self.refresh(main, variant);
         Ok(())
     }
 
@@ -220,11 +204,10 @@ impl FlowProbe {
         interface: SwIfIndex,
         variant: Variant,
     ) -> Result<(), ProbeError> {
-        let stored = self.0.state.borrow_mut().enabled.remove(&(interface, variant));
-        let directions = stored.ok_or(ProbeError::NotEnabled(variant))?;
+        let stored = self.state().enabled.remove(&(interface, variant));
+        let Measured { directions, .. } = stored.ok_or(ProbeError::NotEnabled(variant))?;
         let switched = switch_off(main, interface, variant, directions);
         self.end(main, interface, variant);
-        self.refresh_sampling(main);
         Ok(switched?)
     }
 
@@ -238,30 +221,25 @@ impl FlowProbe {
     /// What is enabled, by interface.
     #[must_use]
     pub fn enabled(&self) -> Vec<(SwIfIndex, Variant, Directions)> {
-        let state = self.0.state.borrow();
-        state.enabled.iter().map(|(&(interface, variant), &d)| (interface, variant, d)).collect()
+        let enabled = &self.look().enabled;
+        enabled
+            .iter()
+            .map(|(&(interface, variant), m)| (interface, variant, m.directions))
+            .collect()
     }
 
     /// What became of the records of a variant, and how many wait.
     #[must_use]
     pub fn queue_counters(&self, variant: Variant) -> (QueueCounters, usize) {
-        let state = self.0.state.borrow();
-        let now = state.reports[variant as usize].iter().map(|active| &active.queues);
-        let all = now.chain(&state.retired[variant as usize]);
-        let (mut sum, mut waiting) = (state.settled[variant as usize], 0);
-        for queues in all {
-            sum += queues.counters();
-            waiting += queues.waiting();
-        }
-        (sum, waiting)
+        self.look().meterings[variant as usize].counters()
     }
 
-    pub(crate) fn directions(&self, interface: SwIfIndex, variant: Variant) -> Option<Directions> {
-        self.0.state.borrow().enabled.get(&(interface, variant)).copied()
+    pub(crate) fn measured(&self, interface: SwIfIndex, variant: Variant) -> Option<Measured> {
+        self.look().enabled.get(&(interface, variant)).copied()
     }
 
-    pub(crate) fn set_enabled(&self, interface: SwIfIndex, variant: Variant, to: Directions) {
-        self.0.state.borrow_mut().enabled.insert((interface, variant), to);
+    pub(crate) fn set_measured(&self, interface: SwIfIndex, variant: Variant, to: Measured) {
+        self.state().enabled.insert((interface, variant), to);
     }
 
     /// Has records go to the exporter of this name.
@@ -269,37 +247,33 @@ impl FlowProbe {
     /// # Errors
     /// When there is none; and [`ProbeError::InUse`] while anything is enabled.
     pub fn set_exporter(&self, name: &str) -> Result<(), ProbeError> {
-        let mut state = self.0.state.borrow_mut();
-        if !state.enabled.is_empty() {
-            return Err(ProbeError::InUse);
-        }
+        let mut state = self.idle()?;
         let named = state.exporter.named(name);
         state.exporter = named.ok_or_else(|| ProbeError::NoSuchExporter(name.to_owned()))?;
         Ok(())
     }
 
-    /// Has flow tables take no more memory than so many octets a variant and thread.
+    /// Has flow tables take no more memory than so many octets a setting, variant and thread.
     ///
     /// # Errors
     /// [`ProbeError::InUse`] while anything is enabled.
     pub fn set_cache(&self, octets: u64) -> Result<(), ProbeError> {
-        let mut state = self.0.state.borrow_mut();
-        if !state.enabled.is_empty() {
-            return Err(ProbeError::InUse);
-        }
-        state.cache = Some(octets);
+        self.idle()?.cache = Some(octets);
         Ok(())
     }
 
-    /// Flows that each table of a variant holds without evicting any.
-    pub(crate) fn room(&self, variant: Variant) -> usize {
-        let active = &self.0.state.borrow().reports[variant as usize];
-        active.as_ref().map_or(DEFAULT_MAX_FLOWS, |active| active.room)
+    /// The state while nothing is enabled.
+    fn idle(&self) -> Result<RefMut<'_, State>, ProbeError> {
+        let state = self.state();
+        if state.enabled.is_empty() { Ok(state) } else { Err(ProbeError::InUse) }
     }
 
-    pub(crate) fn keep_timers(&self, active: u32, passive: u32) {
-        let params = &mut self.0.state.borrow_mut().params;
-        (params.active, params.passive) = (active, passive);
+    pub(crate) fn look(&self) -> Ref<'_, State> {
+        self.0.state.borrow()
+    }
+
+    pub(crate) fn state(&self) -> RefMut<'_, State> {
+        self.0.state.borrow_mut()
     }
 
     pub(crate) fn settings(&self) -> RefMut<'_, Settings> {
@@ -310,85 +284,55 @@ impl FlowProbe {
         self.0.points[variant as usize]
     }
 
-    /// A meter on every thread, and a report.
-    fn start(&self, main: &mut Main, variant: Variant) -> Result<(), ProbeError> {
-        let mut state = self.0.state.borrow_mut();
-        let State { params, template, cache, .. } = &*state;
-        let recording = Recording::new(params, template.as_ref(), *cache, variant)?;
-        let Recording { config, templates, with_link } = recording;
-        let exporter = state.exporter.clone();
-        let queues = exporter.flow_queues(templates);
-        let mut made = Ok(());
-        main.for_each_local(self.point(variant), |place| match Meter::new(&config) {
-            Ok(meter) => {
-                let outbox = queues.outbox();
-                *place = Some(Point { meter, outbox, with_link, sampling: None });
-            }
-            Err(error) => made = Err(error),
-        });
-        let key = ReportKey { name: variant.report(), opaque: state.generation };
-        let added = made.map_err(ProbeError::from).and_then(|()| {
-            Ok(exporter.add_report(key, exporter.stream(), Box::new(queues.clone()))?)
-        });
-        match added {
-            Ok(id) => {
-                state.generation += 1;
-                state.reports[variant as usize] =
-                    Some(Active { id, queues, room: config.max_flows });
-                Ok(())
-            }
-            Err(error) => {
-                main.for_each_local(self.point(variant), |place| *place = None);
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes meters and report away; records that wait are sent.
-    fn stop(&self, main: &mut Main, variant: Variant) {
-        main.for_each_local(self.point(variant), |place| *place = None);
-        let mut state = self.0.state.borrow_mut();
-        if let Some(Active { id, queues, .. }) = state.reports[variant as usize].take() {
-            state.exporter.retire_report(id);
-            state.retired[variant as usize].push(queues);
-            state.settle(variant);
-        }
-    }
-
-    /// `interface` is measured no more: its flows end, and so does the variant with its last interface.
+    /// `interface` is measured no more: its flows end, and so does what measured nothing else.
     fn end(&self, main: &mut Main, interface: SwIfIndex, variant: Variant) {
-        let is_last = !self.0.state.borrow().enabled.keys().any(|(_, other)| *other == variant);
-        let scope = if is_last { Scope::All } else { Scope::Interface(interface) };
-        self.flush_variant(main, variant, scope);
-        if is_last {
-            self.stop(main, variant);
+        self.flush_variant(main, variant, Scope::Interface(interface));
+        self.stop_unused(main, variant);
+        self.refresh(main, variant);
+    }
+
+    /// Takes meterings away that measure no interface.
+    pub(crate) fn stop_unused(&self, main: &mut Main, variant: Variant) {
+        let is_used = |state: &State, id| state.enabled.values().any(|m| m.metering == id);
+        let unused: Vec<MeteringId> = {
+            let state = self.look();
+            let ids = state.meterings[variant as usize].now.iter().map(|metering| metering.id);
+            ids.filter(|id| !is_used(&state, *id)).collect()
+        };
+        for id in unused {
+            self.stop(main, variant, id);
         }
+    }
+
+    /// Tells the threads what is measured and how.
+    pub(crate) fn refresh(&self, main: &mut Main, variant: Variant) {
+        self.assign(main, variant);
+        self.refresh_sampling(main);
     }
 
     /// An interface is gone, and its features with it.
     fn forget(&self, main: &mut Main, interface: SwIfIndex) {
         for variant in Variant::ALL {
-            let was_enabled = self.0.state.borrow_mut().enabled.remove(&(interface, variant));
-            if was_enabled.is_some() {
-                self.end(main, interface, variant);
-            } else {
-                // Packets that left or came by it may be in flows of other interfaces. Its number will be another one's.
-                self.flush_variant(main, variant, Scope::Interface(interface));
-            }
+            self.state().configured.own.remove(&(interface, variant));
+            self.state().enabled.remove(&(interface, variant));
+            // Packets that left or came by it may be in flows of other interfaces. Its number will be another one's.
+            self.end(main, interface, variant);
         }
     }
+}
 
-    pub(crate) fn flush_variant(&self, main: &mut Main, variant: Variant, scope: Scope) {
-        let state = self.0.state.borrow();
-        let Some(active) = &state.reports[variant as usize] else { return };
-        let now = main.clock().wall();
-        main.for_each_local(self.point(variant), |place| {
-            if let Some(point) = place {
-                point.meter.advance(now);
-                point.meter.flush(scope, &mut |record: &FlowRecord| active.queues.append(record));
-            }
-        });
+/// Frames of a sub-interface are received by its main interface.
+pub(crate) fn check_directions(
+    main: &Main,
+    interface: SwIfIndex,
+    variant: Variant,
+    directions: Directions,
+) -> Result<(), ProbeError> {
+    let known = main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
+    if variant == Variant::L2 && directions != Directions::Tx && known.sub().is_some() {
+        return Err(ProbeError::SubInterface);
     }
+    Ok(())
 }
 
 fn switch_on(

@@ -3,16 +3,11 @@
 use std::rc::Rc;
 
 use vnet::{
-    flow::Unmeasured,
     ipfix::options::{Ignored, NotSent},
     runtime::Main,
 };
 
 use crate::{FlowProbe, Variant};
-
-/// Reasons for which a packet that may have been IP was not measured.
-const BROKEN: [Unmeasured; 3] =
-    [Unmeasured::TruncatedLink, Unmeasured::TruncatedIp, Unmeasured::BadIpHeader];
 
 /// Adds to the options of the probe's exporter. They are not to keep the probe alive, which keeps them.
 pub(crate) fn register(probe: &FlowProbe) {
@@ -27,16 +22,9 @@ pub(crate) fn register(probe: &FlowProbe) {
     });
 }
 
-/// Packets with headers that a meter could not read. Their octets are not counted.
+/// Packets with headers that a meter could not read.
 fn ignored(probe: &FlowProbe, main: &mut Main) -> Ignored {
-    let mut packets = 0;
-    for variant in Variant::ALL {
-        main.for_each_local(probe.point(variant), |place| {
-            let Some(point) = place else { return };
-            let counters = point.meter.counters();
-            packets += BROKEN.map(|reason| counters.unmeasured(reason)).iter().sum::<u64>();
-        });
-    }
+    let packets = Variant::ALL.map(|variant| probe.unreadable(main, variant)).iter().sum();
     Ignored { packets, octets: 0 }
 }
 

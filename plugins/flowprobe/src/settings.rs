@@ -5,7 +5,7 @@
 
 use vnet::{
     command::{
-        choice, keyword, positional,
+        Field, choice, group, keyword, one_of, positional,
         value::{self, Value},
     },
     flow::{Direction, Scope},
@@ -14,7 +14,11 @@ use vnet::{
     runtime::Main,
 };
 
-use crate::{Directions, FlowProbe, ParamsRequest, ProbeError, Variant};
+use crate::{
+    Directions, FlowProbe, OwnRecord, OwnRequest, ProbeError, Variant,
+    commands::{Layers, directions, variant},
+    probe::{Measured, check_directions},
+};
 
 impl FlowProbe {
     /// Measures an interface that is measured already in these directions instead.
@@ -28,52 +32,54 @@ impl FlowProbe {
         variant: Variant,
         directions: Directions,
     ) -> Result<(), ProbeError> {
-        let before = self.directions(interface, variant).ok_or(ProbeError::NotEnabled(variant))?;
-        let known = main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
-        if variant == Variant::L2 && directions != Directions::Tx && known.sub().is_some() {
-            return Err(ProbeError::SubInterface);
-        }
+        let before = self.can_set_directions(main, interface, variant, directions)?;
         let has = |of: Directions, direction: &Direction| of.each().contains(direction);
-        for &direction in directions.each().iter().filter(|direction| !has(before, direction)) {
+        for &direction in
+            directions.each().iter().filter(|direction| !has(before.directions, direction))
+        {
             switch(main, interface, variant, direction, true)?;
         }
-        for &direction in before.each().iter().filter(|direction| !has(directions, direction)) {
+        for &direction in
+            before.directions.each().iter().filter(|direction| !has(directions, direction))
+        {
             switch(main, interface, variant, direction, false)?;
         }
         self.flush_variant(main, variant, Scope::Interface(interface));
-        self.set_enabled(interface, variant, directions);
+        self.set_measured(interface, variant, Measured { directions, ..before });
         self.refresh_sampling(main);
         Ok(())
     }
 
-    /// Ends flows after these times from now on; `None` leaves one as it is.
-    ///
-    /// # Errors
-    /// [`ProbeError::Timers`].
-    pub fn set_timers(
+    fn can_set_directions(
         &self,
-        main: &mut Main,
-        active: Option<u32>,
-        passive: Option<u32>,
-    ) -> Result<(), ProbeError> {
-        let now = self.params();
-        let request = ParamsRequest {
-            record: now.record,
-            active: active.or(Some(now.active)),
-            passive: passive.or(Some(now.passive)),
-            profile: Some(now.profile),
-        };
-        let params = request.check(now.profile)?;
-        self.flush(main);
-        for variant in Variant::ALL {
-            main.for_each_local(self.point(variant), |place| {
-                if let Some(point) = place {
-                    point.meter.set_timers(params.active(), params.passive());
-                }
-            });
+        main: &Main,
+        interface: SwIfIndex,
+        variant: Variant,
+        directions: Directions,
+    ) -> Result<Measured, ProbeError> {
+        let before = self.measured(interface, variant).ok_or(ProbeError::NotEnabled(variant))?;
+        check_directions(main, interface, variant, directions)?;
+        Ok(before)
+    }
+
+    /// One line: all of it, or nothing.
+    fn set_interface(&self, main: &mut Main, args: Interface) -> Result<(), ProbeError> {
+        let Interface { interface, variant, directions, record, active, passive } = args;
+        let request = OwnRequest { record: record.unwrap_or_default(), active, passive };
+        let is_own = request != OwnRequest::default();
+        if directions.is_none() && !is_own {
+            return Err(ProbeError::NoChange);
         }
-        self.keep_timers(params.active, params.passive);
-        Ok(())
+        let one = variant.unwrap_or(Variant::Ip4);
+        if let Some(directions) = directions {
+            self.can_set_directions(main, interface, one, directions)?;
+        }
+        if is_own {
+            let is_all = variant.is_none() && directions.is_none();
+            let variants = if is_all { &Variant::ALL[..] } else { &[one] };
+            self.set_own(main, interface, variants, request)?;
+        }
+        directions.map_or(Ok(()), |to| self.set_directions(main, interface, one, to))
     }
 }
 
@@ -93,14 +99,28 @@ fn switch(
 vnet::args! {
     struct Interface {
         interface: SwIfIndex = positional(value::interface()),
-        variant: Variant = choice([("ip4", Variant::Ip4), ("ip6", Variant::Ip6), ("l2", Variant::L2)])
-            .or(Variant::Ip4),
-        directions: Directions = choice([
-            ("rx", Directions::Rx),
-            ("tx", Directions::Tx),
-            ("both", Directions::Both),
-        ]),
+        variant: Option<Variant> = variant().optional(),
+        directions: Option<Directions> = directions().optional(),
+        record: Option<OwnRecord> = record().optional(),
+        active: Option<u32> = keyword("active", value::id("seconds")).optional()
+            .help("between records of a live flow; 0: a record a packet"),
+        passive: Option<u32> = keyword("passive", value::id("seconds")).optional()
+            .help("without packets until a flow ends; 0: it does not"),
     }
+}
+
+/// What is recorded of an interface.
+fn record() -> Field<OwnRecord> {
+    one_of([
+        group::<Layers>("record")
+            .map(|layers| OwnRecord::Layers(layers.into()))
+            .help("what is recorded of this interface"),
+        keyword("template", value::word("name"))
+            .map(OwnRecord::Template)
+            .help("of `ipfix template add', in place of record"),
+        choice([("default", OwnRecord::Default)])
+            .help("what is recorded of all interfaces, after their times"),
+    ])
 }
 
 vnet::args! {
@@ -115,7 +135,7 @@ vnet::args! {
 vnet::args! {
     struct Cache {
         octets: u64 = keyword("size", size())
-            .help("of the tables of a variant on a thread, such as 256M; at least 64 flows are held"),
+            .help("of the tables of a variant on a thread, such as 256M, for each setting; at least 64 flows are held"),
     }
 }
 
@@ -139,14 +159,15 @@ fn size() -> Value<u64> {
 
 pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     let of = probe.clone();
-    let interface = move |cx: CommandCx, args: Interface| {
-        cx.with(|main| of.set_directions(main, args.interface, args.variant, args.directions))
-    };
-    let help = "Measure an interface in other directions.";
-    r.command(
-        Command::sync("flowprobe interface set", help, interface)
-            .details("While it is measured: its flows end first. Without a variant: ip4."),
-    );
+    let interface =
+        move |cx: CommandCx, args: Interface| cx.with(|main| of.set_interface(main, args));
+    let help = "Measure an interface in other directions, or with a setting of its own.";
+    r.command(Command::sync("flowprobe interface set", help, interface).details(
+        "Directions change while it is measured. What is recorded and the times can be set before, too; they hold for the \
+         interface in place of those of `flowprobe params'. Its flows end first. Without a variant: of directions ip4, of \
+         all else each variant. Interfaces with the same setting share flow tables and templates; a variant can have 16 \
+         settings at a time.",
+    ));
     let of = probe.clone();
     let cache = move |_: CommandCx, args: Cache| of.set_cache(args.octets);
     let help = "Say how much memory flow tables take.";
@@ -159,6 +180,7 @@ pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     };
     let help = "End flows after other times.";
     r.command(Command::sync("flowprobe timers", help, timers).details(
-        "Also while interfaces are measured: all flows end first. What is left out stays as it is.",
+        "Also while interfaces are measured: their flows end first. What is left out stays as it is. Interfaces with times of \
+         their own keep those.",
     ));
 }

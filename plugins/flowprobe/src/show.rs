@@ -1,15 +1,19 @@
 //! The four `show flowprobe` commands: as data, and in VPP's words.
 
 use vnet::{
-    command::{Align, Cell, Column, Record, Table},
-    flow::{Addresses, Counters, Direction, FlowRecord, RecordSet, Unmeasured},
+    command::{Align, Cell, Column, Output, Record, Table},
+    flow::{Addresses, Counters, DEFAULT_MAX_FLOWS, Direction, FlowRecord, Unmeasured},
     interface::SwIfIndex,
     ipfix::engine::QueueCounters,
     runtime::Main,
     wire::ethernet::MacAddress,
 };
 
-use crate::{FlowProbe, Params, Variant};
+use crate::{
+    FlowProbe, Params, Variant,
+    point::Point,
+    setting::{LAYERS, Own, Recorded},
+};
 
 /// A flow of `show flowprobe table`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +29,25 @@ pub struct Flow {
 pub struct Statistics {
     /// Which one.
     pub variant: Variant,
-    /// Flows that the cache of a thread holds without evicting any.
-    pub room: usize,
-    /// What the meter of each thread has: flows in its cache, and counts since the variant was enabled. Empty while it is
-    /// enabled nowhere.
-    pub meters: Vec<(usize, Counters)>,
+    /// Its settings that are in use; none while it is enabled nowhere.
+    pub settings: Vec<SettingStatistics>,
     /// What became of its records since the start.
     pub records: QueueCounters,
     /// Records that wait for the exporter.
     pub waiting: usize,
+}
+
+/// What `show flowprobe statistics` tells of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingStatistics {
+    /// In the words of `show flowprobe params`.
+    pub setting: String,
+    /// Who is measured with it.
+    pub interfaces: Vec<SwIfIndex>,
+    /// Flows that the cache of a thread holds without evicting any.
+    pub room: usize,
+    /// What the meter of each thread has: flows in its cache, and counts since the setting came into use.
+    pub meters: Vec<(usize, Counters)>,
 }
 
 impl FlowProbe {
@@ -43,14 +57,15 @@ impl FlowProbe {
         let (mut flows, mut all) = (Vec::new(), 0);
         for variant in Variant::ALL {
             main.for_each_local(self.point(variant), |place| {
-                let Some(point) = place else { return };
-                all += point.meter.live_flows();
-                if flows.len() < max {
-                    point.meter.for_each_flow(&mut |record: &FlowRecord| {
-                        if flows.len() < max {
-                            flows.push(Flow { variant, record: *record });
-                        }
-                    });
+                for of in place.iter().flat_map(Point::meters) {
+                    all += of.meter.live_flows();
+                    if flows.len() < max {
+                        of.meter.for_each_flow(&mut |record: &FlowRecord| {
+                            if flows.len() < max {
+                                flows.push(Flow { variant, record: *record });
+                            }
+                        });
+                    }
                 }
             });
         }
@@ -61,63 +76,104 @@ impl FlowProbe {
     #[must_use]
     pub fn statistics(&self, main: &mut Main) -> [Statistics; 3] {
         Variant::ALL.map(|variant| {
+            let settings = self.settings_in_use(main, variant);
+            let (records, waiting) = self.queue_counters(variant);
+            Statistics { variant, settings, records, waiting }
+        })
+    }
+
+    fn settings_in_use(&self, main: &mut Main, variant: Variant) -> Vec<SettingStatistics> {
+        let state = self.look();
+        let mut settings = Vec::new();
+        for metering in &state.meterings[variant as usize].now {
             let mut meters = Vec::new();
             main.for_each_local(self.point(variant), |place| {
-                let Some(point) = place else { return };
-                meters.push((point.meter.live_flows(), *point.meter.counters()));
+                let of = place.iter().flat_map(Point::meters).find(|of| of.of == metering.id);
+                meters.extend(of.map(|of| (of.meter.live_flows(), *of.meter.counters())));
             });
-            let (records, waiting) = self.queue_counters(variant);
-            let room = self.room(variant);
-            Statistics { variant, room, meters, records, waiting }
-        })
+            let enabled = state.enabled.iter();
+            let here = enabled.filter(|((_, v), m)| *v == variant && m.metering == metering.id);
+            settings.push(SettingStatistics {
+                setting: metering.setting.to_string(),
+                interfaces: here.map(|((interface, _), _)| *interface).collect(),
+                room: metering.room,
+                meters,
+            });
+        }
+        settings
     }
 }
 
 /// `show flowprobe feature`.
 pub(crate) fn features(probe: &FlowProbe, main: &Main) -> Table {
-    let columns = ["Interface", "Variant", "Direction"];
-    let columns = columns.map(|title| Column::new(title, 0, Align::Left));
+    let configured = &probe.look().configured;
+    // VPP's, unless somebody has something of his own.
+    let titles = ["Interface", "Variant", "Direction", "Setting"];
+    let shown = if configured.own.is_empty() { 3 } else { titles.len() };
+    let columns = titles.iter().take(shown).map(|title| Column::new(title, 0, Align::Left));
     let mut table = Table::new(columns).without_header();
     for (interface, variant, directions) in probe.enabled() {
         let name = main.interface_name(interface);
-        table.row([
+        let own = configured.own.get(&(interface, variant));
+        let own = own.map(|_| configured.setting(interface, variant).to_string());
+        let cells = [
             Cell::shown(format!(" {name}"), name.as_str()),
             Cell::shown(format!(" {}", variant.word()), variant.word()),
             Cell::shown(format!(" {directions}"), directions.to_string()),
-        ]);
+            Cell::shown(own.clone().unwrap_or_default(), own.as_deref().map(str::trim_start)),
+        ];
+        table.row(cells.into_iter().take(shown));
     }
     table
 }
 
 /// `show flowprobe params`.
-pub(crate) fn params(probe: &FlowProbe) -> Record {
-    let params = probe.params();
-    let layers = [(RecordSet::L2, "l2"), (RecordSet::L3, "l3"), (RecordSet::L4, "l4")];
-    let mut line = String::new();
-    let mut record = Record::new();
-    let template = probe.template();
-    for (layer, word) in layers {
-        let recorded = params.record.contains(layer) && template.is_none();
-        if recorded {
-            line += " ";
-            line += word;
-        }
-        record = record.field(word, Cell::shown("", recorded));
-    }
-    if let Some(name) = &template {
-        line = format!(" template {name}");
-    }
-    let Params { active, passive, profile, .. } = params;
-    let mut line = format!("{line} active: {active} passive: {passive}");
+pub(crate) fn params(probe: &FlowProbe, main: &Main) -> Record {
+    let state = probe.look();
+    let all = &state.configured.all;
+    let Params { active, passive, profile, .. } = all.params();
+    let mut line = all.to_string();
     if profile != probe.default_profile() {
         line = format!("{line} profile: {}", profile.word());
     }
-    record
-        .line(line)
-        .field("template", template.map_or(Cell::Empty, Into::into))
+    let record = recorded(Record::new().line(line), Some(&all.recorded))
         .field("active", active)
         .field("passive", passive)
-        .field("profile", profile.word())
+        .field("profile", profile.word());
+    if state.configured.own.is_empty() {
+        return record;
+    }
+    let own = state.configured.own.iter();
+    let own = own.map(|(&(interface, variant), own)| {
+        of_own(own, main.interface_name(interface).as_str(), variant).into()
+    });
+    record.nested("interfaces", 0, Output::List(own.collect()))
+}
+
+/// What an interface has of its own; what it has not is as for all.
+fn of_own(own: &Own, interface: &str, variant: Variant) -> Record {
+    let recorded_words = own.recorded.as_ref().map(ToString::to_string).unwrap_or_default();
+    let timer_words = own.timers.as_ref().map(ToString::to_string).unwrap_or_default();
+    let record = Record::new()
+        .line(format!(" {interface} {}:{recorded_words}{timer_words}", variant.word()))
+        .field("interface", interface)
+        .field("variant", variant.word());
+    recorded(record, own.recorded.as_ref())
+        .field("active", own.timers.map_or(Cell::Empty, |timers| timers.active.into()))
+        .field("passive", own.timers.map_or(Cell::Empty, |timers| timers.passive.into()))
+}
+
+/// The fields that say what is recorded; all are null where nothing is said.
+fn recorded(mut record: Record, recorded: Option<&Recorded>) -> Record {
+    for (layer, word) in LAYERS {
+        let is_recorded = recorded.map(|recorded| match recorded {
+            Recorded::Layers(set) => set.contains(layer),
+            Recorded::Template(_) => false,
+        });
+        record = record.field(word, Cell::shown("", is_recorded));
+    }
+    let template = recorded.and_then(Recorded::template);
+    record.field("template", template.map_or(Cell::Empty, |lease| lease.name().into()))
 }
 
 /// `show flowprobe table`.
@@ -188,20 +244,29 @@ pub(crate) fn statistics(probe: &FlowProbe, main: &mut Main) -> Record {
     let mut record = Record::new().line("Flow table statistics");
     for statistics in probe.statistics(main) {
         let variant = statistics.variant.word();
-        record = record.nested(variant, 0, of_variant(&statistics));
+        record = record.nested(variant, 0, of_variant(&statistics, main));
     }
     record
 }
 
-fn of_variant(statistics: &Statistics) -> Record {
-    let Statistics { variant, room, meters, records, waiting } = statistics;
-    let mut record = Record::new().line(format!("{}:", variant.word())).field("room", *room);
-    for (thread, (flows, counters)) in meters.iter().enumerate() {
-        record = record.nested(
-            &format!("thread_{thread}"),
-            2,
-            of_meter(*room, *flows, counters, thread),
-        );
+fn of_variant(statistics: &Statistics, main: &Main) -> Record {
+    let Statistics { variant, settings, records, waiting } = statistics;
+    let mut record = Record::new().line(format!("{}:", variant.word()));
+    match &settings[..] {
+        [] => record = record.field("room", DEFAULT_MAX_FLOWS),
+        [only] => record = of_setting(record, only),
+        several => {
+            for (at, setting) in several.iter().enumerate() {
+                let names = setting.interfaces.iter().map(|&i| main.interface_name(i).to_string());
+                let names: Vec<String> = names.collect();
+                let words = setting.setting.trim_start();
+                let of = Record::new()
+                    .line(format!("{words}, of {}:", names.join(" ")))
+                    .field("setting", words)
+                    .field("interfaces", names.join(" "));
+                record = record.nested(&format!("setting_{at}"), 2, of_setting(of, setting));
+            }
+        }
     }
     let line = format!(
         "  records: {} exported, {waiting} waiting, {} without collector ({} packets), {} dropped ({} packets)",
@@ -219,6 +284,15 @@ fn of_variant(statistics: &Statistics) -> Record {
         .field("packets_without_collector", records.packets_without_collector)
         .field("records_dropped", records.dropped)
         .field("packets_dropped", records.packets_dropped)
+}
+
+fn of_setting(mut record: Record, setting: &SettingStatistics) -> Record {
+    record = record.field("room", setting.room);
+    for (thread, (flows, counters)) in setting.meters.iter().enumerate() {
+        let of_thread = of_meter(setting.room, *flows, counters, thread);
+        record = record.nested(&format!("thread_{thread}"), 2, of_thread);
+    }
+    record
 }
 
 fn of_meter(room: usize, flows: usize, counters: &Counters, thread: usize) -> Record {

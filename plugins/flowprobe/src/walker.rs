@@ -19,10 +19,14 @@ use vnet::{
     graph::{InputMode, NoNext, Node, NodeCx, NodeSpec, Verdict},
     plugin::Registrar,
     process::{Bell, Cx},
+    runtime::PacketTime,
     trace::NoTrace,
 };
 
-use crate::node::{Error, LocalPoint, count};
+use crate::{
+    node::{Error, count},
+    point::{LocalPoint, Point, ThreadMeter},
+};
 
 /// Name of the node.
 const WALKER: &str = "flowprobe-walker";
@@ -91,6 +95,26 @@ struct Walker {
     alarm: Alarm,
 }
 
+impl Walker {
+    fn walk(&self, cx: &mut NodeCx<'_, NoNext, Error>, now: PacketTime, to: &mut ThreadMeter) {
+        let ThreadMeter { meter, outbox, .. } = to;
+        let before = *meter.counters();
+        meter.advance(now);
+        // What is due stays in the cache until the exporter has made room.
+        if outbox.has_room() {
+            let more = meter.sweep(WALK, &mut |r: &FlowRecord| outbox.push(r));
+            self.alarm.0.more.fetch_or(more, Ordering::Relaxed);
+        }
+        if meter.settle() {
+            self.alarm.0.more.store(true, Ordering::Relaxed);
+        }
+        if meter.live_flows() > 0 {
+            self.alarm.0.flows.store(true, Ordering::Relaxed);
+        }
+        count(cx, &before, meter.counters());
+    }
+}
+
 impl Node for Walker {
     type Error = Error;
     type Next = NoNext;
@@ -100,22 +124,8 @@ impl Node for Walker {
         let now = cx.packet_time();
         for key in self.points {
             let Some(mut local) = cx.take_local(key) else { continue };
-            if let Some(point) = &mut *local {
-                let before = *point.meter.counters();
-                point.meter.advance(now);
-                // What is due stays in the cache until the exporter has made room.
-                if point.outbox.has_room() {
-                    let outbox = &point.outbox;
-                    let more = point.meter.sweep(WALK, &mut |r: &FlowRecord| outbox.push(r));
-                    self.alarm.0.more.fetch_or(more, Ordering::Relaxed);
-                }
-                if point.meter.settle() {
-                    self.alarm.0.more.store(true, Ordering::Relaxed);
-                }
-                if point.meter.live_flows() > 0 {
-                    self.alarm.0.flows.store(true, Ordering::Relaxed);
-                }
-                count(cx, &before, point.meter.counters());
+            for to in local.iter_mut().flat_map(Point::meters_mut) {
+                self.walk(cx, now, to);
             }
             cx.put_local(key, local);
         }

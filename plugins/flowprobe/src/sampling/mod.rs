@@ -7,13 +7,11 @@
 //! | file | idea |
 //! |---|---|
 //! | `sites` | what a thread has: samplers by direction and interface |
-//! | `frame` | how packets of a frame are shown to the meter where some are sampled |
 //! | `settings` | [`SamplingError`], and the operations |
 //! | `commands` | the commands |
 //! | `options` | what collectors are told |
 
 mod commands;
-mod frame;
 mod options;
 mod settings;
 mod sites;
@@ -21,6 +19,5 @@ mod sites;
 pub use settings::{SamplingError, Site};
 
 pub(crate) use commands::register;
-pub(crate) use frame::show;
 pub(crate) use settings::Settings;
 pub(crate) use sites::Sites;

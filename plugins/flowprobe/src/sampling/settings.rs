@@ -16,7 +16,7 @@ use vnet::{
 };
 
 use super::sites::{Selector, Sites};
-use crate::{FlowProbe, Variant, node::Point};
+use crate::{FlowProbe, Variant, point::Point};
 
 /// Why sampling is not changed.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
@@ -127,7 +127,7 @@ impl FlowProbe {
         let mut sites = Vec::new();
         for variant in Variant::ALL {
             main.for_each_local(self.point(variant), |place| {
-                let Some(Point { sampling: Some(of_thread), .. }) = place else { return };
+                let Some(of_thread) = place.as_ref().and_then(Point::sites) else { return };
                 for (direction, interface) in of_thread.places() {
                     let selector = of_thread.get(direction, interface);
                     let setting = settings.settings.get(&interface);
@@ -161,7 +161,7 @@ impl FlowProbe {
                 .collect();
             main.for_each_local(self.point(variant), |place| {
                 if let Some(point) = place {
-                    settings.refresh(&measured, &mut point.sampling);
+                    point.with_sites(|sites| settings.refresh(&measured, sites));
                 }
             });
         }
@@ -182,12 +182,7 @@ impl FlowProbe {
 }
 
 impl Settings {
-    fn refresh(
-        &mut self,
-        measured: &BTreeSet<(Direction, SwIfIndex)>,
-        sampling: &mut Option<Box<Sites>>,
-    ) {
-        let mut sites = sampling.take().unwrap_or_default();
+    fn refresh(&mut self, measured: &BTreeSet<(Direction, SwIfIndex)>, sites: &mut Sites) {
         for (direction, interface) in sites.places() {
             let wanted = self.settings.contains_key(&interface);
             if !wanted || !measured.contains(&(direction, interface)) {
@@ -205,7 +200,6 @@ impl Settings {
                 sites.put(direction, interface, Some(Selector { id, generation, sampler }));
             }
         }
-        *sampling = (!sites.is_empty()).then_some(sites);
     }
 }
 

@@ -1,0 +1,231 @@
+//! Settings of interfaces, and how what is measured follows them.
+//!
+//! Interfaces with the same setting share a metering. When settings change, flows end under what they were measured with: no
+//! record is of two settings. Where nothing but the timers of a metering changes it goes on with others; else an interface
+//! goes to the metering of its new setting.
+
+use vnet::{
+    flow::{RecordSet, Scope},
+    interface::SwIfIndex,
+    ipfix::profile::Profile,
+    runtime::Main,
+};
+
+use crate::{
+    FlowProbe, ProbeError,
+    metering::{Metering, MeteringId},
+    point::MAX_SETTINGS,
+    probe::{Measured, State},
+    recording::Recording,
+    setting::{Configured, Own, Recorded, Setting},
+    variant::Variant,
+};
+
+/// What an interface is to have of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnRequest {
+    /// What is recorded.
+    pub record: OwnRecord,
+    /// `active`, seconds. Who has one timer of its own has both: the other one stays as it is.
+    pub active: Option<u32>,
+    /// `passive`, seconds.
+    pub passive: Option<u32>,
+}
+
+/// What is recorded of an interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OwnRecord {
+    /// As before.
+    #[default]
+    Kept,
+    /// What is recorded of all interfaces; and the timers are those of all.
+    Default,
+    /// Layers.
+    Layers(RecordSet),
+    /// The fields of a template that a user made.
+    Template(String),
+}
+
+/// What is measured, and with what.
+type Wanted = Vec<(SwIfIndex, Setting)>;
+
+impl FlowProbe {
+    /// Gives an interface a setting of its own, or takes it, for each of `variants`: all of it, or nothing. It can be measured
+    /// meanwhile: its flows end first.
+    ///
+    /// # Errors
+    /// See [`ProbeError`].
+    pub fn set_own(
+        &self,
+        main: &mut Main,
+        interface: SwIfIndex,
+        variants: &[Variant],
+        request: OwnRequest,
+    ) -> Result<(), ProbeError> {
+        main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
+        let mut configured = self.look().configured.clone();
+        let OwnRequest { record, active, passive } = request;
+        let recorded = match &record {
+            OwnRecord::Kept | OwnRecord::Default => None,
+            OwnRecord::Layers(set) => Some(Recorded::Layers(*set)),
+            OwnRecord::Template(name) => Some(self.template_named(name)?),
+        };
+        let is_own = recorded.is_some() || active.is_some() || passive.is_some();
+        if is_own && configured.all.profile == Profile::Vpp {
+            return Err(ProbeError::OwnInProfile);
+        }
+        for &variant in variants {
+            let before = configured.own.remove(&(interface, variant)).unwrap_or_default();
+            let before = if record == OwnRecord::Default { Own::default() } else { before };
+            let timers = match (active, passive) {
+                (None, None) => before.timers,
+                _ => {
+                    let now = before.timers.unwrap_or(configured.all.timers);
+                    Some(now.changed(active, passive)?)
+                }
+            };
+            let own = Own { recorded: recorded.clone().or(before.recorded), timers };
+            if !own.is_nothing() {
+                configured.own.insert((interface, variant), own);
+            }
+        }
+        if let [variant] = variants {
+            // Of one that is named it is told at once that there is nothing to record.
+            Recording::new(&configured.setting(interface, *variant), None, *variant)?;
+        }
+        self.follow(main, configured)
+    }
+
+    /// Ends flows after these times from now on, but for those of interfaces with timers of their own; `None` leaves one as it
+    /// is.
+    ///
+    /// # Errors
+    /// [`ProbeError::Timers`], and what [`Self::set_own`] has for settings that were the same before.
+    pub fn set_timers(
+        &self,
+        main: &mut Main,
+        active: Option<u32>,
+        passive: Option<u32>,
+    ) -> Result<(), ProbeError> {
+        let mut configured = self.look().configured.clone();
+        configured.all.timers = configured.all.timers.changed(active, passive)?;
+        self.follow(main, configured)
+    }
+
+    /// Whether there is room for one more setting, if it is one more.
+    pub(crate) fn check_room(&self, setting: &Setting, variant: Variant) -> Result<(), ProbeError> {
+        let state = self.look();
+        let now = &state.meterings[variant as usize].now;
+        check_room(now.iter().map(|metering| &metering.setting).chain([setting]), variant)
+    }
+
+    /// Measures as is configured now.
+    fn follow(&self, main: &mut Main, configured: Configured) -> Result<(), ProbeError> {
+        let wanted = Variant::ALL.map(|variant| self.look().wanted(&configured, variant));
+        for (variant, wanted) in Variant::ALL.into_iter().zip(&wanted) {
+            if wanted.iter().any(|(_, setting)| setting.recorded.is_nothing()) {
+                return Err(ProbeError::NotConfigured);
+            }
+            check_room(wanted.iter().map(|(_, setting)| setting), variant)?;
+        }
+        let plans = [0, 1, 2].map(|at| self.look().retimed(Variant::ALL[at], &wanted[at]));
+        let mut started = Ok(());
+        for (at, variant) in Variant::ALL.into_iter().enumerate() {
+            started =
+                started.and_then(|()| self.start_wanted(main, variant, &wanted[at], &plans[at]));
+        }
+        if started.is_ok() {
+            self.state().configured = configured;
+            for (at, variant) in Variant::ALL.into_iter().enumerate() {
+                for (id, setting) in &plans[at] {
+                    self.retime(main, variant, *id, setting.clone());
+                }
+                self.move_wanted(main, variant, &wanted[at]);
+            }
+        }
+        for variant in Variant::ALL {
+            self.stop_unused(main, variant);
+            self.refresh(main, variant);
+        }
+        started
+    }
+
+    /// Starts what is wanted and is not there, nor will be with other timers.
+    fn start_wanted(
+        &self,
+        main: &mut Main,
+        variant: Variant,
+        wanted: &Wanted,
+        retimed: &[(MeteringId, Setting)],
+    ) -> Result<(), ProbeError> {
+        for (_, setting) in wanted {
+            let is_retimed = retimed.iter().any(|(_, other)| other == setting);
+            // One that gets other timers is there no more.
+            let is_there = self.look().meterings[variant as usize].now.iter().any(|metering| {
+                metering.setting == *setting && retimed.iter().all(|(id, _)| *id != metering.id)
+            });
+            if !is_retimed && !is_there {
+                self.start(main, variant, setting.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has each interface measured by the metering of its setting. Flows end where it was measured.
+    fn move_wanted(&self, main: &mut Main, variant: Variant, wanted: &Wanted) {
+        for (interface, setting) in wanted {
+            let Some(Measured { directions, metering }) = self.measured(*interface, variant) else {
+                continue;
+            };
+            let to = self.look().meterings[variant as usize].of_setting(setting);
+            if let Some(to) = to.filter(|to| *to != metering) {
+                self.flush_metering(main, variant, metering, Scope::Interface(*interface));
+                self.set_measured(*interface, variant, Measured { directions, metering: to });
+            }
+        }
+    }
+}
+
+impl State {
+    /// With what interfaces that are measured should be.
+    fn wanted(&self, configured: &Configured, variant: Variant) -> Wanted {
+        let of_variant = self.enabled.keys().filter(|(_, other)| *other == variant);
+        of_variant
+            .map(|&(interface, _)| (interface, configured.setting(interface, variant)))
+            .collect()
+    }
+
+    /// Meterings whose interfaces all want the same but other timers, which no other one has.
+    fn retimed(&self, variant: Variant, wanted: &Wanted) -> Vec<(MeteringId, Setting)> {
+        let mut retimed: Vec<(MeteringId, Setting)> = Vec::new();
+        for Metering { id, setting, .. } in &self.meterings[variant as usize].now {
+            let of = |interface: &SwIfIndex| self.enabled.get(&(*interface, variant));
+            let is_here = |interface| of(interface).is_some_and(|m| m.metering == *id);
+            let mut here = wanted.iter().filter(|(interface, _)| is_here(interface));
+            let Some((_, first)) = here.next() else { continue };
+            let is_like = first != setting && first.recorded == setting.recorded;
+            let is_taken = self.meterings[variant as usize].of_setting(first).is_some()
+                || retimed.iter().any(|(_, other)| other == first);
+            if is_like && !is_taken && here.all(|(_, other)| other == first) {
+                retimed.push((*id, first.clone()));
+            }
+        }
+        retimed
+    }
+}
+
+fn check_room<'s>(
+    settings: impl Iterator<Item = &'s Setting>,
+    variant: Variant,
+) -> Result<(), ProbeError> {
+    let mut different: Vec<&Setting> = Vec::new();
+    for setting in settings {
+        if !different.contains(&setting) {
+            different.push(setting);
+        }
+    }
+    if different.len() > MAX_SETTINGS {
+        return Err(ProbeError::TooManySettings(variant));
+    }
+    Ok(())
+}
