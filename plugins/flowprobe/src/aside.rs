@@ -72,15 +72,31 @@ pub(crate) fn show<S: Site>(
     now: PacketTime,
     to: &mut ThreadMeter,
 ) {
-    let ThreadMeter { meter, outbox, with_link, .. } = to;
+    let ThreadMeter { meter, outbox, with_link, at_interface, .. } = to;
     let shown = buffers.prefetched::<8>().enumerate().filter(|(at, _)| share.has(*at));
     let mut sink = |record: &FlowRecord| outbox.push(record);
     // Known when the loop is compiled, this decides most of what is asked of a packet.
-    if *with_link {
-        meter.frame(shown.map(|(_, buffer)| observed::<S>(buffer, true, now)), &mut sink);
-    } else {
-        meter.frame(shown.map(|(_, buffer)| observed::<S>(buffer, false, now)), &mut sink);
+    match (*at_interface, *with_link) {
+        (false, false) => {
+            meter.frame(shown.map(|(_, buffer)| observed::<S>(buffer, false, now)), &mut sink);
+        }
+        (false, true) => {
+            meter.frame(shown.map(|(_, buffer)| observed::<S>(buffer, true, now)), &mut sink);
+        }
+        (true, with_link) => {
+            let packet = |buffer| of_interface::<S>(observed::<S>(buffer, with_link, now));
+            meter.frame(shown.map(|(_, buffer)| packet(buffer)), &mut sink);
+        }
     }
+}
+
+/// A packet as one of the interface at which it is observed, for records of both directions.
+fn of_interface<S: Site>(packet: Observed<'_>) -> Observed<'_> {
+    let rx = match S::DIRECTION {
+        Direction::Ingress => packet.rx,
+        Direction::Egress => packet.tx,
+    };
+    Observed { rx, tx: SwIfIndex::NONE, ..packet }
 }
 
 /// What packets have in common that go to one meter by one sampler.

@@ -8,13 +8,15 @@ use vnet::{
     plugin::{Command, CommandCx, Registrar},
 };
 
-use crate::{Directions, FlowProbe, ParamsRequest, ProbeError, Variant, show};
+use crate::{Directions, FlowProbe, Layers, ParamsRequest, ProbeError, Variant, show};
 
 vnet::args! {
-    pub(crate) struct Layers {
+    pub(crate) struct Record {
         l2: bool = flag("l2").help("MAC addresses, Ethernet type, VLAN"),
         l3: bool = flag("l3").help("IP addresses, protocol"),
         l4: bool = flag("l4").help("ports, TCP flags, ICMP type and code"),
+        biflow: bool = flag("biflow")
+            .help("both directions of a flow in one record, the initiator's first (RFC 5103); with l3"),
     }
 }
 
@@ -23,7 +25,7 @@ const PROFILES: [(&str, Profile); 2] =
 
 vnet::args! {
     struct Params {
-        record: Option<Layers> = group("record").optional(),
+        record: Option<Layers> = group::<Record>("record").map(Layers::from).optional(),
         template: Option<String> = keyword("template", value::word("name")).optional()
             .help("of `ipfix template add', in place of record"),
         active: Option<u32> = keyword("active", value::id("seconds")).optional()
@@ -64,13 +66,13 @@ vnet::args! {
     }
 }
 
-impl From<Layers> for RecordSet {
-    fn from(layers: Layers) -> Self {
-        let mut set = Self::empty();
-        set.set(Self::L2, layers.l2);
-        set.set(Self::L3, layers.l3);
-        set.set(Self::L4, layers.l4);
-        set
+impl From<Record> for Layers {
+    fn from(record: Record) -> Self {
+        let mut set = RecordSet::empty();
+        set.set(RecordSet::L2, record.l2);
+        set.set(RecordSet::L3, record.l3);
+        set.set(RecordSet::L4, record.l4);
+        Self { set, biflow: record.biflow }
     }
 }
 
@@ -78,10 +80,11 @@ pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     let of = probe.clone();
     let params = move |_: CommandCx, args: Params| {
         let Params { record, template, active, passive, profile } = args;
-        let layers = record.map_or(RecordSet::empty(), Into::into);
-        let request = ParamsRequest { record: layers, active, passive, profile };
+        let none = Layers { set: RecordSet::empty(), biflow: false };
+        let Layers { set, biflow } = record.unwrap_or(none);
+        let request = ParamsRequest { record: set, biflow, active, passive, profile };
         match template {
-            Some(_) if !layers.is_empty() => Err(ProbeError::RecordAndTemplate),
+            Some(_) if record.is_some() => Err(ProbeError::RecordAndTemplate),
             Some(name) => of.set_template(request, &name),
             None => of.set_params(request),
         }

@@ -43,6 +43,12 @@ pub enum ProbeError {
         /// Whose packets.
         variant: Variant,
     },
+    /// Both ends of a flow must be known.
+    #[error("records of both directions need the addresses of both ends: add `l3'")]
+    OneEnd,
+    /// VPP has none.
+    #[error("VPP has no records of both directions: leave out `biflow', or say `profile rfc'")]
+    BiflowProfile,
     /// VPP has one setting.
     #[error(
         "VPP has one setting for all interfaces, and so has `profile vpp': an interface can have one of its own after \
@@ -100,6 +106,8 @@ impl OperationError for ProbeError {
             Self::RecordAndTemplate
             | Self::TemplateProfile
             | Self::NoChange
+            | Self::OneEnd
+            | Self::BiflowProfile
             | Self::NoFields { .. } => ApiError::InvalidValue2,
             Self::Meter(_) | Self::Report(_) | Self::Feature(_) => ApiError::Unspecified,
         }

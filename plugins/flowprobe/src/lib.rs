@@ -2,16 +2,21 @@
 //!
 //! `flowprobe feature add-del` puts observation points on an interface, of up to three *variants* at once: `ip4` and `ip6` measure
 //! routed packets on the arcs of their family, `l2` measures frames as they come from and go to devices. Each variant has a
-//! meter of its own on each thread ([`vnet::flow::Meter`]) and a report of the engine's exporter ([`vnet::ipfix::engine`]);
-//! records go from one to the other through outboxes.
+//! meter of its own on each thread ([`vnet::flow::Meter`]) and a report of the engine's exporter ([`vnet::ipfix::engine`]), for
+//! each setting that interfaces have; records go from one to the other through outboxes.
 //!
 //! | file | idea |
 //! |---|---|
 //! | `params` | what `flowprobe params` says |
 //! | `variant` | variants, directions, and the arcs and nodes that they mean |
+//! | `setting` | what is recorded, and when: of all interfaces, and of one that has something of its own |
 //! | `probe` | [`FlowProbe`]: what is enabled where; the operations |
-//! | `recording` | what the meters of a variant are told, and the templates of their records |
+//! | `own` | settings of interfaces, and how what is measured follows them |
+//! | `metering` | a report and the meters of a setting |
+//! | `recording` | what the meters of a setting are told, and the templates of their records |
+//! | `point` | what a thread has for a variant |
 //! | `node` | the six observation points in the graph |
+//! | `aside` | packets of a frame where interfaces have settings of their own, or are sampled |
 //! | `sampling` | some packets of an interface instead of all |
 //! | `site` | where the headers of a packet are, at each of them |
 //! | `walker` | `flowprobe-walker`: ends flows when no packet comes |
@@ -58,6 +63,7 @@ pub use params::{DEFAULT_ACTIVE, DEFAULT_PASSIVE, Params, ParamsRequest};
 pub use point::MAX_SETTINGS;
 pub use probe::FlowProbe;
 pub use sampling::{SamplingError, Site as SampledSite};
+pub use setting::Layers;
 pub use show::{Flow, SettingStatistics, Statistics};
 pub use variant::{Directions, Variant};
 

@@ -1,10 +1,12 @@
 //! Meterings: a meter on every thread and a report, for each setting of a variant that is in use.
 
+use std::collections::BTreeMap;
+
 use vnet::{
-    flow::{Counters, FlowRecord, Keys, Scope, Unmeasured},
+    flow::{Counters, FlowRecord, Scope, Unmeasured},
     interface::SwIfIndex,
     ipfix::{
-        engine::{FlowQueues, QueueCounters},
+        engine::{ExporterId, FlowQueues, QueueCounters},
         export::{ReportId, ReportKey},
     },
     runtime::Main,
@@ -39,9 +41,15 @@ pub(crate) struct Metering {
     /// Flows that each table holds.
     pub(crate) room: usize,
     report: ReportId,
-    queues: FlowQueues,
+    records: Records,
     /// Whether both interfaces tell flows apart.
     tells_interfaces: bool,
+}
+
+/// Records on their way to an exporter.
+struct Records {
+    exporter: ExporterId,
+    queues: FlowQueues,
 }
 
 /// The meterings of a variant.
@@ -49,9 +57,9 @@ pub(crate) struct Metering {
 pub(crate) struct Meterings {
     pub(crate) now: Vec<Metering>,
     /// Reports that went, and may still have something to say.
-    retired: Vec<FlowQueues>,
-    /// What became of the records of those that have said everything.
-    settled: QueueCounters,
+    retired: Vec<Records>,
+    /// What became of the records of those that have said everything, by exporter.
+    settled: BTreeMap<ExporterId, QueueCounters>,
     /// Packets with headers that could not be read, of meters that are gone.
     unreadable: u64,
 }
@@ -67,22 +75,31 @@ impl Meterings {
 
     /// What became of all records, and how many wait.
     pub(crate) fn counters(&self) -> (QueueCounters, usize) {
-        let (mut sum, mut waiting) = (self.settled, 0);
-        let now = self.now.iter().map(|metering| &metering.queues);
-        for queues in now.chain(&self.retired) {
-            sum += queues.counters();
-            waiting += queues.waiting();
-        }
-        (sum, waiting)
+        let mut sum = QueueCounters::default();
+        self.settled.values().for_each(|settled| sum += *settled);
+        self.records().for_each(|records| sum += records.queues.counters());
+        (sum, self.records().map(|records| records.queues.waiting()).sum())
+    }
+
+    /// What became of those that were for one exporter.
+    pub(crate) fn counters_for(&self, exporter: ExporterId) -> QueueCounters {
+        let mut sum = self.settled.get(&exporter).copied().unwrap_or_default();
+        let of_exporter = self.records().filter(|records| records.exporter == exporter);
+        of_exporter.for_each(|records| sum += records.queues.counters());
+        sum
+    }
+
+    fn records(&self) -> impl Iterator<Item = &Records> {
+        self.now.iter().map(|metering| &metering.records).chain(&self.retired)
     }
 
     /// Keeps of reports that have said everything only their counts.
     fn settle(&mut self) {
         let settled = &mut self.settled;
-        self.retired.retain(|queues| {
+        self.retired.retain(|Records { exporter, queues }| {
             let waits = queues.waiting() > 0;
             if !waits {
-                *settled += queues.counters();
+                *settled.entry(*exporter).or_default() += queues.counters();
             }
             waits
         });
@@ -119,10 +136,11 @@ impl FlowProbe {
         main.for_each_local(self.point(variant), |place| {
             made.by_ref().take(1).for_each(|meter| Point::add(place, meter));
         });
-        let tells_interfaces = recording.tells(Keys::INGRESS | Keys::EGRESS);
+        let tells_interfaces = recording.tells_interfaces();
+        let records = Records { exporter: state.exporter.id(), queues };
         let room = recording.config.max_flows;
         state.last = Some(id);
-        let metering = Metering { id, setting, room, report, queues, tells_interfaces };
+        let metering = Metering { id, setting, room, report, records, tells_interfaces };
         state.meterings[variant as usize].now.push(metering);
         Ok(id)
     }
@@ -139,9 +157,9 @@ impl FlowProbe {
             Point::remove(place, id);
         });
         let at = meterings.now.iter().position(|metering| metering.id == id);
-        if let Some(Metering { report, queues, .. }) = at.map(|at| meterings.now.remove(at)) {
+        if let Some(Metering { report, records, .. }) = at.map(|at| meterings.now.remove(at)) {
             state.exporter.retire_report(report);
-            meterings.retired.push(queues);
+            meterings.retired.push(records);
             meterings.settle();
         }
     }
@@ -184,7 +202,9 @@ impl FlowProbe {
         main.for_each_local(self.point(variant), |place| {
             if let Some(of) = place.as_mut().and_then(|point| point.find_mut(id)) {
                 of.meter.advance(now);
-                of.meter.flush(scope, &mut |record: &FlowRecord| metering.queues.append(record));
+                of.meter.flush(scope, &mut |record: &FlowRecord| {
+                    metering.records.queues.append(record);
+                });
             }
         });
     }

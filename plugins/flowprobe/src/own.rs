@@ -4,12 +4,7 @@
 //! record is of two settings. Where nothing but the timers of a metering changes it goes on with others; else an interface
 //! goes to the metering of its new setting.
 
-use vnet::{
-    flow::{RecordSet, Scope},
-    interface::SwIfIndex,
-    ipfix::profile::Profile,
-    runtime::Main,
-};
+use vnet::{flow::Scope, interface::SwIfIndex, ipfix::profile::Profile, runtime::Main};
 
 use crate::{
     FlowProbe, ProbeError,
@@ -17,7 +12,7 @@ use crate::{
     point::MAX_SETTINGS,
     probe::{Measured, State},
     recording::Recording,
-    setting::{Configured, Own, Recorded, Setting},
+    setting::{Configured, Layers, Own, Recorded, Setting},
     variant::Variant,
 };
 
@@ -41,7 +36,7 @@ pub enum OwnRecord {
     /// What is recorded of all interfaces; and the timers are those of all.
     Default,
     /// Layers.
-    Layers(RecordSet),
+    Layers(Layers),
     /// The fields of a template that a user made.
     Template(String),
 }
@@ -67,7 +62,7 @@ impl FlowProbe {
         let OwnRequest { record, active, passive } = request;
         let recorded = match &record {
             OwnRecord::Kept | OwnRecord::Default => None,
-            OwnRecord::Layers(set) => Some(Recorded::Layers(*set)),
+            OwnRecord::Layers(layers) => Some(Recorded::Layers(*layers)),
             OwnRecord::Template(name) => Some(self.template_named(name)?),
         };
         let is_own = recorded.is_some() || active.is_some() || passive.is_some();

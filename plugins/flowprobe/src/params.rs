@@ -4,7 +4,7 @@ use vnet::{flow::RecordSet, ipfix::profile::Profile};
 
 use crate::{
     ProbeError,
-    setting::{Recorded, Setting, Timers},
+    setting::{Layers, Recorded, Setting, Timers},
 };
 
 /// Seconds after which a record of a live flow is made.
@@ -17,6 +17,8 @@ pub const DEFAULT_PASSIVE: u32 = 120;
 pub struct ParamsRequest {
     /// `record [l2] [l3] [l4]`. With nothing recorded no interface can be measured.
     pub record: RecordSet,
+    /// `record ... biflow`.
+    pub biflow: bool,
     /// `active`, seconds.
     pub active: Option<u32>,
     /// `passive`, seconds.
@@ -30,6 +32,8 @@ pub struct ParamsRequest {
 pub struct Params {
     /// The layers.
     pub record: RecordSet,
+    /// Whether a record has both directions of a flow, the initiator's first (RFC 5103).
+    pub biflow: bool,
     /// Seconds; 0 makes one record a packet.
     pub active: u32,
     /// Seconds; 0 is never.
@@ -43,14 +47,15 @@ impl Params {
     #[must_use]
     pub const fn none(profile: Profile) -> Self {
         let (active, passive) = (DEFAULT_ACTIVE, DEFAULT_PASSIVE);
-        Self { record: RecordSet::empty(), active, passive, profile }
+        Self { record: RecordSet::empty(), biflow: false, active, passive, profile }
     }
 }
 
 impl From<Params> for Setting {
     fn from(params: Params) -> Self {
-        let Params { record, active, passive, profile } = params;
-        Self { recorded: Recorded::Layers(record), timers: Timers { active, passive }, profile }
+        let Params { record: set, biflow, active, passive, profile } = params;
+        let recorded = Recorded::Layers(Layers { set, biflow });
+        Self { recorded, timers: Timers { active, passive }, profile }
     }
 }
 
@@ -63,7 +68,8 @@ impl ParamsRequest {
         let defaults = Timers { active: DEFAULT_ACTIVE, passive: DEFAULT_PASSIVE };
         let Timers { active, passive } = defaults.changed(self.active, self.passive)?;
         let profile = self.profile.unwrap_or(profile);
-        Ok(Params { record: self.record, active, passive, profile })
+        let Self { record, biflow, .. } = self;
+        Ok(Params { record, biflow, active, passive, profile })
     }
 }
 
@@ -72,7 +78,8 @@ mod tests {
     use super::*;
 
     fn check(active: Option<u32>, passive: Option<u32>) -> Option<(u32, u32)> {
-        let request = ParamsRequest { record: RecordSet::L3, active, passive, profile: None };
+        let (record, biflow, profile) = (RecordSet::L3, false, None);
+        let request = ParamsRequest { record, biflow, active, passive, profile };
         request.check(Profile::Rfc).ok().map(|p| (p.active, p.passive))
     }
 

@@ -25,12 +25,14 @@ pub(crate) struct ThreadMeter {
     pub(crate) outbox: Outbox,
     /// Whether link headers are recorded, so that IP packets are shown with theirs.
     pub(crate) with_link: bool,
+    /// Whether packets are shown as those of the interface at which they are observed, whichever way they go.
+    pub(crate) at_interface: bool,
 }
 
 /// The meters of a thread.
 pub(crate) struct Point {
     pub(crate) first: ThreadMeter,
-    /// Where not all packets are shown to the first meter.
+    /// Where not all packets are shown to the first meter as they are.
     pub(crate) aside: Option<Box<Aside>>,
 }
 
@@ -66,7 +68,8 @@ impl ThreadMeter {
         queues: &FlowQueues,
     ) -> Result<Self, ProbeError> {
         let meter = Meter::new(&recording.config)?;
-        Ok(Self { of, meter, outbox: queues.outbox(), with_link: recording.with_link })
+        let Recording { with_link, at_interface, .. } = *recording;
+        Ok(Self { of, meter, outbox: queues.outbox(), with_link, at_interface })
     }
 }
 
@@ -74,7 +77,10 @@ impl Point {
     /// Adds a meter to a point, which begins with the first one.
     pub(crate) fn add(place: &mut Option<Self>, meter: ThreadMeter) {
         match place {
-            None => *place = Some(Self { first: meter, aside: None }),
+            None => {
+                let aside = meter.at_interface.then(Box::default);
+                *place = Some(Self { first: meter, aside });
+            }
             Some(point) => point.aside.get_or_insert_default().others.push(meter),
         }
     }
@@ -82,15 +88,12 @@ impl Point {
     /// Takes a meter away, and the point with its last one.
     pub(crate) fn remove(place: &mut Option<Self>, of: MeteringId) {
         let Some(point) = place else { return };
-        let Some(aside) = &mut point.aside else {
-            return place.take_if(|point| point.first.of == of).map_or((), drop);
-        };
-        if point.first.of != of {
-            aside.others.retain(|meter| meter.of != of);
-        } else if aside.others.is_empty() {
-            return *place = None;
-        } else {
-            point.first = aside.others.remove(0);
+        let others = point.aside.as_mut().map(|aside| &mut aside.others);
+        match others.filter(|others| !others.is_empty()) {
+            Some(others) if point.first.of == of => point.first = others.remove(0),
+            Some(others) => others.retain(|meter| meter.of != of),
+            None if point.first.of == of => return *place = None,
+            None => (),
         }
         point.tidy();
     }
@@ -139,8 +142,13 @@ impl Point {
         self.tidy();
     }
 
+    /// Keeps aside what is needed alone.
     fn tidy(&mut self) {
-        self.aside.take_if(|aside| aside.others.is_empty() && aside.sites.is_empty());
+        if self.first.at_interface {
+            self.aside.get_or_insert_default();
+        } else {
+            self.aside.take_if(|aside| aside.others.is_empty() && aside.sites.is_empty());
+        }
     }
 }
 

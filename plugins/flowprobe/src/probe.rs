@@ -24,6 +24,7 @@ use crate::{
     node,
     params::{Params, ParamsRequest},
     point::{LocalPoint, Point},
+    recording::Recording,
     reliability,
     sampling::Settings,
     setting::{Configured, Recorded, Setting},
@@ -116,9 +117,16 @@ impl FlowProbe {
     /// Changes what is recorded, and when.
     ///
     /// # Errors
-    /// [`ProbeError::Timers`], [`ProbeError::OwnInProfile`], and [`ProbeError::InUse`] while anything is enabled.
+    /// [`ProbeError::Timers`], [`ProbeError::OneEnd`], [`ProbeError::BiflowProfile`], [`ProbeError::OwnInProfile`], and
+    /// [`ProbeError::InUse`] while anything is enabled.
     pub fn set_params(&self, request: ParamsRequest) -> Result<(), ProbeError> {
-        self.set(request.check(self.0.default_profile)?.into())
+        let params = request.check(self.0.default_profile)?;
+        if params.biflow && params.profile == Profile::Vpp {
+            return Err(ProbeError::BiflowProfile);
+        }
+        let setting = Setting::from(params);
+        Recording::new(&setting, None, Variant::Ip4)?;
+        self.set(setting)
     }
 
     /// Has records of a template that a user made, in place of layers.

@@ -2,12 +2,15 @@
 
 use vnet::{
     flow::{Config, Families, Keys, Pages, RecordSet, Selection},
-    ipfix::{fields::FieldList, profile::FlowTemplates},
+    ipfix::{
+        fields::{BiflowFields, FieldList},
+        profile::FlowTemplates,
+    },
 };
 
 use crate::{
     ProbeError, Variant,
-    setting::{Recorded, Setting},
+    setting::{Layers, Recorded, Setting},
 };
 
 /// What the meters of a variant do by a setting, and the templates of their records.
@@ -16,6 +19,8 @@ pub(crate) struct Recording {
     pub(crate) templates: FlowTemplates,
     /// Whether IP packets are shown with their link headers.
     pub(crate) with_link: bool,
+    /// Whether packets are shown as those of the interface at which they are observed, whichever way they go.
+    pub(crate) at_interface: bool,
 }
 
 impl Recording {
@@ -26,7 +31,7 @@ impl Recording {
         variant: Variant,
     ) -> Result<Self, ProbeError> {
         let recording = match &setting.recorded {
-            Recorded::Layers(set) => Self::of_layers(setting, *set, variant),
+            Recorded::Layers(layers) => Self::of_layers(setting, *layers, variant)?,
             Recorded::Template(lease) => {
                 Self::of_fields(setting, lease.list(), variant).ok_or_else(|| {
                     ProbeError::NoFields { template: lease.name().to_owned(), variant }
@@ -40,14 +45,24 @@ impl Recording {
         Ok(Self { config, ..recording })
     }
 
-    fn of_layers(setting: &Setting, set: RecordSet, variant: Variant) -> Self {
+    fn of_layers(
+        setting: &Setting,
+        Layers { set, biflow }: Layers,
+        variant: Variant,
+    ) -> Result<Self, ProbeError> {
         // The VLAN is a matter of the link layer; the templates have it there.
         let with_link = set.contains(RecordSet::L2);
         let record = if with_link { set | RecordSet::VLAN } else { set };
         let families = variant.families(record);
-        let config = setting.profile.metering(config(setting, families, record));
+        let config = config(setting, families, record);
+        if biflow {
+            let fields = BiflowFields::new(set).ok_or(ProbeError::OneEnd)?;
+            let (config, templates) = (fields.metering(config), fields.templates(families));
+            return Ok(Self { config, templates, with_link, at_interface: true });
+        }
+        let config = setting.profile.metering(config);
         let templates = setting.profile.templates(config.record, families);
-        Self { config, templates, with_link }
+        Ok(Self { config, templates, with_link, at_interface: false })
     }
 
     /// `None` when the list has no fields for packets of the variant.
@@ -59,14 +74,16 @@ impl Recording {
             config,
             templates,
             with_link: list.needs_link(),
+            at_interface: false,
         })
     }
 
-    /// Whether these tell flows of every family apart.
-    pub(crate) fn tells(&self, keys: Keys) -> bool {
+    /// Whether flows of every family have packets of one interface, that by which they came and that by which they left.
+    pub(crate) fn tells_interfaces(&self) -> bool {
+        let interfaces = Keys::INGRESS | Keys::EGRESS;
         let Selection { ip4, ip6, other, .. } =
             self.config.selection.unwrap_or_else(|| self.config.record.into());
-        [ip4, ip6, other].iter().all(|of| of.contains(keys))
+        self.at_interface || [ip4, ip6, other].iter().all(|of| of.contains(interfaces))
     }
 }
 

@@ -3,13 +3,16 @@
 use std::rc::Rc;
 
 use vnet::{
-    ipfix::options::{Ignored, NotSent},
+    ipfix::{
+        engine::ExporterId,
+        options::{Ignored, NotSent},
+    },
     runtime::Main,
 };
 
 use crate::{FlowProbe, Variant};
 
-/// Adds to the options of the probe's exporter. They are not to keep the probe alive, which keeps them.
+/// Adds to the options of exporters. They are not to keep the probe alive, which keeps them.
 pub(crate) fn register(probe: &FlowProbe) {
     let options = probe.exporter().options();
     let of = Rc::downgrade(&probe.0);
@@ -17,8 +20,8 @@ pub(crate) fn register(probe: &FlowProbe) {
         of.upgrade().map_or(Ignored::default(), |inner| ignored(&FlowProbe(inner), main))
     });
     let of = Rc::downgrade(&probe.0);
-    options.count_not_sent(move || {
-        of.upgrade().map_or(NotSent::default(), |inner| not_sent(&FlowProbe(inner)))
+    options.count_not_sent(move |exporter| {
+        of.upgrade().map_or(NotSent::default(), |inner| not_sent(&FlowProbe(inner), exporter))
     });
 }
 
@@ -28,11 +31,11 @@ fn ignored(probe: &FlowProbe, main: &mut Main) -> Ignored {
     Ignored { packets, octets: 0 }
 }
 
-/// Records that found no room on their way to the exporter.
-fn not_sent(probe: &FlowProbe) -> NotSent {
+/// Records that found no room on their way to an exporter.
+fn not_sent(probe: &FlowProbe, exporter: ExporterId) -> NotSent {
     let mut sum = NotSent::default();
     for variant in Variant::ALL {
-        let (counters, _) = probe.queue_counters(variant);
+        let counters = probe.look().meterings[variant as usize].counters_for(exporter);
         sum += NotSent {
             flows: counters.dropped,
             packets: counters.packets_dropped,

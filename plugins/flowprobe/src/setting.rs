@@ -15,9 +15,18 @@ use crate::{Params, ProbeError, Variant};
 #[derive(Clone)]
 pub(crate) enum Recorded {
     /// Layers.
-    Layers(RecordSet),
+    Layers(Layers),
     /// The fields of a template that a user made.
     Template(Rc<Lease>),
+}
+
+/// Layers that are recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layers {
+    /// Which.
+    pub set: RecordSet,
+    /// Whether a record has both directions of a flow, the initiator's first (RFC 5103).
+    pub biflow: bool,
 }
 
 /// What a meter does. Interfaces with the same setting share meters and a report.
@@ -53,7 +62,7 @@ pub(crate) struct Configured {
 impl Recorded {
     /// Whether nothing is.
     pub(crate) fn is_nothing(&self) -> bool {
-        matches!(self, Self::Layers(set) if set.is_empty())
+        matches!(self, Self::Layers(layers) if layers.set.is_empty())
     }
 
     /// The template, where it is one.
@@ -65,10 +74,13 @@ impl Recorded {
     }
 
     /// The layers of which something is recorded.
-    pub(crate) fn layers(&self) -> RecordSet {
+    fn layers(&self) -> Layers {
         match self {
-            Self::Layers(set) => *set,
-            Self::Template(lease) => lease.list().selection().layers(),
+            Self::Layers(layers) => *layers,
+            Self::Template(lease) => {
+                let selection = lease.list().selection();
+                Layers { set: selection.layers(), biflow: selection.biflow }
+            }
         }
     }
 }
@@ -89,10 +101,11 @@ impl fmt::Display for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Template(lease) => write!(f, " template {}", lease.name()),
-            Self::Layers(set) => LAYERS
-                .iter()
-                .filter(|(layer, _)| set.contains(*layer))
-                .try_for_each(|(_, word)| write!(f, " {word}")),
+            Self::Layers(Layers { set, biflow }) => {
+                let named = LAYERS.iter().filter(|(layer, _)| set.contains(*layer));
+                named.map(|(_, word)| word).try_for_each(|word| write!(f, " {word}"))?;
+                f.write_str(if *biflow { " biflow" } else { "" })
+            }
         }
     }
 }
@@ -136,7 +149,8 @@ impl fmt::Display for Timers {
 impl Setting {
     pub(crate) fn params(&self) -> Params {
         let Timers { active, passive } = self.timers;
-        Params { record: self.recorded.layers(), active, passive, profile: self.profile }
+        let Layers { set: record, biflow } = self.recorded.layers();
+        Params { record, biflow, active, passive, profile: self.profile }
     }
 }
 

@@ -16,7 +16,7 @@ use vnet::{
 
 use crate::{
     Directions, FlowProbe, OwnRecord, OwnRequest, ProbeError, Variant,
-    commands::{Layers, directions, variant},
+    commands::{Record, directions, variant},
     probe::{Measured, check_directions},
 };
 
@@ -112,7 +112,7 @@ vnet::args! {
 /// What is recorded of an interface.
 fn record() -> Field<OwnRecord> {
     one_of([
-        group::<Layers>("record")
+        group::<Record>("record")
             .map(|layers| OwnRecord::Layers(layers.into()))
             .help("what is recorded of this interface"),
         keyword("template", value::word("name"))

@@ -167,10 +167,15 @@ fn of_own(own: &Own, interface: &str, variant: Variant) -> Record {
 fn recorded(mut record: Record, recorded: Option<&Recorded>) -> Record {
     for (layer, word) in LAYERS {
         let is_recorded = recorded.map(|recorded| match recorded {
-            Recorded::Layers(set) => set.contains(layer),
+            Recorded::Layers(layers) => layers.set.contains(layer),
             Recorded::Template(_) => false,
         });
         record = record.field(word, Cell::shown("", is_recorded));
+    }
+    if let Some(Recorded::Layers(layers)) = recorded
+        && layers.biflow
+    {
+        record = record.field("biflow", Cell::shown("", true));
     }
     let template = recorded.and_then(Recorded::template);
     record.field("template", template.map_or(Cell::Empty, |lease| lease.name().into()))

@@ -6,12 +6,10 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use peloton_tests::program::not_run;
-
+use peloton_tests::program::{not_run, wait_for};
 use vnet::ipfix::{
     decode::{Decoder, SessionKind},
     elements::Registry,
@@ -145,14 +143,6 @@ fn receive_queue(port: u16) -> Option<u64> {
     u64::from_str_radix(line.get(4)?.split_once(':')?.1, 16).ok()
 }
 
-fn wait_for(mut ready: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !ready() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited too long");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Has nfcapd collect what `send` sends to the port that it is told, and waits whenever the collector is to have received; what
 /// nfcapd says at its end, and the folder of its flows. `None` when there is no nfcapd.
 pub(crate) fn collect(name: &str, send: impl FnOnce(u16, &dyn Fn())) -> Option<(String, PathBuf)> {
@@ -170,13 +160,13 @@ pub(crate) fn collect(name: &str, send: impl FnOnce(u16, &dyn Fn())) -> Option<(
         return None;
     };
     let mut collector = Collector(child);
-    wait_for(|| receive_queue(port).is_some());
-    let has_received = || wait_for(|| receive_queue(port) == Some(0));
+    wait_for("nfcapd's socket", || receive_queue(port).is_some());
+    let has_received = || wait_for("nfcapd to read", || receive_queue(port) == Some(0));
     send(port, &has_received);
     has_received();
     let id = collector.0.id().to_string();
     assert!(Command::new("kill").arg(id).status().unwrap().success());
-    wait_for(|| collector.0.try_wait().unwrap().is_some());
+    wait_for("nfcapd's end", || collector.0.try_wait().unwrap().is_some());
     let log = fs::read_to_string(folder.join("log")).unwrap();
     let sums = log.lines().find(|line| line.contains("Sequence Errors")).unwrap_or(&log);
     Some((sums.to_owned(), folder))

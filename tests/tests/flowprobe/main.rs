@@ -1,5 +1,6 @@
 //! flowprobe in a whole engine: packets go in, records come out at a collector.
 
+mod biflow;
 mod captures;
 mod classifier;
 mod collectors;
@@ -10,6 +11,7 @@ mod ledger;
 mod limits;
 mod operations;
 mod options;
+mod own;
 mod sampling;
 mod scene;
 mod settings;

@@ -285,3 +285,62 @@ fn tshark_and_ipfix_dump_accept_every_options_record() {
         _ => not_run("options records read by ipfixDump", "ipfixDump is missing"),
     }
 }
+
+#[test]
+fn each_exporter_tells_of_itself_what_is_enabled_for_it() {
+    let scene = Scene::without_collector("options-named");
+    let lab = &scene.lab;
+    let here = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    here.set_nonblocking(true).unwrap();
+    let port = here.local_addr().unwrap().port();
+    lab.run("ipfix exporter add second");
+    lab.run("ipfix exporter set second via kernel domain 7");
+    lab.run(&format!("ipfix collector add second udp 127.0.0.1 port {port}"));
+    lab.run("flowprobe exporter second");
+    scene.params("record l3");
+    scene.feature("pg0 ip4 rx");
+    for words in ["statistics interval 60", "flow-keys", "exporting-reliability"] {
+        let (word, more) = words.split_once(' ').unwrap_or((words, ""));
+        lab.run(&format!("ipfix options {word} exporter second {more}"));
+    }
+    lab.engine.run_until_idle();
+    scene.send(5, &format!("{IP4} {UDP}"));
+    lab.advance(130);
+    let (mut exported, mut datagram) = (Exported::default(), [0; 2048]);
+    let mut decoder = Decoder::new(SessionKind::Datagrams, Default::default());
+    while let Ok(len) = here.recv(&mut datagram) {
+        exported.add(&mut decoder, &datagram[..len]);
+    }
+    let statistics = with(&exported, "exportedFlowRecordTotalCount");
+    assert!(statistics.len() >= 2, "{:?}", exported.records);
+    let last = statistics.last().unwrap();
+    assert_eq!(last["observationDomainId"], 7);
+    assert_eq!(last["exportedFlowRecordTotalCount"], 1);
+    // Interfaces, direction; addresses and protocol behind packets, times and the reason of the end. By hand.
+    let keys = with(&exported, "flowKeyIndicator");
+    assert!(!keys.is_empty() && keys.iter().all(|keys| keys["flowKeyIndicator"] == 0b11_1000_0111));
+    let not_sent = with(&exported, "notSentFlowTotalCount")[0];
+    assert_eq!(
+        (&not_sent["exportingProcessId"], &not_sent["notSentFlowTotalCount"]),
+        (&2.into(), &0.into())
+    );
+    // Exporter 0 tells nothing.
+    let shown = lab.run("show ipfix options");
+    let rows = |word: &str, state: &str, exporter: &str| {
+        let lines = shown.lines().filter(|line| line.starts_with(word) && line.contains(state));
+        lines.filter(|line| line.ends_with(exporter)).count()
+    };
+    assert_eq!(rows("statistics", "enabled", "second"), 1, "{shown}");
+    assert_eq!(rows("statistics", "disabled", "0"), 1, "{shown}");
+    assert!(lab.refused("ipfix options statistics disable").contains("not enabled"));
+    assert!(lab.refused("ipfix options types exporter third").contains("no such exporter: third"));
+    scene.feature("pg0 ip4 disable");
+    let refused = lab.refused("ipfix exporter del second");
+    assert!(refused.contains("options-statistics"), "{refused}");
+    for word in ["statistics", "flow-keys", "exporting-reliability"] {
+        lab.run(&format!("ipfix options {word} exporter second disable"));
+    }
+    lab.run("flowprobe exporter 0");
+    lab.run("ipfix exporter del second");
+    assert_eq!(lab.run("show ipfix options").matches("second").count(), 0);
+}

@@ -8,8 +8,8 @@ use super::{
     cache::Cache,
     details::Extra,
     key::{
-        Kind, Kind4, Kind6, KindOther, Other, OtherDetail, SampleOf, V4, V4Detail, V4Mac, V6,
-        V6Detail, V6Mac,
+        Key as _, Kind, Kind4, Kind6, KindOther, Other, OtherDetail, SampleOf, V4, V4Detail, V4Mac,
+        V6, V6Detail, V6Mac, is_sent,
     },
     lanes::BATCH,
     rules::{Rules, Sample},
@@ -447,7 +447,7 @@ fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>,
 #[inline(always)]
 fn turn<K: Kind>(biflow: bool, key: &mut K::Key, extra: &mut SampleOf<K>) {
     if size_of::<K::Extra>() != 0 && biflow {
-        K::Extra::set_side(extra, K::turn(key));
+        K::Extra::set_side(extra, K::turn(key), is_sent(key.first()));
     }
 }
 

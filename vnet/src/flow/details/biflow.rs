@@ -7,7 +7,7 @@ use zerocopy::FromZeros;
 
 use super::{DetailMeters, Seen};
 use crate::{
-    flow::{Addresses, FlowRecord},
+    flow::{Addresses, Direction, FlowRecord},
     runtime::PacketTime,
     wire::{ip4::protocol, tcp},
 };
@@ -53,23 +53,24 @@ impl DetailMeters {
         side.add(seen);
         let is_open = seen.tcp_flags & (tcp::flags::SYN | tcp::flags::ACK) == tcp::flags::SYN;
         if self.initiator == 0 || (is_open && !self.is_opened) {
-            self.initiator = seen.side;
+            (self.initiator, self.is_sent) = (seen.side, seen.is_sent);
         }
         self.is_opened |= is_open;
     }
 }
 
-/// Makes a record of both directions that of its initiator, with the other one beside it. One without packets has the times
+/// Makes a record of both directions that of its initiator, with the other one beside it, seen as its packets are. One without packets has the times
 /// of the whole record where it is the initiator's.
 pub(in crate::flow) fn orient(record: &mut FlowRecord) {
     let Some(details) = &mut record.details else { return };
-    let DetailMeters { sides: [kept, turned], initiator, .. } = details.meters;
+    let DetailMeters { sides: [kept, turned], initiator, is_sent, .. } = details.meters;
     let (forward, reverse) = match initiator {
         1 => (kept, turned),
         2 => (turned, kept),
         _ => return,
     };
     details.reverse = Some(reverse);
+    record.direction = if is_sent { Direction::Egress } else { Direction::Ingress };
     record.packets = forward.packets;
     record.octets = forward.octets;
     record.layer2_octets = forward.layer2_octets;

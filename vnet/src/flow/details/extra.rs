@@ -36,8 +36,8 @@ pub(in crate::flow) trait Extra: FromZeros + Copy + Debug + Send + 'static {
 
     fn of_frame(packet: &Observed<'_>, link: &Link) -> Self::Sample;
 
-    /// Notes whether the key of the packet was turned.
-    fn set_side(sample: &mut Self::Sample, is_turned: bool);
+    /// Notes whether the key of the packet was turned, and whether it was seen on sending.
+    fn set_side(sample: &mut Self::Sample, is_turned: bool, is_sent: bool);
 
     /// Adds a packet.
     fn add(&mut self, sample: &Self::Sample);
@@ -63,7 +63,7 @@ impl Extra for () {
     fn of_frame(_: &Observed<'_>, _: &Link) {}
 
     #[inline(always)]
-    fn set_side((): &mut (), _: bool) {}
+    fn set_side((): &mut (), _: bool, _: bool) {}
 
     #[inline(always)]
     fn add(&mut self, (): &()) {}
@@ -93,8 +93,9 @@ impl Extra for DetailMeters {
         Seen::of_frame(packet, link)
     }
 
-    fn set_side(seen: &mut Seen, is_turned: bool) {
+    fn set_side(seen: &mut Seen, is_turned: bool, is_sent: bool) {
         seen.side = 1 + u8::from(is_turned);
+        seen.is_sent = is_sent;
     }
 
     fn add(&mut self, seen: &Seen) {

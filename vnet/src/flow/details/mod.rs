@@ -78,6 +78,8 @@ pub struct DetailMeters {
     sides: [Side; 2],
     /// Which of them began, counted from 1; 0 where records have one direction.
     initiator: u8,
+    /// The packet that said so was seen on sending.
+    is_sent: bool,
     /// A SYN without ACK was seen, which decides that.
     is_opened: bool,
     /// Packets of the flow so far, those of earlier records included.
@@ -123,6 +125,7 @@ impl DetailMeters {
         tcp_options: [0; 4],
         sides: [Side::NONE; 2],
         initiator: 0,
+        is_sent: false,
         is_opened: false,
         total_packets: 0,
         total_octets: 0,
@@ -132,12 +135,14 @@ impl DetailMeters {
     /// Adds a packet.
     fn add(&mut self, seen: &Seen) {
         if self.packets == 0 {
-            let Self { total_packets, total_octets, total_flags, initiator, is_opened, .. } = *self;
+            let Self { total_packets, total_octets, total_flags, .. } = *self;
+            let Self { initiator, is_sent, is_opened, .. } = *self;
             let of_flow = Self {
                 total_packets,
                 total_octets,
                 total_flags,
                 initiator,
+                is_sent,
                 is_opened,
                 ..Self::NONE
             };

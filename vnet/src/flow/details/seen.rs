@@ -21,6 +21,8 @@ pub struct Seen {
     pub time: u64,
     /// In records of both directions: 1, or 2 where the key was turned.
     pub side: u8,
+    /// In those: whether it was seen on sending.
+    pub is_sent: bool,
     /// Type of service, or traffic class.
     pub class: u8,
     /// TTL, or hop limit.
@@ -87,6 +89,7 @@ impl Seen {
     pub(super) const NONE: Self = Self {
         time: 0,
         side: 0,
+        is_sent: false,
         class: 0,
         ttl: 0,
         ip_header: 0,

@@ -25,7 +25,7 @@ impl Kind for V4Detail {
         if is_turned {
             *addresses = addresses.rotate_left(32);
             *ip = with_ports_turned(*ip);
-            core::mem::swap(source, destination);
+            swap_macs(source, destination);
         }
         is_turned
     }
@@ -72,7 +72,7 @@ impl Kind for V6Detail {
             core::mem::swap(a, c);
             core::mem::swap(b, d);
             *ip = with_ports_turned(*ip);
-            core::mem::swap(source, destination);
+            swap_macs(source, destination);
         }
         is_turned
     }
@@ -109,8 +109,7 @@ impl Kind for OtherDetail {
     fn turn([source, _, destination, ..]: &mut Self::Key) -> bool {
         let (from, to) = (*source & MAC_MASK, *destination & MAC_MASK);
         if from > to {
-            *source = (*source & !MAC_MASK) | to;
-            *destination = (*destination & !MAC_MASK) | from;
+            swap_macs(source, destination);
         }
         from > to
     }
@@ -126,4 +125,11 @@ impl KindOther for OtherDetail {
     fn key(point: Point, link: &Link, seen: &Seen) -> Self::Key {
         joined(Other::key(point, link, &()), detail_words(seen))
     }
+}
+
+/// The Ethernet type stays where it is.
+fn swap_macs(source: &mut u64, destination: &mut u64) {
+    let (from, to) = (*source & MAC_MASK, *destination & MAC_MASK);
+    *source = (*source & !MAC_MASK) | to;
+    *destination = (*destination & !MAC_MASK) | from;
 }

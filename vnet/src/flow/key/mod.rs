@@ -196,11 +196,17 @@ slot!(Slot8, 8, 3, 2);
 slot!(Slot7, 7, 4, 2);
 slot!(Slot10, 10, 1, 2);
 
+/// Whether a key, by its first word, is of packets that were seen on sending.
+#[inline(always)]
+pub(super) const fn is_sent(first: u64) -> bool {
+    first >> TAG_SHIFT & EGRESS != 0
+}
+
 /// The record of a key, with nothing counted.
 pub(super) fn describe<K: Kind>(key: &K::Key, record: &mut FlowRecord) {
     let tag = key.first() >> TAG_SHIFT;
     record.vlan = (tag & TAGGED != 0).then_some((tag & VLAN_MASK) as u16);
-    record.direction = if tag & EGRESS != 0 { Direction::Egress } else { Direction::Ingress };
+    record.direction = if is_sent(key.first()) { Direction::Egress } else { Direction::Ingress };
     record.ingress = SwIfIndex(key.interfaces() as u32);
     record.egress = SwIfIndex((key.interfaces() >> 32) as u32);
     K::describe(key, record);

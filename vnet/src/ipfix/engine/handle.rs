@@ -96,7 +96,7 @@ impl Ipfix {
         fields::register(r, &self.shared.named);
     }
 
-    /// What options records of exporter 0 tell, to which plugins add.
+    /// What options records of exporters tell, to which plugins add.
     #[must_use]
     pub fn options(&self) -> Options {
         self.shared.options.clone()
@@ -108,6 +108,17 @@ impl Ipfix {
         let state = self.shared.state.borrow();
         let id = state.slots.iter().find(|slot| slot.name == name)?.id;
         Some(Self { shared: self.shared.clone(), id })
+    }
+
+    /// Which one it is.
+    #[must_use]
+    pub fn id(&self) -> ExporterId {
+        self.id
+    }
+
+    /// The one that has been given this number.
+    pub(in crate::ipfix) fn with_id(&self, id: ExporterId) -> Self {
+        Self { shared: self.shared.clone(), id }
     }
 
     /// Its name; empty once it is deleted.

@@ -34,6 +34,12 @@ pub struct ExporterId(pub(super) u32);
 impl ExporterId {
     /// VPP's, which is always there.
     pub const DEFAULT: Self = Self(0);
+
+    /// Exporters are counted from 0.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
 }
 
 pub(super) struct State {
@@ -120,6 +126,7 @@ impl State {
         self.apply(main, at, Settings::default(), options).ok();
         let slot = self.slots.remove(at);
         self.gone += slot.exporter.counters();
+        options.forget(id);
     }
 
     pub(super) fn slot(&self, id: ExporterId) -> Option<&Slot> {
@@ -160,7 +167,6 @@ impl State {
         let is_other = old.len() != destinations.len() || !left.is_empty();
         let export_time = export_time(main);
         let failure = &mut slot.failure;
-        let options = (slot.id == ExporterId::DEFAULT).then_some(options);
         let mut out = Transports { owner: slot.id, main, kernel, reliable, failure, options };
         slot.exporter.configure(setup, export_time, &mut out);
         if is_other {
@@ -192,7 +198,6 @@ impl State {
         let slot = slots.iter_mut().find(|slot| slot.id == id)?;
         let export_time = export_time(main);
         let failure = &mut slot.failure;
-        let options = (id == ExporterId::DEFAULT).then_some(options);
         let mut out = Transports { owner: id, main, kernel, reliable, failure, options };
         Some(act(&mut slot.exporter, export_time, &mut out))
     }
@@ -202,8 +207,7 @@ impl State {
         self.kernel.retry();
         let mut pass = Pass::Done;
         for at in 0..self.slots.len() {
-            let of_this = (self.slots[at].id == ExporterId::DEFAULT).then_some(options);
-            match (self.run_one(main, at, of_this), pass) {
+            match (self.run_one(main, at, options), pass) {
                 (Pass::Failed(one), Pass::Failed(other)) => pass = Pass::Failed(one + other),
                 (Pass::Failed(failed), _) => pass = Pass::Failed(failed),
                 (Pass::More, Pass::Done) => pass = Pass::More,
@@ -213,7 +217,7 @@ impl State {
         pass
     }
 
-    fn run_one(&mut self, main: &mut Main, at: usize, options: Option<&Options>) -> Pass {
+    fn run_one(&mut self, main: &mut Main, at: usize, options: &Options) -> Pass {
         let Self { slots, kernel, reliable, .. } = self;
         let Slot { id, exporter, retiring, failure, sessions, .. } = &mut slots[at];
         let (now, export_time) = (main.clock().now(), export_time(main));
@@ -228,14 +232,12 @@ impl State {
             }
             more
         });
-        if let Some(options) = options {
-            let begun = exporter.sessions() + reliable.sessions(exporter.destinations());
-            // Who begins a session knows nothing of what others were told.
-            if std::mem::replace(sessions, begun) != begun {
-                options.repeat();
-            }
-            options.look(main, exporter);
+        let begun = exporter.sessions() + reliable.sessions(exporter.destinations());
+        // Who begins a session knows nothing of what others were told.
+        if std::mem::replace(sessions, begun) != begun {
+            options.repeat(|other| other == *id);
         }
+        options.look(main, *id, exporter);
         match exporter.counters().send_errors - errors {
             failed if failed > 0 && exporter.is_stuck() => Pass::Failed(failed),
             _ if exporter.has_more() => Pass::More,
@@ -315,15 +317,13 @@ struct Transports<'a> {
     kernel: &'a mut Kernel,
     reliable: &'a mut Reliables,
     failure: &'a mut Option<String>,
-    options: Option<&'a Options>,
+    options: &'a Options,
 }
 
 impl Transports<'_> {
     fn not_sent(&mut self, message: &[u8], error: &SendError) {
         *self.failure = Some(error.to_string());
-        if let Some(options) = self.options {
-            options.not_sent_message(message);
-        }
+        self.options.not_sent_message(self.owner, message);
     }
 }
 

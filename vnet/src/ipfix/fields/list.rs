@@ -31,6 +31,15 @@ impl FieldList {
     /// # Errors
     /// See [`FieldError`].
     pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let list = Self::read(text)?;
+        if list.needs_biflow() {
+            list.check_ends()?;
+        }
+        Ok(list)
+    }
+
+    /// [`Self::parse`] where it is known that both ends of flows are among the fields.
+    pub(super) fn read(text: &str) -> Result<Self, FieldError> {
         let mut list = Self { fields: Vec::new(), saturated: Saturated::default() };
         for word in text.split(',') {
             let (field, specifier) = field(word)?;
@@ -39,10 +48,17 @@ impl FieldList {
             }
             list.fields.push((field, specifier));
         }
-        if list.needs_biflow() {
-            list.check_ends()?;
-        }
         Ok(list)
+    }
+
+    /// The list behind numbers of their full size.
+    pub(super) fn behind(self, first: &'static [Field]) -> Self {
+        let full = |field: &'static Field| {
+            let octets = field.element().and_then(|element| octets_of(element.data_type));
+            Some((field, FieldSpecifier::new(field.id()?, octets?)))
+        };
+        let fields = first.iter().filter_map(full).chain(self.fields).collect();
+        Self { fields, ..self }
     }
 
     /// The fields in their order, with their octets.
@@ -155,7 +171,7 @@ impl FieldList {
         Ok(())
     }
 
-    fn encoder(&self, kinds: Kinds) -> Option<FlowEncoder> {
+    pub(super) fn encoder(&self, kinds: Kinds) -> Option<FlowEncoder> {
         let of_kind = self.fields.iter().filter(|(field, _)| field.kinds.contains(kinds));
         let specifiers: Vec<FieldSpecifier> = of_kind.clone().map(|(_, s)| *s).collect();
         let steps = of_kind.map(|&(field, specifier)| (field, specifier.length));

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `table` | the elements, a line each |
 //! | `list` | from a list of names to keys, families and encoders |
+//! | `both` | lists for layers with both directions |
 //! | `steps` | the compiled form of a list |
 //! | `error` | why a list is refused, and what was meant |
 //! | `named` | templates by name, and who uses them |
@@ -16,6 +17,7 @@
 //!
 //! [`FlowTemplates`]: super::profile::FlowTemplates
 
+mod both;
 mod commands;
 mod error;
 mod list;
@@ -28,6 +30,7 @@ mod tests;
 use super::elements::{Element, ElementId, REVERSE_PEN};
 use crate::flow::{Families, FlowRecord, Keys};
 
+pub use both::BiflowFields;
 pub(in crate::ipfix) use commands::{described, register};
 pub use error::FieldError;
 pub use list::FieldList;

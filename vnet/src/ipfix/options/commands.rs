@@ -7,7 +7,7 @@ use super::{
     flow_keys::FlowKeys,
     interfaces::Interfaces,
     metering::Metering,
-    set::Options,
+    set::{Options, OptionsError},
     statistics::Statistics,
     subject::{Refresh, Subject},
     types::Types,
@@ -21,6 +21,8 @@ use crate::{
 
 crate::args! {
     struct Tell {
+        exporter: Option<String> = keyword("exporter", value::word("name")).optional()
+            .help("who tells it; exporter 0 unless said otherwise"),
         interval: Option<Duration> = keyword("interval", value::seconds_in(1..=86_400)).optional()
             .help("between repetitions of all records"),
         disable: bool = flag("disable").help("tell it no more"),
@@ -36,13 +38,14 @@ impl Options {
         self.add(r, ipfix, FlowKeys);
         self.add(r, ipfix, Interfaces);
         self.add(r, ipfix, Types::new(self.types()));
-        let of = self.clone();
-        let show = move |cx: CommandCx, (): ()| cx.with(|main| table(&of, main.clock().now()));
+        let (of, exporters) = (self.clone(), ipfix.clone());
+        let show =
+            move |cx: CommandCx, (): ()| cx.with(|main| table(&of, &exporters, main.clock().now()));
         let help = "Show which options records are sent.";
         r.command(Command::sync("show ipfix options", help, show));
         let of = self.clone();
         // The last word is that of totals.
-        r.on_drain(move |_| of.repeat());
+        r.on_drain(move |_| of.repeat(|_| true));
     }
 
     /// Adds a subject, and the command `ipfix options <word>` that enables it.
@@ -55,10 +58,14 @@ impl Options {
         self.place(Box::new(subject));
         let (of, ipfix) = (self.clone(), ipfix.clone());
         let tell = move |_: CommandCx, args: Tell| {
+            let exporter = match args.exporter {
+                Some(name) => ipfix.named(&name).ok_or(OptionsError::NoSuchExporter(name))?,
+                None => ipfix.clone(),
+            };
             if args.disable {
-                of.disable(&ipfix, about.word)
+                of.disable(&exporter, about.word)
             } else {
-                of.enable(&ipfix, about.word, args.interval)
+                of.enable(&exporter, about.word, args.interval)
             }
         };
         let path = format!("ipfix options {}", about.word);
@@ -68,13 +75,14 @@ impl Options {
     }
 }
 
-fn table(options: &Options, now: EngineTime) -> Table {
+fn table(options: &Options, exporters: &Ipfix, now: EngineTime) -> Table {
     let mut table = Table::new([
         Column::new("Options", 24, Align::Left),
         Column::new("State", 10, Align::Left),
         Column::new("Interval", 16, Align::Left).key("interval_seconds"),
         Column::new("Records", 10, Align::Right),
-        Column::new("Told", 0, Align::Left).gap(2).key("told_seconds_ago"),
+        Column::new("Told", 14, Align::Left).gap(2).key("told_seconds_ago"),
+        Column::new("Exporter", 0, Align::Left),
     ]);
     for state in options.states() {
         let interval = match state.refresh {
@@ -93,6 +101,7 @@ fn table(options: &Options, now: EngineTime) -> Table {
             told.map_or(Cell::shown("never", None::<f64>), |seconds| {
                 Cell::shown(format!("{seconds:.1} s ago"), seconds)
             }),
+            exporters.with_id(state.exporter).name().into(),
         ]);
     }
     table

@@ -1,12 +1,13 @@
 //! Flow records that were not sent (RFC 7011 section 4.3).
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use super::{
     lost::Lost,
+    span::Span,
     subject::{About, Records, Subject, View},
 };
-use crate::ipfix::export::TemplateFields;
+use crate::ipfix::{engine::ExporterId, export::TemplateFields};
 
 /// Flow records that were not sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,25 +28,25 @@ impl core::ops::AddAssign for NotSent {
     }
 }
 
-type Source = Box<dyn Fn() -> NotSent>;
+type Source = Box<dyn Fn(ExporterId) -> NotSent>;
 
 /// Those who lost records before the exporter had them. Clones are the same.
 #[derive(Clone, Default)]
 pub(super) struct NotSentSources(Rc<RefCell<Vec<Source>>>);
 
 impl NotSentSources {
-    pub(super) fn add(&self, source: impl Fn() -> NotSent + 'static) {
+    pub(super) fn add(&self, source: impl Fn(ExporterId) -> NotSent + 'static) {
         self.0.borrow_mut().push(Box::new(source));
     }
 
-    fn sum(&self) -> NotSent {
+    fn sum(&self, exporter: ExporterId) -> NotSent {
         let mut sum = NotSent::default();
-        self.0.borrow().iter().for_each(|source| sum += source());
+        self.0.borrow().iter().for_each(|source| sum += source(exporter));
         sum
     }
 }
 
-/// An engine has one.
+/// That of exporter 0; the others are counted on.
 const EXPORTING_PROCESS: u32 = 1;
 
 crate::data_record! {
@@ -64,15 +65,13 @@ crate::data_record! {
 pub(super) struct Exporting {
     sources: NotSentSources,
     lost: Lost,
-    flows: u64,
-    /// Milliseconds since 1970.
-    first: u64,
-    last: u64,
+    /// Flow records that each exporter had not sent when this was told last, and when that came about.
+    known: BTreeMap<ExporterId, (u64, Span)>,
 }
 
 impl Exporting {
     pub(super) fn new(sources: NotSentSources, lost: Lost) -> Self {
-        Self { sources, lost, flows: 0, first: 0, last: 0 }
+        Self { sources, lost, known: BTreeMap::new() }
     }
 }
 
@@ -90,17 +89,16 @@ impl Subject for Exporting {
     }
 
     fn tell(&mut self, view: &mut View<'_>, records: &mut Records) {
-        let mut sum = self.sources.sum();
-        sum += self.lost.total();
-        if sum.flows > self.flows {
-            self.flows = sum.flows;
-            self.last = view.main.clock().wall().0 / 1_000_000;
-            if self.first == 0 {
-                self.first = self.last;
-            }
-        }
+        let mut sum = self.sources.sum(view.id);
+        sum += self.lost.total(view.id);
         let NotSent { flows, packets, octets } = sum;
-        let (process, first, last) = (EXPORTING_PROCESS, self.first, self.last);
+        let (known, span) = self.known.entry(view.id).or_default();
+        if flows > *known {
+            *known = flows;
+            span.note(view.main);
+        }
+        let Span { first, last } = *span;
+        let process = EXPORTING_PROCESS + view.id.number();
         records.push(0, &NotExported { process, flows, packets, octets, first, last });
     }
 }

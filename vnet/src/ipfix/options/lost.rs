@@ -1,10 +1,11 @@
 //! What was in messages that were not sent: flow records, and the packets and octets that they told of.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use super::exporting::NotSent;
 use crate::ipfix::{
     elements::ElementId,
+    engine::ExporterId,
     export::Exporter,
     template::{Template, TemplateId},
 };
@@ -16,9 +17,9 @@ const SET_HEADER: usize = 4;
 const PACKETS: ElementId = ElementId::iana(2);
 const OCTETS: ElementId = ElementId::iana(1);
 
-/// Messages that were not sent, until somebody reads them, and what was in those before. Clones are the same.
+/// Messages that exporters did not send, until somebody reads them, and what was in those before. Clones are the same.
 #[derive(Clone, Default)]
-pub(super) struct Lost(Rc<RefCell<State>>);
+pub(super) struct Lost(Rc<RefCell<BTreeMap<ExporterId, State>>>);
 
 #[derive(Default)]
 struct State {
@@ -28,20 +29,26 @@ struct State {
 
 impl Lost {
     /// Keeps a message until the pass is over: its templates are the exporter's, which is busy.
-    pub(super) fn keep(&self, message: &[u8]) {
-        self.0.borrow_mut().messages.push(message.into());
+    pub(super) fn keep(&self, id: ExporterId, message: &[u8]) {
+        self.0.borrow_mut().entry(id).or_default().messages.push(message.into());
     }
 
     /// Counts what is in the messages that were kept.
-    pub(super) fn settle(&self, exporter: &Exporter) {
-        let State { messages, total } = &mut *self.0.borrow_mut();
+    pub(super) fn settle(&self, id: ExporterId, exporter: &Exporter) {
+        let mut all = self.0.borrow_mut();
+        let Some(State { messages, total }) = all.get_mut(&id) else { return };
         for message in messages.drain(..) {
             *total += content(&message, |domain, set| template(exporter, domain, set));
         }
     }
 
-    pub(super) fn total(&self) -> NotSent {
-        self.0.borrow().total
+    pub(super) fn total(&self, id: ExporterId) -> NotSent {
+        self.0.borrow().get(&id).map_or(NotSent::default(), |state| state.total)
+    }
+
+    /// The exporter is gone.
+    pub(super) fn forget(&self, id: ExporterId) {
+        self.0.borrow_mut().remove(&id);
     }
 }
 

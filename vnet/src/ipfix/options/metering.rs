@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use super::subject::{About, Records, Subject, View};
+use super::{
+    span::Span,
+    subject::{About, Records, Subject, View},
+};
 use crate::{ipfix::export::TemplateFields, runtime::Main};
 
 /// Packets that came and were not metered.
@@ -65,15 +68,13 @@ crate::data_record! {
 pub(super) struct Metering {
     sources: IgnoredSources,
     total: Ignored,
-    /// Milliseconds since 1970.
-    first: u64,
-    last: u64,
+    span: Span,
 }
 
 impl Metering {
     pub(super) fn new(sources: IgnoredSources) -> Self {
         sources.add(of_devices);
-        Self { sources, total: Ignored::default(), first: 0, last: 0 }
+        Self { sources, total: Ignored::default(), span: Span::default() }
     }
 }
 
@@ -95,12 +96,9 @@ impl Subject for Metering {
         self.total.packets += news.packets;
         self.total.octets += news.octets;
         if news.packets > 0 {
-            self.last = view.main.clock().wall().0 / 1_000_000;
-            if self.first == 0 {
-                self.first = self.last;
-            }
+            self.span.note(view.main);
         }
-        let Self { total: Ignored { packets, octets }, first, last, .. } = *self;
+        let Self { total: Ignored { packets, octets }, span: Span { first, last }, .. } = *self;
         let domain = view.stream.domain;
         records.push(0, &NotMetered { domain, packets, octets, first, last });
     }

@@ -1,9 +1,9 @@
-//! All subjects of an exporter: which are enabled, and when each tells.
+//! All subjects: for which exporters they are enabled, and when each tells.
 
 use core::time::Duration;
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     command::{ApiError, OperationError},
     ipfix::{
-        engine::Ipfix,
+        engine::{ExporterId, Ipfix},
         export::{AddReportError, Exporter, ExporterConfig, ReportId, ReportKey},
     },
     runtime::{EngineTime, Main},
@@ -31,11 +31,14 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const TEMPLATE_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Why an operation is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// It is not enabled.
     #[error("options of {0} are not enabled")]
     NotEnabled(&'static str),
+    /// There is no exporter of this name.
+    #[error("no such exporter: {0}")]
+    NoSuchExporter(String),
     /// The exporter takes no report.
     #[error(transparent)]
     Report(#[from] AddReportError),
@@ -44,13 +47,13 @@ pub enum OptionsError {
 impl OperationError for OptionsError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::NotEnabled(_) => ApiError::NoSuchEntry,
+            Self::NotEnabled(_) | Self::NoSuchExporter(_) => ApiError::NoSuchEntry,
             Self::Report(_) => ApiError::Unspecified,
         }
     }
 }
 
-/// The subjects of an exporter. Clones are the same ones; they belong to the main thread.
+/// The subjects of an engine's exporters. Clones are the same ones; they belong to the main thread.
 #[derive(Clone, Default)]
 pub struct Options(Rc<Inner>);
 
@@ -58,8 +61,8 @@ pub struct Options(Rc<Inner>);
 struct Inner {
     subjects: RefCell<Vec<Place>>,
     generation: Cell<u64>,
-    /// Templates of all reports when they were looked at last.
-    templates: Cell<u64>,
+    /// Templates of all reports of each exporter when they were looked at last.
+    templates: RefCell<BTreeMap<ExporterId, u64>>,
     ignored: IgnoredSources,
     not_sent: NotSentSources,
     lost: Lost,
@@ -69,10 +72,12 @@ struct Inner {
 struct Place {
     about: About,
     subject: Box<dyn Subject>,
-    enabled: Option<Enabled>,
+    enabled: Vec<Enabled>,
 }
 
+/// Of an exporter that tells of a subject.
 struct Enabled {
+    exporter: ExporterId,
     report: ReportId,
     channel: Rc<Channel>,
     refresh: Refresh,
@@ -87,6 +92,7 @@ struct Enabled {
 /// What `show ipfix options` tells of a subject.
 pub(super) struct State {
     pub(super) word: &'static str,
+    pub(super) exporter: ExporterId,
     /// How often it tells all; `None` when it is not enabled.
     pub(super) refresh: Option<Refresh>,
     /// Records that were told since it was enabled.
@@ -102,8 +108,8 @@ impl Options {
         self.0.ignored.add(source);
     }
 
-    /// Counts as not sent what `source` says: flow records that were made, and lost before the exporter had them.
-    pub fn count_not_sent(&self, source: impl Fn() -> NotSent + 'static) {
+    /// Counts as not sent what `source` says: flow records that were made for an exporter, and lost before it had them.
+    pub fn count_not_sent(&self, source: impl Fn(ExporterId) -> NotSent + 'static) {
         self.0.not_sent.add(source);
     }
 
@@ -115,7 +121,7 @@ impl Options {
     /// Adds a subject, which is not enabled.
     pub(super) fn place(&self, subject: Box<dyn Subject>) {
         let about = subject.about();
-        self.0.subjects.borrow_mut().push(Place { about, subject, enabled: None });
+        self.0.subjects.borrow_mut().push(Place { about, subject, enabled: Vec::new() });
     }
 
     pub(super) fn ignored(&self) -> IgnoredSources {
@@ -134,7 +140,7 @@ impl Options {
         self.0.types.clone()
     }
 
-    /// Tells of the subject called `word` from now on; enabled again, it tells as often as is said now.
+    /// Has an exporter tell of the subject called `word` from now on; enabled again, it tells as often as is said now.
     pub(super) fn enable(
         &self,
         ipfix: &Ipfix,
@@ -145,7 +151,8 @@ impl Options {
         let place = subjects.iter_mut().find(|place| place.about.word == word);
         let place = place.ok_or(OptionsError::NotEnabled(word))?;
         let refresh = every.map_or_else(|| place.subject.refresh(), Refresh::Every);
-        if let Some(enabled) = &mut place.enabled {
+        let exporter = ipfix.id();
+        if let Some(enabled) = place.enabled_of(exporter) {
             enabled.refresh = refresh;
             return Ok(());
         }
@@ -160,57 +167,52 @@ impl Options {
         let report = ipfix.add_report(key, ipfix.stream(), Box::new(report))?;
         self.0.generation.set(generation + 1);
         let (told, looked, known) = (None, EngineTime::default(), BTreeSet::new());
-        place.enabled = Some(Enabled { report, channel, refresh, told, looked, known });
+        place.enabled.push(Enabled { exporter, report, channel, refresh, told, looked, known });
         Ok(())
     }
 
-    /// Tells of it no more.
+    /// Has it tell of it no more.
     pub(super) fn disable(&self, ipfix: &Ipfix, word: &'static str) -> Result<(), OptionsError> {
         let mut subjects = self.0.subjects.borrow_mut();
         let place = subjects.iter_mut().find(|place| place.about.word == word);
-        let enabled = place.and_then(|place| place.enabled.take());
-        let enabled = enabled.ok_or(OptionsError::NotEnabled(word))?;
-        ipfix.retire_report(enabled.report);
+        let is_here = |enabled: &mut Enabled| enabled.exporter == ipfix.id();
+        let here = place.and_then(|place| place.enabled.extract_if(.., is_here).next());
+        ipfix.retire_report(here.ok_or(OptionsError::NotEnabled(word))?.report);
         Ok(())
     }
 
-    /// Has every subject tell all with the next pass.
-    pub(crate) fn repeat(&self) {
-        for place in self.0.subjects.borrow_mut().iter_mut() {
-            if let Some(enabled) = &mut place.enabled {
-                enabled.told = None;
-            }
-        }
+    /// Has exporters tell all of every subject with their next pass.
+    pub(crate) fn repeat(&self, of: impl Fn(ExporterId) -> bool) {
+        let mut subjects = self.0.subjects.borrow_mut();
+        let all = subjects.iter_mut().flat_map(|place| &mut place.enabled);
+        all.filter(|enabled| of(enabled.exporter)).for_each(|enabled| enabled.told = None);
     }
 
-    /// What there is, in the order in which it was added.
+    /// What there is, in the order in which it was added: for exporter 0, and for others that tell of it.
     pub(super) fn states(&self) -> Vec<State> {
         let subjects = self.0.subjects.borrow();
-        let state = |place: &Place| {
-            let enabled = place.enabled.as_ref();
-            State {
-                word: place.about.word,
-                refresh: enabled.map(|enabled| enabled.refresh),
-                records: enabled.map_or(0, |enabled| enabled.channel.told.get()),
-                told: enabled.and_then(|enabled| enabled.told),
-            }
-        };
-        subjects.iter().map(state).collect()
+        subjects.iter().flat_map(Place::states).collect()
     }
 
     /// A pass is over: what there is to tell is told by the next one, which follows at once.
-    pub(crate) fn look(&self, main: &mut Main, exporter: &Exporter) {
-        self.0.lost.settle(exporter);
+    pub(crate) fn look(&self, main: &mut Main, id: ExporterId, exporter: &Exporter) {
+        self.0.lost.settle(id, exporter);
         let templates = fingerprint(exporter);
-        let are_new = self.0.templates.replace(templates) != templates;
+        let are_new = self.0.templates.borrow_mut().insert(id, templates) != Some(templates);
         for place in self.0.subjects.borrow_mut().iter_mut() {
-            place.look(main, exporter, are_new);
+            place.look(main, id, exporter, are_new);
         }
     }
 
     /// A message could not be sent.
-    pub(crate) fn not_sent_message(&self, message: &[u8]) {
-        self.0.lost.keep(message);
+    pub(crate) fn not_sent_message(&self, id: ExporterId, message: &[u8]) {
+        self.0.lost.keep(id, message);
+    }
+
+    /// An exporter is gone.
+    pub(crate) fn forget(&self, id: ExporterId) {
+        self.0.lost.forget(id);
+        self.0.templates.borrow_mut().remove(&id);
     }
 }
 
@@ -221,10 +223,42 @@ fn fingerprint(exporter: &Exporter) -> u64 {
     ids.fold(0, |sum, id| sum.wrapping_mul(31).wrapping_add(u64::from(id.get())))
 }
 
+impl Enabled {
+    fn state(&self, word: &'static str) -> State {
+        let Self { exporter, refresh, told, .. } = *self;
+        let records = self.channel.told.get();
+        State { word, exporter, refresh: Some(refresh), records, told }
+    }
+}
+
 impl Place {
-    fn look(&mut self, main: &mut Main, exporter: &Exporter, has_new_templates: bool) {
+    fn enabled_of(&mut self, exporter: ExporterId) -> Option<&mut Enabled> {
+        self.enabled.iter_mut().find(|enabled| enabled.exporter == exporter)
+    }
+
+    fn states(&self) -> Vec<State> {
+        let word = self.about.word;
+        let mut states: Vec<State> =
+            self.enabled.iter().map(|enabled| enabled.state(word)).collect();
+        states.sort_by_key(|state| state.exporter);
+        let exporter = ExporterId::DEFAULT;
+        if states.first().is_none_or(|state| state.exporter != exporter) {
+            states.insert(0, State { word, exporter, refresh: None, records: 0, told: None });
+        }
+        states
+    }
+
+    fn look(
+        &mut self,
+        main: &mut Main,
+        id: ExporterId,
+        exporter: &Exporter,
+        has_new_templates: bool,
+    ) {
         let now = main.clock().now();
-        let Some(enabled) = self.enabled.as_mut().filter(|_| exporter.is_enabled()) else { return };
+        let Self { subject, enabled, .. } = self;
+        let here = enabled.iter_mut().find(|enabled| enabled.exporter == id);
+        let Some(enabled) = here.filter(|_| exporter.is_enabled()) else { return };
         let report = exporter.reports().find(|report| report.id == enabled.report);
         let Some(report) = report.filter(|report| report.template_sent.is_some()) else { return };
         let interval = match enabled.refresh {
@@ -240,8 +274,8 @@ impl Place {
             return;
         }
         let mut records = Records::default();
-        let mut view = View { main, exporter, stream: report.stream };
-        self.subject.tell(&mut view, &mut records);
+        let mut view = View { main, exporter, id, stream: report.stream };
+        subject.tell(&mut view, &mut records);
         enabled.looked = now;
         let mut pending = enabled.channel.pending.borrow_mut();
         if is_due {
@@ -250,7 +284,7 @@ impl Place {
             pending.extend(records.0.iter().cloned());
         } else {
             let is_new = |record: &&Record| {
-                self.subject.tells_changes(record.template) && !enabled.known.contains(*record)
+                subject.tells_changes(record.template) && !enabled.known.contains(*record)
             };
             pending.extend(records.0.iter().filter(is_new).cloned());
         }

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::{
     ipfix::{
+        engine::ExporterId,
         export::{Exporter, StreamKey, TemplateFields},
         record::DataRecord,
     },
@@ -78,6 +79,8 @@ pub struct View<'a> {
     pub main: &'a mut Main,
     /// Who sends the records.
     pub exporter: &'a Exporter,
+    /// Which exporter that is.
+    pub id: ExporterId,
     /// The stream on which they are sent.
     pub stream: StreamKey,
 }
