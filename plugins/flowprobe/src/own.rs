@@ -41,8 +41,14 @@ pub enum OwnRecord {
     Template(String),
 }
 
-/// What is measured, and with what.
-type Wanted = Vec<(SwIfIndex, Setting)>;
+/// What is to be done for a variant.
+struct Plan {
+    variant: Variant,
+    /// With what each interface that is measured should be.
+    wanted: Vec<(SwIfIndex, Setting)>,
+    /// Meterings that go on with other timers.
+    retimed: Vec<(MeteringId, Setting)>,
+}
 
 impl FlowProbe {
     /// Gives an interface a setting of its own, or takes it, for each of `variants`: all of it, or nothing. It can be measured
@@ -70,15 +76,9 @@ impl FlowProbe {
             return Err(ProbeError::OwnInProfile);
         }
         for &variant in variants {
-            let before = configured.own.remove(&(interface, variant)).unwrap_or_default();
-            let before = if record == OwnRecord::Default { Own::default() } else { before };
-            let timers = match (active, passive) {
-                (None, None) => before.timers,
-                _ => {
-                    let now = before.timers.unwrap_or(configured.all.timers);
-                    Some(now.changed(active, passive)?)
-                }
-            };
+            let before = configured.own.remove(&(interface, variant));
+            let before = before.filter(|_| record != OwnRecord::Default).unwrap_or_default();
+            let timers = before.changed_timers(active, passive, configured.all.timers)?;
             let own = Own { recorded: recorded.clone().or(before.recorded), timers };
             if !own.is_nothing() {
                 configured.own.insert((interface, variant), own);
@@ -116,27 +116,12 @@ impl FlowProbe {
 
     /// Measures as is configured now.
     fn follow(&self, main: &mut Main, configured: Configured) -> Result<(), ProbeError> {
-        let wanted = Variant::ALL.map(|variant| self.look().wanted(&configured, variant));
-        for (variant, wanted) in Variant::ALL.into_iter().zip(&wanted) {
-            if wanted.iter().any(|(_, setting)| setting.recorded.is_nothing()) {
-                return Err(ProbeError::NotConfigured);
-            }
-            check_room(wanted.iter().map(|(_, setting)| setting), variant)?;
-        }
-        let plans = [0, 1, 2].map(|at| self.look().retimed(Variant::ALL[at], &wanted[at]));
-        let mut started = Ok(());
-        for (at, variant) in Variant::ALL.into_iter().enumerate() {
-            started =
-                started.and_then(|()| self.start_wanted(main, variant, &wanted[at], &plans[at]));
-        }
+        let plans = Variant::ALL.map(|variant| self.look().plan(&configured, variant));
+        let plans = plans.into_iter().collect::<Result<Vec<Plan>, _>>()?;
+        let started = plans.iter().try_for_each(|plan| self.start_wanted(main, plan));
         if started.is_ok() {
             self.state().configured = configured;
-            for (at, variant) in Variant::ALL.into_iter().enumerate() {
-                for (id, setting) in &plans[at] {
-                    self.retime(main, variant, *id, setting.clone());
-                }
-                self.move_wanted(main, variant, &wanted[at]);
-            }
+            plans.iter().for_each(|plan| self.carry_out(main, plan));
         }
         for variant in Variant::ALL {
             self.stop_unused(main, variant);
@@ -146,52 +131,62 @@ impl FlowProbe {
     }
 
     /// Starts what is wanted and is not there, nor will be with other timers.
-    fn start_wanted(
-        &self,
-        main: &mut Main,
-        variant: Variant,
-        wanted: &Wanted,
-        retimed: &[(MeteringId, Setting)],
-    ) -> Result<(), ProbeError> {
+    fn start_wanted(&self, main: &mut Main, plan: &Plan) -> Result<(), ProbeError> {
+        let Plan { variant, wanted, retimed } = plan;
         for (_, setting) in wanted {
             let is_retimed = retimed.iter().any(|(_, other)| other == setting);
             // One that gets other timers is there no more.
-            let is_there = self.look().meterings[variant as usize].now.iter().any(|metering| {
+            let is_there = self.look().meterings[*variant as usize].now.iter().any(|metering| {
                 metering.setting == *setting && retimed.iter().all(|(id, _)| *id != metering.id)
             });
             if !is_retimed && !is_there {
-                self.start(main, variant, setting.clone())?;
+                self.start(main, *variant, setting.clone())?;
             }
         }
         Ok(())
     }
 
     /// Has each interface measured by the metering of its setting. Flows end where it was measured.
-    fn move_wanted(&self, main: &mut Main, variant: Variant, wanted: &Wanted) {
+    fn carry_out(&self, main: &mut Main, plan: &Plan) {
+        let Plan { variant, wanted, retimed } = plan;
+        for (id, setting) in retimed {
+            self.retime(main, *variant, *id, setting.clone());
+        }
         for (interface, setting) in wanted {
-            let Some(Measured { directions, metering }) = self.measured(*interface, variant) else {
+            let Some(Measured { directions, metering }) = self.measured(*interface, *variant)
+            else {
                 continue;
             };
-            let to = self.look().meterings[variant as usize].of_setting(setting);
+            let to = self.look().meterings[*variant as usize].of_setting(setting);
             if let Some(to) = to.filter(|to| *to != metering) {
-                self.flush_metering(main, variant, metering, Scope::Interface(*interface));
-                self.set_measured(*interface, variant, Measured { directions, metering: to });
+                self.flush_metering(main, *variant, metering, Scope::Interface(*interface));
+                self.set_measured(*interface, *variant, Measured { directions, metering: to });
             }
         }
     }
 }
 
 impl State {
-    /// With what interfaces that are measured should be.
-    fn wanted(&self, configured: &Configured, variant: Variant) -> Wanted {
+    /// What is to be done for a variant.
+    fn plan(&self, configured: &Configured, variant: Variant) -> Result<Plan, ProbeError> {
         let of_variant = self.enabled.keys().filter(|(_, other)| *other == variant);
-        of_variant
+        let wanted: Vec<(SwIfIndex, Setting)> = of_variant
             .map(|&(interface, _)| (interface, configured.setting(interface, variant)))
-            .collect()
+            .collect();
+        if wanted.iter().any(|(_, setting)| setting.recorded.is_nothing()) {
+            return Err(ProbeError::NotConfigured);
+        }
+        check_room(wanted.iter().map(|(_, setting)| setting), variant)?;
+        let retimed = self.retimed(variant, &wanted);
+        Ok(Plan { variant, wanted, retimed })
     }
 
     /// Meterings whose interfaces all want the same but other timers, which no other one has.
-    fn retimed(&self, variant: Variant, wanted: &Wanted) -> Vec<(MeteringId, Setting)> {
+    fn retimed(
+        &self,
+        variant: Variant,
+        wanted: &[(SwIfIndex, Setting)],
+    ) -> Vec<(MeteringId, Setting)> {
         let mut retimed: Vec<(MeteringId, Setting)> = Vec::new();
         for Metering { id, setting, .. } in &self.meterings[variant as usize].now {
             let of = |interface: &SwIfIndex| self.enabled.get(&(*interface, variant));

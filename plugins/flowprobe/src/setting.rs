@@ -162,6 +162,19 @@ impl fmt::Display for Setting {
 }
 
 impl Own {
+    /// Its timers with others where some are given; who has one has both, the other one as it is now.
+    pub(crate) fn changed_timers(
+        &self,
+        active: Option<u32>,
+        passive: Option<u32>,
+        of_all: Timers,
+    ) -> Result<Option<Timers>, ProbeError> {
+        if active.is_none() && passive.is_none() {
+            return Ok(self.timers);
+        }
+        self.timers.unwrap_or(of_all).changed(active, passive).map(Some)
+    }
+
     pub(crate) fn is_nothing(&self) -> bool {
         self.recorded.is_none() && self.timers.is_none()
     }
