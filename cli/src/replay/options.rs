@@ -43,6 +43,8 @@ Metering:
                            those that are keys tell flows apart, and nothing else does;
                            NAME/OCTETS makes an integer shorter (`show ipfix element' of
                            peloton lists them, docs/IPFIX.md has the rules)
+      --fragments          Count later fragments in the flow of the first one of their
+                           datagram, which alone has ports
       --non-ip             Measure what is not IP as flows of MAC addresses and Ethernet
                            type
       --max-flows N        Hold N flows of IPv4, of IPv6 and of others each before any is
@@ -143,6 +145,7 @@ impl Options {
     fn option(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), UsageError> {
         match name {
             "json" => self.json = true,
+            "fragments" => self.meter.fragments = true,
             "non-ip" => self.meter.families |= Families::OTHER,
             "top" => self.top = number("--top", &parser.value()?, 0..=1_000_000)?,
             "ipfix-file" => self.ipfix_file = Some(file("--ipfix-file", parser.value()?)?),

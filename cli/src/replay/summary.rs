@@ -3,7 +3,7 @@
 use core::{fmt, time::Duration};
 
 use vnet::{
-    flow::{EndReason, Unmeasured},
+    flow::{EndReason, FragmentCounters, Unmeasured},
     ipfix::time::Timestamp,
 };
 
@@ -39,6 +39,13 @@ impl fmt::Display for Summary<'_> {
             flows.recorded, read.packets
         );
         line(f, "balance", balance)?;
+        if self.options.meter.fragments {
+            let FragmentCounters { first, attributed, without_first, evictions } = flows.fragments;
+            let later = format_args!(
+                "{first} first, {attributed} attributed, {without_first} without their first, {evictions} evictions"
+            );
+            line(f, "fragments", later)?;
+        }
         if let (Some(first), Some(last)) = (read.first, read.last) {
             let precision = super::run::precision(read);
             let span = format_args!(

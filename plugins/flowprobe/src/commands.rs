@@ -34,6 +34,8 @@ vnet::args! {
             .help("without packets until a flow ends, 120; 0: it does not"),
         profile: Option<Profile> = keyword("profile", value::words(&PROFILES)).optional()
             .help("records as RFC 7011 has them, or as VPP sends them; rfc unless started otherwise"),
+        fragments: bool = flag("fragments")
+            .help("count later fragments in the flow of the first one of their datagram"),
     }
 }
 
@@ -79,10 +81,11 @@ impl From<Record> for Layers {
 pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     let of = probe.clone();
     let params = move |_: CommandCx, args: Params| {
-        let Params { record, template, active, passive, profile } = args;
+        let Params { record, template, active, passive, profile, fragments } = args;
         let none = Layers { set: RecordSet::empty(), biflow: false };
         let Layers { set, biflow } = record.unwrap_or(none);
-        let request = ParamsRequest { record: set, biflow, active, passive, profile };
+        let request =
+            ParamsRequest { record: set, biflow, active, passive, profile, fragments };
         match template {
             Some(_) if record.is_some() => Err(ProbeError::RecordAndTemplate),
             Some(name) => of.set_template(request, &name),

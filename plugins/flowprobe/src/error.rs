@@ -35,6 +35,11 @@ pub enum ProbeError {
     /// Only the profile `rfc` writes records of other fields than VPP's.
     #[error("templates are written as RFC 7011 has them: leave out `profile vpp'")]
     TemplateProfile,
+    /// VPP has fragments without ports.
+    #[error(
+        "`profile vpp' has fragments as VPP has them: leave out `fragments', or write `profile rfc'"
+    )]
+    Fragments,
     /// The template has fields of other packets alone.
     #[error("template {template} has no fields for packets of {}", variant.word())]
     NoFields {
@@ -108,6 +113,7 @@ impl OperationError for ProbeError {
             | Self::NoChange
             | Self::OneEnd
             | Self::BiflowProfile
+            | Self::Fragments
             | Self::NoFields { .. } => ApiError::InvalidValue2,
             Self::Meter(_) | Self::Report(_) | Self::Feature(_) => ApiError::Unspecified,
         }

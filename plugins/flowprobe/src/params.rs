@@ -25,6 +25,8 @@ pub struct ParamsRequest {
     pub passive: Option<u32>,
     /// `profile`.
     pub profile: Option<Profile>,
+    /// `fragments`.
+    pub fragments: bool,
 }
 
 /// What is recorded, and when.
@@ -40,6 +42,8 @@ pub struct Params {
     pub passive: u32,
     /// How records are written, and put into messages.
     pub profile: Profile,
+    /// Whether later fragments are counted in the flow of the first one.
+    pub fragments: bool,
 }
 
 impl Params {
@@ -47,15 +51,16 @@ impl Params {
     #[must_use]
     pub const fn none(profile: Profile) -> Self {
         let (active, passive) = (DEFAULT_ACTIVE, DEFAULT_PASSIVE);
-        Self { record: RecordSet::empty(), biflow: false, active, passive, profile }
+        let record = RecordSet::empty();
+        Self { record, biflow: false, active, passive, profile, fragments: false }
     }
 }
 
 impl From<Params> for Setting {
     fn from(params: Params) -> Self {
-        let Params { record: set, biflow, active, passive, profile } = params;
+        let Params { record: set, biflow, active, passive, profile, fragments } = params;
         let recorded = Recorded::Layers(Layers { set, biflow });
-        Self { recorded, timers: Timers { active, passive }, profile }
+        Self { recorded, timers: Timers { active, passive }, profile, fragments }
     }
 }
 
@@ -63,13 +68,16 @@ impl ParamsRequest {
     /// Fills in the defaults, that of the profile being `profile`, and then compares.
     ///
     /// # Errors
-    /// [`ProbeError::Timers`].
+    /// [`ProbeError::Timers`], and [`ProbeError::Fragments`].
     pub fn check(self, profile: Profile) -> Result<Params, ProbeError> {
         let defaults = Timers { active: DEFAULT_ACTIVE, passive: DEFAULT_PASSIVE };
         let Timers { active, passive } = defaults.changed(self.active, self.passive)?;
         let profile = self.profile.unwrap_or(profile);
-        let Self { record, biflow, .. } = self;
-        Ok(Params { record, biflow, active, passive, profile })
+        let Self { record, biflow, fragments, .. } = self;
+        if fragments && profile == Profile::Vpp {
+            return Err(ProbeError::Fragments);
+        }
+        Ok(Params { record, biflow, active, passive, profile, fragments })
     }
 }
 
@@ -78,8 +86,8 @@ mod tests {
     use super::*;
 
     fn check(active: Option<u32>, passive: Option<u32>) -> Option<(u32, u32)> {
-        let (record, biflow, profile) = (RecordSet::L3, false, None);
-        let request = ParamsRequest { record, biflow, active, passive, profile };
+        let (record, biflow, profile, fragments) = (RecordSet::L3, false, None, false);
+        let request = ParamsRequest { record, biflow, active, passive, profile, fragments };
         request.check(Profile::Rfc).ok().map(|p| (p.active, p.passive))
     }
 

@@ -91,6 +91,7 @@ fn config(setting: &Setting, families: Families, record: RecordSet) -> Config {
     Config {
         active: setting.timers.active(),
         passive: setting.timers.passive(),
+        fragments: setting.fragments,
         pages: Pages::Settling,
         ..Config::new(families, record)
     }

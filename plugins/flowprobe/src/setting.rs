@@ -35,6 +35,8 @@ pub(crate) struct Setting {
     pub(crate) recorded: Recorded,
     pub(crate) timers: Timers,
     pub(crate) profile: Profile,
+    /// Whether later fragments are counted in the flows of the first ones.
+    pub(crate) fragments: bool,
 }
 
 /// Seconds; see [`Params`].
@@ -150,7 +152,7 @@ impl Setting {
     pub(crate) fn params(&self) -> Params {
         let Timers { active, passive } = self.timers;
         let Layers { set: record, biflow } = self.recorded.layers();
-        Params { record, biflow, active, passive, profile: self.profile }
+        Params { record, biflow, active, passive, profile: self.profile, fragments: self.fragments }
     }
 }
 

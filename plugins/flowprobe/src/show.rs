@@ -2,7 +2,9 @@
 
 use vnet::{
     command::{Align, Cell, Column, Output, Record, Table},
-    flow::{Addresses, Counters, DEFAULT_MAX_FLOWS, Direction, FlowRecord, Unmeasured},
+    flow::{
+        Addresses, Counters, DEFAULT_MAX_FLOWS, Direction, FlowRecord, FragmentCounters, Unmeasured,
+    },
     interface::SwIfIndex,
     ipfix::engine::QueueCounters,
     runtime::Main,
@@ -131,15 +133,19 @@ pub(crate) fn features(probe: &FlowProbe, main: &Main) -> Table {
 pub(crate) fn params(probe: &FlowProbe, main: &Main) -> Record {
     let state = probe.look();
     let all = &state.configured.all;
-    let Params { active, passive, profile, .. } = all.params();
+    let Params { active, passive, profile, fragments, .. } = all.params();
     let mut line = all.to_string();
     if profile != probe.default_profile() {
         line = format!("{line} profile: {}", profile.word());
     }
+    if fragments {
+        line += " fragments";
+    }
     let record = recorded(Record::new().line(line), Some(&all.recorded))
         .field("active", active)
         .field("passive", passive)
-        .field("profile", profile.word());
+        .field("profile", profile.word())
+        .field("fragments", Cell::shown("", fragments));
     if state.configured.own.is_empty() {
         return record;
     }
@@ -317,6 +323,9 @@ fn of_meter(room: usize, flows: usize, counters: &Counters, thread: usize) -> Re
         .field("packets_measured", counters.measured)
         .field("records_made", counters.records_total())
         .field("evictions", counters.evictions);
+    if counters.fragments != FragmentCounters::default() {
+        record = of_fragments(record, &counters.fragments);
+    }
     for reason in Unmeasured::ALL {
         let packets = counters.unmeasured(reason);
         if packets > 0 {
@@ -327,4 +336,16 @@ fn of_meter(room: usize, flows: usize, counters: &Counters, thread: usize) -> Re
         }
     }
     record
+}
+
+fn of_fragments(record: Record, fragments: &FragmentCounters) -> Record {
+    let FragmentCounters { first, attributed, without_first, evictions } = fragments;
+    record
+        .line(format!(
+            "  fragments: {first} first, {attributed} attributed, {without_first} without their first; evictions: {evictions}"
+        ))
+        .field("fragments_first", *first)
+        .field("fragments_attributed", *attributed)
+        .field("fragments_without_their_first", *without_first)
+        .field("fragments_evictions", *evictions)
 }

@@ -192,6 +192,7 @@ fn detailed(keys: Keys, families: Families) -> Config {
         tcp_flags: false,
         details: true,
         biflow: false,
+        sequence: false,
     };
     Config { selection: Some(selection), ..passive(RecordSet::empty(), families) }
 }

@@ -82,12 +82,14 @@ pub struct Config {
     /// Where frames of other kinds are measured: whether packets with a VLAN tag or with MPLS labels are among them, though
     /// there is IP behind.
     pub plain_ip: bool,
+    /// Whether later fragments are counted in the flow of the first one of their datagram, which alone has ports.
+    pub fragments: bool,
     /// Which pages the tables lie on.
     pub pages: Pages,
 }
 
 impl Config {
-    /// VPP's timers, 15 and 120 seconds, [`DEFAULT_MAX_FLOWS`], and small pages.
+    /// VPP's timers, 15 and 120 seconds, [`DEFAULT_MAX_FLOWS`], and small pages; fragments as they are.
     #[must_use]
     pub const fn new(families: Families, record: RecordSet) -> Self {
         Self {
@@ -99,6 +101,7 @@ impl Config {
             max_flows: DEFAULT_MAX_FLOWS,
             start_time: StartTime::Record,
             plain_ip: false,
+            fragments: false,
             pages: Pages::Small,
         }
     }

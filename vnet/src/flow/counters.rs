@@ -1,6 +1,6 @@
 //! What a meter counts of itself.
 
-use super::{EndReason, Unmeasured};
+use super::{EndReason, FragmentCounters, Unmeasured};
 
 /// Counters of one meter.
 ///
@@ -18,6 +18,8 @@ pub struct Counters {
     pub created: u64,
     /// Flows that made room for another one.
     pub evictions: u64,
+    /// Fragments, where they are attributed to the flow of the first one.
+    pub fragments: FragmentCounters,
     unmeasured: [u64; Unmeasured::ALL.len()],
     records: [u64; 6],
 }

@@ -6,7 +6,8 @@ use std::io;
 use super::{
     Config, Counters, Families, FlowRecord, Keys, Observed, StartTime, Unmeasured,
     cache::Cache,
-    details::Extra,
+    details::{DetailMeters, Extra, Sequenced},
+    fragments::Fragments,
     key::{
         Key as _, Kind, Kind4, Kind6, KindOther, Other, OtherDetail, SampleOf, V4, V4Detail, V4Mac,
         V6, V6Detail, V6Mac, is_sent,
@@ -48,6 +49,9 @@ pub enum MeterError {
         /// What was asked for.
         flows: usize,
     },
+    /// The table of fragments could not be reserved.
+    #[error("cannot reserve memory for the table of fragments; leave them out")]
+    Fragments,
     /// The address space could not be reserved.
     #[error("cannot reserve memory for {flows} flows: {source}; configure fewer")]
     Memory {
@@ -68,8 +72,11 @@ pub(super) const MIN_SLOTS: usize = 128;
 enum Layout {
     Narrow(Box<Tables<V4, V6, Other>>),
     Wide(Box<Tables<V4Mac, V6Mac, Other>>),
-    Detailed(Box<Tables<V4Detail, V6Detail, OtherDetail>>),
+    Detailed(Box<DetailedTables<DetailMeters>>),
+    Sequenced(Box<DetailedTables<Sequenced>>),
 }
+
+type DetailedTables<E> = Tables<V4Detail<E>, V6Detail<E>, OtherDetail<E>>;
 
 macro_rules! each_layout {
     ($meter:expr, $tables:ident => $body:expr) => {
@@ -77,6 +84,7 @@ macro_rules! each_layout {
             Layout::Narrow($tables) => $body,
             Layout::Wide($tables) => $body,
             Layout::Detailed($tables) => $body,
+            Layout::Sequenced($tables) => $body,
         }
     };
     (mut $meter:expr, $tables:ident => $body:expr) => {
@@ -84,6 +92,7 @@ macro_rules! each_layout {
             Layout::Narrow($tables) => $body,
             Layout::Wide($tables) => $body,
             Layout::Detailed($tables) => $body,
+            Layout::Sequenced($tables) => $body,
         }
     };
 }
@@ -95,7 +104,9 @@ impl Meter {
     /// See [`MeterError`].
     pub fn new(config: &Config) -> Result<Self, MeterError> {
         let selected = config.selected();
-        let layout = if selected.needs_details() {
+        let layout = if selected.sequence {
+            Layout::Sequenced(Box::new(Tables::new(config)?))
+        } else if selected.needs_details() {
             Layout::Detailed(Box::new(Tables::new(config)?))
         } else if (selected.ip4 | selected.ip6).intersects(Keys::LINK) {
             Layout::Wide(Box::new(Tables::new(config)?))
@@ -119,6 +130,7 @@ impl Meter {
             Layout::Narrow(tables) => tables.frame(packets, sink),
             Layout::Wide(tables) => tables.frame(packets, sink),
             Layout::Detailed(tables) => tables.frame_aside(packets, sink),
+            Layout::Sequenced(tables) => tables.frame_aside(packets, sink),
         }
     }
 
@@ -201,6 +213,7 @@ impl core::fmt::Debug for Layout {
             Self::Narrow(_) => "Narrow",
             Self::Wide(_) => "Wide",
             Self::Detailed(_) => "Detailed",
+            Self::Sequenced(_) => "Sequenced",
         })
     }
 }
@@ -213,6 +226,8 @@ struct Tables<F: Kind, G: Kind, O: Kind> {
     plain_ip: bool,
     /// Records have both directions.
     biflow: bool,
+    /// Where later fragments belong, if that is asked for.
+    fragments: Option<Fragments>,
     rules: Rules,
     counters: Counters,
     watermark: u64,
@@ -226,6 +241,7 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
             other: cache(config, Families::OTHER)?,
             plain_ip: config.plain_ip && config.families.contains(Families::OTHER),
             biflow: config.selected().biflow,
+            fragments: config.fragments.then(Fragments::new).transpose()?,
             rules: Rules::new(config),
             counters: Counters::default(),
             watermark: 0,
@@ -321,9 +337,13 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
         };
         let is_ip = !self.plain_ip || link.is_ok_and(is_plain);
         let biflow = self.biflow;
-        let Self { v4, v6, other, rules, counters, .. } = self;
+        let Self { v4, v6, other, fragments, rules, counters, .. } = self;
         match (link, ip, v4, v6, other) {
-            (Ok(link), Ok(Ip::V4(ip, transport)), Some(cache), _, _) if is_ip => {
+            (Ok(link), Ok(Ip::V4(ip, mut transport)), Some(cache), _, _) if is_ip => {
+                if let Some(fragments) = fragments {
+                    let seen = (point, &link, packet.time);
+                    fragments.see4(seen, ip, &mut transport, &mut counters.fragments);
+                }
                 let mut extra = F::Extra::of4(&packet, &link, ip, &transport);
                 let mut key = F::key(point, &link, ip, &transport, &extra);
                 turn::<F>(biflow, &mut key, &mut extra);
@@ -334,7 +354,12 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
                     cache.stage(key, extra, &sample, rules);
                 }
             }
-            (Ok(link), Ok(Ip::V6(ip, transport)), _, Some(cache), _) if is_ip => {
+            (Ok(link), Ok(Ip::V6(ip, mut transport)), _, Some(cache), _) if is_ip => {
+                if let Some(fragments) = fragments {
+                    let seen = (point, &link, packet.time);
+                    let payload = packet.behind(ip, transport.octets);
+                    fragments.see6(seen, ip, payload, &mut transport, &mut counters.fragments);
+                }
                 let mut extra = G::Extra::of6(&packet, &link, ip, &transport);
                 let mut key = G::key(point, &link, ip, &transport, &extra);
                 turn::<G>(biflow, &mut key, &mut extra);

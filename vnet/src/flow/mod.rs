@@ -44,6 +44,7 @@
 //! | `cache` | memory and staging of one table |
 //! | `memory` | how many flows fit into how much memory |
 //! | `hash` | CRC32C and prefetch |
+//! | `fragments` | which flow later fragments belong to |
 //! | [`sample`] | which packets are measured at all |
 //!
 //! The rules of time and of accounting, and measured figures, are in `docs/FLOWS.md`.
@@ -55,6 +56,7 @@ mod captures;
 mod config;
 mod counters;
 mod details;
+mod fragments;
 pub(crate) mod hash;
 mod key;
 mod lanes;
@@ -78,7 +80,8 @@ mod vector;
 pub(crate) use brief::Brief;
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
 pub use counters::Counters;
-pub use details::{DetailKeys, DetailMeters, Details, LABELS, Seen, Side};
+pub use details::{Anomalies, DetailKeys, DetailMeters, Details, LABELS, REORDERING, Seen, Side};
+pub use fragments::{FRAGMENT_TIMEOUT, FragmentCounters};
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};
 pub use record::{Addresses, Direction, EndReason, FlowRecord};

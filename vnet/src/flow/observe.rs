@@ -113,7 +113,7 @@ impl From<Miss> for Unmeasured {
     }
 }
 
-impl Observed<'_> {
+impl<'a> Observed<'a> {
     #[inline(always)]
     pub(super) fn point(&self) -> Point {
         Point { ingress: self.rx, egress: self.tx, direction: self.direction }
@@ -141,8 +141,20 @@ impl Observed<'_> {
         }
     }
 
+    /// What was captured of an IP packet from its `header` on, which is in [`Self::bytes`], and no more than the packet says that it has.
+    pub(super) fn ip_bytes<H>(&self, header: &H, octets: u32) -> &'a [u8] {
+        let offset = core::ptr::from_ref(header).addr() - self.bytes.as_ptr().addr();
+        let bytes = self.bytes.get(offset..).unwrap_or_default();
+        bytes.get(..octets as usize).unwrap_or(bytes)
+    }
+
+    /// Of that what is behind the header.
+    pub(super) fn behind<H>(&self, header: &H, octets: u32) -> &'a [u8] {
+        self.ip_bytes(header, octets).get(size_of::<H>()..).unwrap_or_default()
+    }
+
     /// The general walk: the link header when it can be read, and the packet when there is one.
-    pub(super) fn walk(&self) -> (Result<Link, Miss>, Result<Ip<'_>, Miss>) {
+    pub(super) fn walk(&self) -> (Result<Link, Miss>, Result<Ip<'a>, Miss>) {
         let (link, found) = match self.start {
             Start::Link(link_type) => {
                 let link = walk::link(self.bytes, link_type);

@@ -329,7 +329,7 @@ proptest! {
         let (ip4, ip6) = (Keys::from_bits_truncate(ip4), Keys::from_bits_truncate(ip6));
         // A rule for both: what is a connection of one family must be one of the other.
         prop_assume!(ip4.contains(Keys::PORTS | Keys::PROTOCOL) == ip6.contains(Keys::PORTS | Keys::PROTOCOL));
-        let selection = Selection { ip4, ip6, other: Keys::empty(), tcp_flags: false, details: false, biflow: false };
+        let selection = Selection { ip4, ip6, other: Keys::empty(), tcp_flags: false, details: false, biflow: false, sequence: false };
         let mut twin = Twin::new(timers.0, timers.1);
         for event in &events {
             twin.packet(&event.twin_of(if event.is_ip6() { ip6 } else { ip4 }));
@@ -515,6 +515,7 @@ fn type_and_code_of_icmp_tell_flows_apart_only_when_they_are_keys() {
             tcp_flags: false,
             details: false,
             biflow: false,
+            sequence: false,
         };
         let base = config((SECOND, SECOND), RecordSet::empty(), 100);
         let mut meter = Meter::new(&Config { selection: Some(selection), ..base }).unwrap();

@@ -106,12 +106,14 @@ pub struct Selection {
     pub details: bool,
     /// Whether records have both directions of a flow (RFC 5103), the initiator's first.
     pub biflow: bool,
+    /// Whether TCP's sequence numbers are followed, see [`Anomalies`](super::Anomalies).
+    pub sequence: bool,
 }
 
 impl Selection {
     /// Whether details are looked for in packets.
     pub(super) fn needs_details(&self) -> bool {
-        self.details || self.biflow || self.all_keys().intersects(Keys::DETAILS)
+        self.details || self.biflow || self.sequence || self.all_keys().intersects(Keys::DETAILS)
     }
 
     /// Of one family.
@@ -160,6 +162,7 @@ impl From<RecordSet> for Selection {
             tcp_flags,
             details: false,
             biflow: false,
+            sequence: false,
         }
     }
 }

@@ -70,6 +70,12 @@ impl FragmentHeader {
     pub const fn offset(&self) -> usize {
         (self.offset_more.get() & 0xfff8) as usize
     }
+
+    /// Whether there are other fragments of the packet (RFC 6946).
+    #[must_use]
+    pub const fn is_fragment(&self) -> bool {
+        self.offset_more.get() & 0xfff9 != 0
+    }
 }
 
 /// Where a chain of extension headers leads.
@@ -115,6 +121,28 @@ pub fn upper_layer(next_header: u8, payload: &[u8]) -> Upper {
         let Some(&next) = payload.get(offset) else { return Upper { protocol, offset: None } };
         protocol = next;
         offset += length;
+    }
+}
+
+/// The first fragment header of a chain; `payload` is what was captured behind the fixed header.
+#[must_use]
+pub fn fragment_header(next_header: u8, payload: &[u8]) -> Option<&FragmentHeader> {
+    let (mut protocol, mut rest) = (next_header, payload);
+    loop {
+        match protocol {
+            protocol::FRAGMENT => {
+                return FragmentHeader::ref_from_prefix(rest).ok().map(|(header, _)| header);
+            }
+            protocol::HOP_BY_HOP
+            | protocol::ROUTING
+            | protocol::DESTINATION_OPTIONS
+            | protocol::AH => {
+                let &[next, units, ..] = rest else { return None };
+                rest = rest.get(extension_length(protocol, units)..)?;
+                protocol = next;
+            }
+            _ => return None,
+        }
     }
 }
 

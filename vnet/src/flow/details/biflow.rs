@@ -79,6 +79,7 @@ pub(in crate::flow) fn orient(record: &mut FlowRecord) {
         (record.start, record.end) = (PacketTime(forward.start), PacketTime(forward.end));
     }
     if initiator == 2 {
+        details.meters.anomalies.swap(0, 1);
         turn(record);
     }
 }

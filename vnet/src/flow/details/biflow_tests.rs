@@ -57,8 +57,15 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 /// Without timers; each record ends with the capture.
 fn records(events: &[Event], biflow: bool, frame: usize) -> Vec<FlowRecord> {
     let keys = Keys::ADDRESSES | Keys::PORTS;
-    let selection =
-        Selection { ip4: keys, ip6: keys, other: keys, tcp_flags: true, details: true, biflow };
+    let selection = Selection {
+        ip4: keys,
+        ip6: keys,
+        other: keys,
+        tcp_flags: true,
+        details: true,
+        biflow,
+        sequence: false,
+    };
     let day = core::time::Duration::from_secs(86_400);
     let config = Config {
         selection: Some(selection),
@@ -162,6 +169,7 @@ fn a_record_after_the_first_keeps_its_initiator() {
         tcp_flags: true,
         details: false,
         biflow: true,
+        sequence: false,
     };
     let config = Config {
         selection: Some(selection),

@@ -4,7 +4,7 @@ use core::fmt::Debug;
 
 use zerocopy::FromZeros;
 
-use super::{DetailMeters, Seen};
+use super::{DetailMeters, Seen, sequence::Track};
 use crate::{
     flow::Observed,
     wire::{
@@ -108,5 +108,50 @@ impl Extra for DetailMeters {
 
     fn told(&self) -> Option<DetailMeters> {
         Some(*self)
+    }
+}
+
+/// Details, and what TCP's sequence numbers tell: the only ones that are looked at in relation to earlier packets.
+#[derive(Clone, Copy, Debug, FromZeros)]
+pub(in crate::flow) struct Sequenced {
+    details: DetailMeters,
+    /// As [`DetailMeters`] has its sides.
+    tracks: [Track; 2],
+}
+
+impl Extra for Sequenced {
+    type Sample = Seen;
+    const NONE: Seen = Seen::NONE;
+
+    fn of4(packet: &Observed<'_>, link: &Link, ip: &ip4::Header, transport: &Transport) -> Seen {
+        Seen::of4(packet, link, ip, transport)
+    }
+
+    fn of6(packet: &Observed<'_>, link: &Link, ip: &ip6::Header, transport: &Transport) -> Seen {
+        Seen::of6(packet, link, ip, transport)
+    }
+
+    fn of_frame(packet: &Observed<'_>, link: &Link) -> Seen {
+        Seen::of_frame(packet, link)
+    }
+
+    fn set_side(seen: &mut Seen, is_turned: bool) {
+        DetailMeters::set_side(seen, is_turned);
+    }
+
+    fn add(&mut self, seen: &Seen) {
+        Extra::add(&mut self.details, seen);
+        let side = usize::from(seen.side == 2);
+        if let Some(anomaly) = self.tracks[side].add(seen) {
+            self.details.anomalies[side].count(anomaly);
+        }
+    }
+
+    fn start_over(&mut self) {
+        self.details.start_over();
+    }
+
+    fn told(&self) -> Option<DetailMeters> {
+        self.details.told()
     }
 }

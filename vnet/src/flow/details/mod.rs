@@ -8,6 +8,7 @@ mod biflow;
 mod biflow_tests;
 mod extra;
 mod seen;
+mod sequence;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +16,9 @@ use zerocopy::FromZeros;
 
 pub use biflow::Side;
 pub(super) use biflow::orient;
-pub(super) use extra::Extra;
+pub(super) use extra::{Extra, Sequenced};
 pub use seen::Seen;
+pub use sequence::{Anomalies, REORDERING};
 
 /// Labels of an MPLS stack that are kept, from the top.
 pub const LABELS: usize = 4;
@@ -74,6 +76,9 @@ pub struct DetailMeters {
     pub extension_headers: u32,
     /// Bits of tcpOptionsFull, ORed; the lowest word first.
     pub tcp_options: [u64; 4],
+    /// What TCP's sequence numbers tell, where a template asks for it: of the record's direction, and of the reverse one where records
+    /// have both.
+    pub anomalies: [Anomalies; 2],
     /// Both directions, where records have both: that of the key as it is stored, and the other one.
     sides: [Side; 2],
     /// Which of them began, counted from 1; 0 where records have one direction.
@@ -108,7 +113,7 @@ impl DetailKeys {
 }
 
 /// What `docs/FLOWS.md` says.
-const _: () = assert!(size_of::<DetailMeters>() <= 312);
+const _: () = assert!(size_of::<DetailMeters>() <= 344 && size_of::<Sequenced>() <= 456);
 
 impl DetailMeters {
     const NONE: Self = Self {
@@ -123,6 +128,7 @@ impl DetailMeters {
         max_layer2: 0,
         extension_headers: 0,
         tcp_options: [0; 4],
+        anomalies: [Anomalies { retransmitted: 0, out_of_order: 0, losses: 0 }; 2],
         sides: [Side::NONE; 2],
         initiator: 0,
         is_sent: false,

@@ -65,6 +65,10 @@ pub struct Seen {
     pub window: u16,
     /// TCP control bits.
     pub tcp_flags: u16,
+    /// Octets of the TCP header; 0 where there is none, or not enough of it.
+    pub tcp_header: u8,
+    /// Octets of TCP behind its header.
+    pub segment: u32,
     /// Bits of tcpOptionsFull, the lowest word first.
     pub tcp_options: [u64; 4],
 }
@@ -73,16 +77,28 @@ pub struct Seen {
 mod extension {
     pub(super) const DESTINATION: u32 = 1;
     pub(super) const HOP_BY_HOP: u32 = 1 << 1;
+    pub(super) const NO_NEXT: u32 = 1 << 2;
     pub(super) const FIRST_FRAGMENT: u32 = 1 << 4;
     pub(super) const ROUTING: u32 = 1 << 5;
     pub(super) const LATER_FRAGMENT: u32 = 1 << 6;
-    pub(super) const MOBILITY: u32 = 1 << 12;
-    pub(super) const ESP: u32 = 1 << 13;
-    pub(super) const AH: u32 = 1 << 14;
+    pub(super) const MOBILITY: u32 = 1 << 7;
+    pub(super) const ESP: u32 = 1 << 8;
+    pub(super) const AH: u32 = 1 << 9;
+    pub(super) const HIP: u32 = 1 << 10;
+    pub(super) const SHIM6: u32 = 1 << 11;
+    pub(super) const EXPERIMENT_253: u32 = 1 << 12;
+    pub(super) const EXPERIMENT_254: u32 = 1 << 13;
 }
 
-const MOBILITY: u8 = 135;
-const ESP: u8 = 50;
+/// Extension headers that the header walk does not pass: each may have further ones behind it but for ESP, which hides them.
+mod unwalked {
+    pub(super) const ESP: u8 = 50;
+    pub(super) const MOBILITY: u8 = 135;
+    pub(super) const HIP: u8 = 139;
+    pub(super) const SHIM6: u8 = 140;
+    pub(super) const EXPERIMENT_253: u8 = 253;
+    pub(super) const EXPERIMENT_254: u8 = 254;
+}
 
 impl Seen {
     /// Of no packet.
@@ -111,6 +127,8 @@ impl Seen {
         acknowledgment: 0,
         window: 0,
         tcp_flags: 0,
+        tcp_header: 0,
+        segment: 0,
         tcp_options: [0; 4],
     };
 
@@ -129,9 +147,9 @@ impl Seen {
         seen.fragment_offset = ip.fragment_offset() as u16;
         seen.fragment_id = ip.identification.get().into();
         seen.octets = transport.octets;
-        let bytes = behind(packet, core::ptr::from_ref(ip).addr(), transport);
+        let bytes = packet.ip_bytes(ip, transport.octets);
         if transport.protocol == protocol::TCP && seen.fragment_offset == 0 {
-            seen.tcp(bytes.get(ip.header_length()..).unwrap_or_default(), transport);
+            seen.tcp(bytes, ip.header_length(), transport);
         }
         seen
     }
@@ -148,12 +166,12 @@ impl Seen {
         seen.ip_header = size_of::<ip6::Header>() as u8;
         seen.flow_label = ip.flow_label();
         seen.octets = transport.octets;
-        let bytes = behind(packet, core::ptr::from_ref(ip).addr(), transport);
+        let bytes = packet.ip_bytes(ip, transport.octets);
         let upper = seen.extension_headers(ip.next_header, bytes);
         if transport.protocol == protocol::TCP
             && let Some(upper) = upper
         {
-            seen.tcp(bytes.get(upper..).unwrap_or_default(), transport);
+            seen.tcp(bytes, upper, transport);
         }
         seen
     }
@@ -219,13 +237,10 @@ impl Seen {
                 protocol::DESTINATION_OPTIONS => (extension::DESTINATION, length(8, 1)),
                 protocol::AH => (extension::AH, length(4, 2)),
                 protocol::FRAGMENT => (self.fragment(bytes, at)?, Some(8)),
-                MOBILITY | ESP => {
-                    let is_esp = next == ESP;
-                    self.extension_headers |=
-                        if is_esp { extension::ESP } else { extension::MOBILITY };
-                    return None;
+                protocol => {
+                    self.extension_headers |= last_bit(protocol);
+                    return Some(at);
                 }
-                _ => return (self.fragment_offset == 0).then_some(at),
             };
             self.extension_headers |= bit;
             // What follows in a later fragment is no header.
@@ -247,14 +262,33 @@ impl Seen {
         Some(if is_first { extension::FIRST_FRAGMENT } else { extension::LATER_FRAGMENT })
     }
 
-    fn tcp(&mut self, header: &[u8], transport: &Transport) {
+    /// The header is at `at` of the packet.
+    fn tcp(&mut self, bytes: &[u8], at: usize, transport: &Transport) {
+        let header = bytes.get(at..).unwrap_or_default();
         self.tcp_flags = transport.tcp_flags;
         self.sequence = be32(header, 4).unwrap_or(0);
         self.acknowledgment = be32(header, 8).unwrap_or(0);
         self.window = be16(header, 14).unwrap_or(0);
         let end = header.get(12).map_or(0, |offset| usize::from(offset >> 4) * 4);
+        if let Some(octets) = (transport.octets as usize).checked_sub(at + end)
+            && end >= 20
+        {
+            (self.tcp_header, self.segment) = (end as u8, octets as u32);
+        }
         let options = header.get(..end.min(header.len())).and_then(|h| h.get(20..));
         self.options(options.unwrap_or_default());
+    }
+
+    /// Octets of a TCP segment, if it was seen whole: not in fragments.
+    pub(super) const fn segment(&self) -> Option<u32> {
+        const MORE_FRAGMENTS: u8 = 0x20;
+        let is_whole = self.tcp_header > 0 && self.fragment_flags & MORE_FRAGMENTS == 0;
+        if is_whole { Some(self.segment) } else { None }
+    }
+
+    /// Whether one of these TCP flags is set.
+    pub(super) const fn has(&self, flags: u16) -> bool {
+        self.tcp_flags & flags != 0
     }
 
     fn options(&mut self, mut options: &[u8]) {
@@ -273,11 +307,18 @@ impl Seen {
     }
 }
 
-/// What was captured of an IP packet, from its header at address `ip` on, and no more than it says that it has.
-fn behind<'a>(packet: &Observed<'a>, ip: usize, transport: &Transport) -> &'a [u8] {
-    let offset = ip - packet.bytes.as_ptr().addr();
-    let bytes = packet.bytes.get(offset..).unwrap_or_default();
-    bytes.get(..transport.octets as usize).unwrap_or(bytes)
+/// The bit of what ends the chain, if it has any.
+fn last_bit(protocol: u8) -> u32 {
+    match protocol {
+        protocol::NO_NEXT => extension::NO_NEXT,
+        unwalked::ESP => extension::ESP,
+        unwalked::MOBILITY => extension::MOBILITY,
+        unwalked::HIP => extension::HIP,
+        unwalked::SHIM6 => extension::SHIM6,
+        unwalked::EXPERIMENT_253 => extension::EXPERIMENT_253,
+        unwalked::EXPERIMENT_254 => extension::EXPERIMENT_254,
+        _ => 0,
+    }
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {

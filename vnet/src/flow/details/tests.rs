@@ -23,6 +23,7 @@ fn config(keys: Keys) -> Config {
         tcp_flags: false,
         details: true,
         biflow: false,
+        sequence: false,
     };
     Config {
         selection: Some(selection),
@@ -81,7 +82,27 @@ fn tags_and_labels_are_those_of_the_frame() {
     assert_eq!((meters.min_octets, meters.min_layer2), (28, 14 + 8 + 8 + 28));
 }
 
-/// The examples of RFC 9740 section 5.
+/// The chain of RFC 9740 section 6.1 that has two octets, and the bits of the registry.
+#[test]
+fn headers_that_end_a_chain_have_their_bits_too() {
+    let headers = |first, chain: &[u8]| {
+        details(Start::Network(0), &ip6(first, chain)).meters.extension_headers
+    };
+    // Routing, authentication (12 octets of its own and no value), mobility.
+    let chain = [
+        &[51, 0, 1, 4, 0, 0, 0, 0][..],
+        &[135, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[59, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    assert_eq!(headers(43, &chain.concat()), 0x02a0);
+    for (protocol, bit) in [(59, 2), (135, 7), (50, 8), (139, 10), (140, 11), (253, 12), (254, 13)]
+    {
+        assert_eq!(headers(protocol, &[0; 8]), 1 << bit, "{protocol}");
+    }
+    assert_eq!(headers(44, &[17, 0, 0, 1, 0, 0, 0, 9, 0, 1, 0, 2, 0, 8, 0, 0]), 1 << 4);
+}
+
+/// The examples of RFC 9740 section 6.
 #[test]
 fn extension_headers_and_options_have_the_bits_of_rfc_9740() {
     let chain = [

@@ -1,13 +1,13 @@
-//! Kinds of flows with details: two words behind those of a plain kind.
+//! Kinds of flows with details: two words behind those of a plain kind, and beside the slot what `E` keeps.
 
 use super::{words::*, *};
-use crate::flow::details::{DetailMeters, Seen};
+use crate::flow::details::Seen;
 
 /// Behind the words of `V4Mac` two with details.
-impl Kind for V4Detail {
+impl<E: Extra<Sample = Seen>> Kind for V4Detail<E> {
     type Key = [u64; 7];
     type Slot = Slot7;
-    type Extra = DetailMeters;
+    type Extra = E;
 
     fn mask(keys: Keys) -> Self::Key {
         joined(V4Mac::mask(keys), detail_masks(keys))
@@ -37,7 +37,7 @@ impl Kind for V4Detail {
     }
 }
 
-impl Kind4 for V4Detail {
+impl<E: Extra<Sample = Seen>> Kind4 for V4Detail<E> {
     fn key(
         point: Point,
         link: &Link,
@@ -50,10 +50,10 @@ impl Kind4 for V4Detail {
 }
 
 /// Behind the words of `V6Mac` two with details.
-impl Kind for V6Detail {
+impl<E: Extra<Sample = Seen>> Kind for V6Detail<E> {
     type Key = [u64; 10];
     type Slot = Slot10;
-    type Extra = DetailMeters;
+    type Extra = E;
 
     fn mask(keys: Keys) -> Self::Key {
         joined(V6Mac::mask(keys), detail_masks(keys))
@@ -84,7 +84,7 @@ impl Kind for V6Detail {
     }
 }
 
-impl Kind6 for V6Detail {
+impl<E: Extra<Sample = Seen>> Kind6 for V6Detail<E> {
     fn key(
         point: Point,
         link: &Link,
@@ -97,10 +97,10 @@ impl Kind6 for V6Detail {
 }
 
 /// Behind the words of `Other` two with details.
-impl Kind for OtherDetail {
+impl<E: Extra<Sample = Seen>> Kind for OtherDetail<E> {
     type Key = [u64; 5];
     type Slot = Slot5;
-    type Extra = DetailMeters;
+    type Extra = E;
 
     fn mask(keys: Keys) -> Self::Key {
         joined(Other::mask(keys), detail_masks(keys))
@@ -121,7 +121,7 @@ impl Kind for OtherDetail {
     }
 }
 
-impl KindOther for OtherDetail {
+impl<E: Extra<Sample = Seen>> KindOther for OtherDetail<E> {
     fn key(point: Point, link: &Link, seen: &Seen) -> Self::Key {
         joined(Other::key(point, link, &()), detail_words(seen))
     }

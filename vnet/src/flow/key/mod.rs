@@ -8,10 +8,14 @@
 //! | `plain` | the kinds of VPP's fields |
 //! | `detailed` | those with details, behind the words of a plain one |
 //! | `words` | what the words hold |
+//! | `datagram` | what tells datagrams apart whose fragments are seen |
 
+mod datagram;
 mod detailed;
 mod plain;
 mod words;
+
+use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -23,6 +27,7 @@ use crate::{
         walk::{Link, Transport},
     },
 };
+pub(super) use datagram::{Datagram, datagram4, datagram6};
 use words::{EGRESS, TAG_SHIFT, TAGGED, VLAN_MASK};
 
 /// A kind of flow: its key, its slot, and how a record tells of it.
@@ -81,11 +86,11 @@ pub(super) struct V6Mac;
 /// MAC addresses and Ethernet type alone.
 pub(super) struct Other;
 /// IPv4 with details.
-pub(super) struct V4Detail;
+pub(super) struct V4Detail<E>(PhantomData<E>);
 /// IPv6 with details.
-pub(super) struct V6Detail;
+pub(super) struct V6Detail<E>(PhantomData<E>);
 /// Other frames with details.
-pub(super) struct OtherDetail;
+pub(super) struct OtherDetail<E>(PhantomData<E>);
 
 /// Where a packet was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

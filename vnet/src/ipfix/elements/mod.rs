@@ -8,11 +8,13 @@ mod generate;
 mod kind;
 mod registry;
 mod table;
+mod vendor;
 
 use core::fmt;
 
 pub use kind::{DataType, Semantics, Status, Units};
 pub use registry::{ElementInfo, RegisterError, Registry};
+pub use vendor::VendorElement;
 
 /// The enterprise number under which RFC 5103 puts the reverse direction of every IANA element.
 pub const REVERSE_PEN: u32 = 29305;

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::{DataType, Element, ElementId, REVERSE_PEN};
+use super::{DataType, Element, ElementId, REVERSE_PEN, VendorElement};
 
 /// Name and type of an element, as the decoder and the JSON writer need them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct ElementInfo {
     pub data_type: DataType,
 }
 
-/// The IANA registry, its reverse elements (RFC 5103), and the enterprise elements that the operator or a plugin added.
+/// The IANA registry, its reverse elements (RFC 5103), the published ones of vendors that flow records can have, and the enterprise elements that the operator or a plugin added.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     enterprise: HashMap<ElementId, ElementInfo>,
@@ -83,16 +83,22 @@ impl Registry {
     #[must_use]
     pub fn resolve(&self, id: ElementId) -> ElementInfo {
         let known = match id.enterprise {
-            0 => Element::by_id(id.id)
-                .map(|e| ElementInfo { name: Cow::Borrowed(e.name), data_type: e.data_type }),
+            0 => Element::by_id(id.id).map(as_it_is),
             REVERSE_PEN => Element::by_id(id.id).map(reverse),
-            _ => self.enterprise.get(&id).cloned(),
+            _ => {
+                let registered = self.enterprise.get(&id).cloned();
+                registered.or_else(|| VendorElement::by_id(id).map(|v| as_it_is(&v.element)))
+            }
         };
         known.unwrap_or_else(|| ElementInfo {
             name: Cow::Owned(id.to_string()),
             data_type: DataType::OctetArray,
         })
     }
+}
+
+fn as_it_is(element: &Element) -> ElementInfo {
+    ElementInfo { name: Cow::Borrowed(element.name), data_type: element.data_type }
 }
 
 /// RFC 5103 section 6.1: `reverse` and the forward name with a capital.

@@ -3,7 +3,7 @@
 use super::Field;
 use crate::{
     command::{ApiError, OperationError, Shown},
-    ipfix::elements::{Element, ElementId, REVERSE_PEN},
+    ipfix::elements::{Element, ElementId, REVERSE_PEN, VendorElement},
 };
 
 /// Why a field list is refused.
@@ -18,7 +18,7 @@ pub enum FieldError {
         /// As written.
         word: String,
     },
-    /// IANA knows no such name.
+    /// Neither IANA nor a vendor of whom flow records have elements knows such a name.
     #[error("unknown element '{}'{}", Shown(name), suggestion(nearest))]
     Unknown {
         /// As written.
@@ -161,8 +161,10 @@ fn suggestion(nearest: &[&str]) -> String {
 fn nearest(name: &str) -> Vec<&'static str> {
     let name: Vec<u8> = name.bytes().take(64).map(|b| b.to_ascii_lowercase()).collect();
     let most = (name.len() / 3).clamp(1, 6);
+    let vendors = VendorElement::all().iter().map(|vendor| &vendor.element);
     let mut near: Vec<(usize, bool, &'static str)> = Element::all()
         .iter()
+        .chain(vendors)
         .map(|e| (distance(&name, e.name), Field::named(e.name).is_none(), e.name))
         .filter(|(distance, ..)| *distance <= most)
         .collect();

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     flow::{Config, Families, Keys, Selection},
     ipfix::{
-        elements::{DataType, Element, ElementId, REVERSE_PEN},
+        elements::{DataType, Element, ElementId, REVERSE_PEN, VendorElement},
         profile::{FlowEncoder, FlowTemplates},
         template::FieldSpecifier,
     },
@@ -94,6 +94,7 @@ impl FieldList {
             tcp_flags: self.fields.iter().any(|(field, _)| field.name == "tcpControlBits"),
             details: self.fields.iter().any(|(field, _)| field.needs_details),
             biflow: self.needs_biflow(),
+            sequence: self.fields.iter().any(|(field, _)| field.needs_sequence),
         }
     }
 
@@ -241,6 +242,8 @@ fn element(word: &str) -> Result<(ElementId, Option<u16>), FieldError> {
         ElementId { enterprise, id }
     } else if let Some(element) = Element::named(first) {
         ElementId::iana(element.id)
+    } else if let Some(vendor) = VendorElement::named(first) {
+        vendor.id()
     } else {
         let element = forward(first).ok_or_else(|| unknown(first))?;
         ElementId { enterprise: REVERSE_PEN, id: element.id }

@@ -27,7 +27,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use super::elements::{Element, ElementId, REVERSE_PEN};
+use super::elements::{Element, ElementId, REVERSE_PEN, VendorElement};
 use crate::flow::{Families, FlowRecord, Keys};
 
 pub use both::BiflowFields;
@@ -130,7 +130,7 @@ enum Value {
 /// An element that flow records can have.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its name in the IANA registry; of the reverse direction with `reverse` before it (RFC 5103).
+    /// Its name in the IANA registry, or that of its vendor; of the reverse direction with `reverse` before it (RFC 5103).
     pub name: &'static str,
     /// Whether it is of records with both directions alone.
     pub needs_biflow: bool,
@@ -142,14 +142,17 @@ pub struct Field {
     pub needs_link: bool,
     /// Whether it is among the details of a record.
     pub needs_details: bool,
+    /// Whether TCP's sequence numbers are followed for it.
+    pub needs_sequence: bool,
     value: Value,
 }
 
 impl Field {
-    /// Its entry in the IANA registry: of an element of the reverse direction that of the forward one.
+    /// What it is in the IANA registry, or to its vendor: of an element of the reverse direction that of the forward one.
     #[must_use]
     pub fn element(&self) -> Option<&'static Element> {
-        forward(self.name).or_else(|| Element::named(self.name))
+        let vendor = || VendorElement::named(self.name).map(|vendor| &vendor.element);
+        forward(self.name).or_else(|| Element::named(self.name)).or_else(vendor)
     }
 
     /// Its identifier on the wire.
@@ -158,11 +161,14 @@ impl Field {
         let of = |element: &Element, enterprise| ElementId { enterprise, id: element.id };
         match forward(self.name) {
             Some(element) => Some(of(element, REVERSE_PEN)),
-            None => Element::named(self.name).map(|element| of(element, 0)),
+            None => {
+                let vendor = || VendorElement::named(self.name).map(VendorElement::id);
+                Element::named(self.name).map(|element| of(element, 0)).or_else(vendor)
+            }
         }
     }
 
-    /// All, in the order of their identifiers, those of the reverse direction last.
+    /// All, in the order of their enterprises and identifiers.
     #[must_use]
     pub fn all() -> &'static [Self] {
         &table::FIELDS

@@ -2,7 +2,7 @@
 
 use super::{Field, Kinds, Role, Value};
 use crate::{
-    flow::{Addresses, DetailKeys, DetailMeters, Details, FlowRecord, Keys, Seen, Side},
+    flow::{Addresses, Anomalies, DetailKeys, DetailMeters, Details, FlowRecord, Keys, Seen, Side},
     interface::SwIfIndex,
     ipfix::time::{ntp_from_unix_nanos, ntp_micros_from_unix_nanos},
 };
@@ -26,6 +26,7 @@ const fn number(
         needs_link: false,
         needs_biflow: false,
         needs_details: false,
+        needs_sequence: false,
         value: Value::Number(value),
     }
 }
@@ -43,6 +44,7 @@ const fn octets(
         needs_link: false,
         needs_biflow: false,
         needs_details: false,
+        needs_sequence: false,
         value: Value::Octets(value),
     }
 }
@@ -62,6 +64,11 @@ const fn reverse(field: Field) -> Field {
     Field { needs_biflow: true, ..field }
 }
 
+/// A field for which TCP's sequence numbers are followed.
+const fn sequence(name: &'static str, value: fn(&FlowRecord) -> u64) -> Field {
+    Field { needs_sequence: true, ..detail(number(name, Role::Sum, PORTS, value)) }
+}
+
 /// Bits by number, ORed.
 const fn flags(name: &'static str, kinds: Kinds, value: fn(&FlowRecord) -> [u64; 4]) -> Field {
     let value = Value::Flags(value);
@@ -72,6 +79,7 @@ const fn flags(name: &'static str, kinds: Kinds, value: fn(&FlowRecord) -> [u64;
         needs_link: false,
         needs_biflow: false,
         needs_details: false,
+        needs_sequence: false,
         value,
     }
 }
@@ -82,7 +90,7 @@ const fn key(keys: Keys) -> Role {
 
 /// Sorted by identifier; a test says so.
 #[rustfmt::skip]
-pub(super) static FIELDS: [Field; 91] = [
+pub(super) static FIELDS: [Field; 96] = [
     number("octetDeltaCount", Role::Sum, IP, |r| r.octets),
     number("packetDeltaCount", Role::Sum, ALL, |r| r.packets),
     number("deltaFlowCount", Role::Derived, ALL, |_| 1),
@@ -162,6 +170,7 @@ pub(super) static FIELDS: [Field; 91] = [
     link(number("layer2FrameDeltaCount", Role::Sum, ALL, |r| r.packets)),
     detail(flags("ipv6ExtensionHeadersFull", V6, |r| [meters(r).extension_headers.into(), 0, 0, 0])),
     detail(flags("tcpOptionsFull", PORTS, |r| meters(r).tcp_options)),
+    sequence("TRANSPORT_EVENT_PACKET_LOSS", |r| anomalies(r)[0].losses.into()),
     reverse(number("reverseOctetDeltaCount", Role::Sum, IP, |r| side(r).octets)),
     reverse(number("reversePacketDeltaCount", Role::Sum, ALL, |r| side(r).packets)),
     reverse(number("reverseTcpControlBits", Role::Or, PORTS, |r| side(r).tcp_flags.into())),
@@ -174,6 +183,10 @@ pub(super) static FIELDS: [Field; 91] = [
     reverse(number("reverseFlowStartNanoseconds", Role::First, ALL, |r| ntp_from_unix_nanos(side(r).start))),
     reverse(number("reverseFlowEndNanoseconds", Role::Last, ALL, |r| ntp_from_unix_nanos(side(r).end))),
     reverse(link(number("reverseLayer2OctetDeltaCount", Role::Sum, ALL, |r| side(r).layer2_octets))),
+    sequence("RETRANSMITTED_IN_PKTS", |r| anomalies(r)[0].retransmitted.into()),
+    reverse(sequence("RETRANSMITTED_OUT_PKTS", |r| anomalies(r)[1].retransmitted.into())),
+    sequence("OOORDER_IN_PKTS", |r| anomalies(r)[0].out_of_order.into()),
+    reverse(sequence("OOORDER_OUT_PKTS", |r| anomalies(r)[1].out_of_order.into())),
 ];
 
 const SECOND: u64 = 1_000_000_000;
@@ -188,6 +201,11 @@ fn keys(record: &FlowRecord) -> &DetailKeys {
 
 fn meters(record: &FlowRecord) -> &DetailMeters {
     &record.details.as_ref().unwrap_or(&NONE).meters
+}
+
+/// Of the record's direction, and of the reverse one.
+fn anomalies(record: &FlowRecord) -> &[Anomalies; 2] {
+    &meters(record).anomalies
 }
 
 fn side(record: &FlowRecord) -> &Side {

@@ -4,7 +4,9 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use super::subject::{About, Records, Refresh, Subject, View, put_text};
 use crate::ipfix::{
-    elements::{DataType, Element, ElementId, REVERSE_PEN, Registry, Semantics, Units},
+    elements::{
+        DataType, Element, ElementId, REVERSE_PEN, Registry, Semantics, Units, VendorElement,
+    },
     export::TemplateFields,
     template::{FieldSpecifier, VARIABLE_LENGTH},
 };
@@ -42,8 +44,19 @@ impl ElementTypes {
     fn of(&self, id: ElementId) -> Option<ElementType> {
         match id.enterprise {
             REVERSE_PEN => Element::by_id(id.id).map(|forward| reverse(id, forward)),
-            _ => self.0.borrow().iter().find(|element| element.id == id).cloned(),
+            _ => {
+                let described = self.0.borrow().iter().find(|element| element.id == id).cloned();
+                described.or_else(|| VendorElement::by_id(id).map(ElementType::from))
+            }
         }
+    }
+}
+
+impl From<&VendorElement> for ElementType {
+    fn from(vendor: &VendorElement) -> Self {
+        let Element { name, data_type, semantics, units, range, .. } = vendor.element;
+        let (name, description) = (name.to_owned(), vendor.description.to_owned());
+        Self { id: vendor.id(), name, data_type, semantics, units, range, description }
     }
 }
 
@@ -141,6 +154,15 @@ mod tests {
         assert_eq!(texts[0], 22);
         assert_eq!(&texts[1..23], b"reverseOctetDeltaCount");
         assert_eq!(texts[23] as usize, texts.len() - 24);
+    }
+
+    /// unsigned32 is 3, deltaCounter 3, packets 3.
+    #[test]
+    fn the_record_of_a_vendors_element_has_its_name() {
+        let id = ElementId { enterprise: 35632, id: 109 };
+        let record = octets(&ElementTypes::default().of(id).unwrap());
+        assert_eq!(record[..10], [0, 0, 0x8b, 0x30, 0, 109, 3, 3, 0, 3]);
+        assert_eq!((record[26], &record[27..48]), (21, &b"RETRANSMITTED_IN_PKTS"[..]));
     }
 
     #[test]

@@ -1,0 +1,31 @@
+//! What tells datagrams apart whose fragments are seen.
+
+use super::{
+    Point,
+    words::{PROTOCOL_SHIFT, address_word, interfaces, tag, words},
+};
+use crate::wire::{ip4, ip6, walk::Link};
+
+/// Point, addresses and identification; of IPv4 the protocol, too. Never zeros.
+///
+/// The point is in it since addresses and identifications are unique within a routing domain alone: fragments are looked for where
+/// the first one was seen.
+pub(in crate::flow) type Datagram = [u64; 7];
+
+/// RFC 791 section 3.2: source, destination, protocol and identification.
+pub(in crate::flow) fn datagram4(point: Point, link: &Link, ip: &ip4::Header) -> Datagram {
+    let identification = u64::from(ip.identification.get());
+    let number = identification | u64::from(ip.protocol) << PROTOCOL_SHIFT;
+    [tag(point, link) | 4, interfaces(point), address_word(ip), 0, 0, 0, number]
+}
+
+/// RFC 8200 section 4.5: source, destination and identification. Next headers of fragments may differ.
+pub(in crate::flow) fn datagram6(
+    point: Point,
+    link: &Link,
+    ip: &ip6::Header,
+    identification: u32,
+) -> Datagram {
+    let ([a, b], [c, d]) = (words(ip.source), words(ip.destination));
+    [tag(point, link) | 6, interfaces(point), a, b, c, d, identification.into()]
+}
