@@ -183,3 +183,93 @@ fn both_directions_in_one_record_are_the_sums_of_two() {
     });
     assert_eq!(alone, both);
 }
+
+/// What tshark shows of an element and of its reverse direction, one behind the other.
+#[test]
+fn tshark_reads_both_directions() {
+    const TEST: &str = "tshark_reads_both_directions";
+    if !has(TEST, &["tshark"]) {
+        return;
+    }
+    let scratch = Scratch::new(TEST);
+    let (capture, file) = (scratch.path("packets.pcap"), scratch.path("flows.ipfix"));
+    // A SYN, its answer, two segments of data, the second sent again, and one behind a gap from the other side.
+    let data = |turned, sequence: u32, flags, octets| segment(turned, sequence, flags, octets);
+    let frames = [
+        data(false, 99, 0x02, 0),
+        data(true, 499, 0x12, 0),
+        data(false, 100, 0x10, 10),
+        data(false, 110, 0x10, 10),
+        data(false, 110, 0x18, 10),
+        data(true, 600, 0x10, 5),
+    ];
+    fs::write(&capture, pcap(&frames)).unwrap();
+    let list = "sourceIPv4Address,destinationIPv4Address,sourceTransportPort,destinationTransportPort,\
+        packetDeltaCount,octetDeltaCount,tcpControlBits,flowStartSeconds,TRANSPORT_EVENT_PACKET_LOSS,\
+        reversePacketDeltaCount,reverseOctetDeltaCount/4,reverseTcpControlBits,reverseFlowStartSeconds,\
+        RETRANSMITTED_IN_PKTS,RETRANSMITTED_OUT_PKTS/2,OOORDER_IN_PKTS,OOORDER_OUT_PKTS"
+        .replace(char::is_whitespace, "");
+    let output = run(peloton()
+        .args(["replay", "--template", &list, "--ipfix-file"])
+        .args([&file, &capture]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let fields = [
+        "cflow.srcport",
+        "cflow.packets",
+        "cflow.octets",
+        "cflow.tcpflags",
+        "cflow.pie.ntop.retransmitted_in_pkts",
+        "cflow.pie.ntop.retransmitted_out_pkts",
+        "cflow.pie.ntop.ooorder_in_pkts",
+        "cflow.pie.ntop.ooorder_out_pkts",
+        "_ws.malformed",
+    ];
+    let rows = peloton_tests::tshark(&file, &["-Y", "cflow.packets"], &fields).unwrap();
+    let octets = format!("{},{}", 40 + 3 * 50, 40 + 45);
+    let octets = octets.as_str();
+    assert_eq!(rows, [["1000", "4,2", octets, "0x1a,0x12", "1", "0", "0", "0", ""]]);
+}
+
+/// A TCP segment from 10.0.0.1 port 1000 to 10.0.0.2 port 80, or back.
+fn segment(turned: bool, sequence: u32, flags: u8, octets: u8) -> Vec<u8> {
+    let mut frame = MACS.to_vec();
+    frame.extend([0x08, 0x00, 0x45, 0, 0, 40 + octets, 0, 0, 0, 0, 64, 6, 0, 0]);
+    let (one, other) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    let (from, to) = if turned { (other, one) } else { (one, other) };
+    frame.extend([from, to].concat());
+    let (here, there) = ([0x03, 0xe8], [0, 80]);
+    let (from, to) = if turned { (there, here) } else { (here, there) };
+    frame.extend([from, to].concat());
+    frame.extend(sequence.to_be_bytes());
+    frame.extend([0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]);
+    frame.resize(frame.len() + usize::from(octets), 0);
+    frame
+}
+
+/// What Wireshark's analysis of one direction after the other says, which knows acknowledgments, too.
+#[test]
+fn segments_that_came_again_and_gaps_are_those_of_wireshark() {
+    const TEST: &str = "segments_that_came_again_and_gaps_are_those_of_wireshark";
+    if !has(TEST, &["tshark", "python3"]) {
+        return;
+    }
+    let scratch = Scratch::new(TEST);
+    let list = format!("{TUPLE},TRANSPORT_EVENT_PACKET_LOSS,RETRANSMITTED_IN_PKTS,OOORDER_IN_PKTS");
+    let mut sums = [0; 3];
+    for path in captures() {
+        let options = ["replay", "--json", "--active", "86400", "--passive", "0", "--template"];
+        let output = run(peloton().args(options).arg(&list).arg(&path));
+        assert!(output.status.success(), "{}", path.display());
+        let records = scratch.path("records.jsonl");
+        fs::write(&records, output.stdout).unwrap();
+        let mut python = std::process::Command::new("python3");
+        python.arg(workspace().join("tests/oracle/sequence.py")).args([&path, &records]);
+        let compared = run(&mut python);
+        let text = String::from_utf8(compared.stdout).unwrap();
+        assert!(compared.status.success(), "{}: {text}", path.display());
+        for (sum, count) in sums.iter_mut().zip(text.split_whitespace()) {
+            *sum += count.parse::<u64>().unwrap();
+        }
+    }
+    assert!(sums[1] > 0, "{sums:?}");
+}

@@ -202,7 +202,7 @@ impl Collector {
         // Every family that is measured has its template.
         let Some((slot, encoder)) = self.flows.select(record) else { return Ok(()) };
         let template = &self.templates[slot.index()];
-        let len = encoder.record_len();
+        let len = encoder.len_of(record);
         let before = self.stream.counters().messages;
         let export_time = self.export_time;
         let Self { stream, link, .. } = self;

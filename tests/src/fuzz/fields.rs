@@ -44,7 +44,7 @@ pub fn fields(data: &[u8]) {
     let mut told = 0;
     let mut sink = |record: &FlowRecord| {
         let (_, encoder) = templates.select(record).expect("what is measured has a template");
-        encoder.encode(record, &mut vec![0; encoder.record_len()]);
+        encoder.encode(record, &mut vec![0; encoder.len_of(record)]);
         told += record.all_packets();
     };
     while !input.is_empty() {

@@ -6,6 +6,7 @@ mod classifier;
 mod collectors;
 mod day;
 mod export;
+mod fragments;
 mod kernel;
 mod ledger;
 mod limits;

@@ -112,3 +112,33 @@ fn records_of_a_template_add_up() {
     }
     assert_eq!(scene.exported().packet_sum(), 300 + 300 + 307);
 }
+
+#[test]
+fn tshark_reads_the_names_of_interfaces_of_any_length() {
+    let scene = scene("template-names", "interfaceName,packetDeltaCount,interfaceDescription");
+    scene.lab.run("set interface tag pg0 uplink-to-the-north");
+    scene.feature("pg0 ip4 rx");
+    scene.feature("pg1 ip4 rx");
+    scene.send(3, &format!("{IP4} {UDP}"));
+    scene.feature("pg0 ip4 disable");
+    scene.lab.run("ipfix flush");
+    // A name is that of the moment in which the record is sent.
+    scene.lab.run("set interface tag pg0 down");
+    scene.feature("pg0 ip4 rx");
+    scene.send(4, &format!("{IP4} {UDP}"));
+    scene.feature("pg0 ip4 disable");
+    scene.lab.run("ipfix flush");
+    let shown = scene.lab.run("show ipfix template");
+    assert!(shown.contains("interfaceName") && shown.contains("variable"), "{shown}");
+    let exported = scene.exported();
+    let told = exported.records.iter().map(|record| {
+        assert_eq!(record["interfaceName"], "pg0");
+        (record["interfaceDescription"].as_str().unwrap(), record["packetDeltaCount"].as_u64())
+    });
+    let expected = [("uplink-to-the-north", Some(3)), ("down", Some(4))];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+    let fields = ["cflow.if_name", "cflow.if_descr", "cflow.packets"];
+    let options = ["-d", "udp.port==4739,cflow", "-Y", "cflow.packets && !_ws.malformed"];
+    let Some(rows) = peloton_tests::tshark(scene.capture(), &options, &fields) else { return };
+    assert_eq!(rows, [["pg0", "uplink-to-the-north", "3"], ["pg0", "down", "4"]]);
+}

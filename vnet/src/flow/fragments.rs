@@ -58,7 +58,7 @@ struct Entry {
     /// When the first fragment was seen.
     time: u64,
     ports: u32,
-    /// That of the first fragment: IPv6 has it there alone.
+    /// That of the first fragment: IPv6 has further extension headers there alone.
     protocol: u8,
 }
 
@@ -96,7 +96,7 @@ impl Fragments {
         if let Some(header) = ip6::fragment_header(ip.next_header, payload)
             && header.is_fragment()
         {
-            let datagram = datagram6(point, link, ip, header.identification.get());
+            let datagram = datagram6(point, link, ip, header);
             self.see(datagram, time, header.offset() == 0, transport, counters);
         }
     }

@@ -183,7 +183,7 @@ impl<W: Write> FlowFile<W> {
         let id = TemplateId::from_ordinal(slot.index() as u16);
         let stream = &mut self.stream;
         self.writer.collect(export_time, |outlet| {
-            stream.record(id, encoder.record_len(), outlet, |out| encoder.encode(record, out))
+            stream.record(id, encoder.len_of(record), outlet, |out| encoder.encode(record, out))
         })
     }
 

@@ -104,12 +104,18 @@ impl FlowWriter {
     pub fn write(&mut self, out: &mut Vec<u8>, record: &FlowRecord) {
         let Self { templates, infos, octets, store, registry } = self;
         let Some((slot, encoder)) = templates.select(record) else { return };
-        octets.resize(encoder.record_len(), 0);
+        octets.resize(encoder.len_of(record), 0);
         encoder.encode(record, octets);
         let context = Context { templates: store, registry };
         let (mut object, mut rest) = (Object::open(out), &octets[..]);
         for (field, info) in encoder.fields().iter().zip(&infos[slot.index()]) {
-            let (value, behind) = rest.split_at(usize::from(field.length).min(rest.len()));
+            let len = if field.is_variable() {
+                // No text has more octets than one of length says.
+                usize::from(rest.split_off_first().copied().unwrap_or(0))
+            } else {
+                field.length.into()
+            };
+            let (value, behind) = rest.split_at(len.min(rest.len()));
             write_value(object.key(&info.name), Value::read(info.data_type, value), context, 0);
             rest = behind;
         }

@@ -340,6 +340,7 @@ impl Ipfix {
 
     /// One pass.
     pub(super) fn run(&self, main: &mut Main) -> Pass {
+        self.shared.named.look(main.interfaces());
         self.shared.state.borrow_mut().run(main, &self.shared.options)
     }
 }

@@ -114,7 +114,7 @@ impl Output<'_> {
         };
         if let Some((slot, encoder)) = templates.select(record) {
             let write = |octets: &mut [u8]| encoder.encode(record, octets);
-            return self.of_template(slot.index(), encoder.record_len(), what, write);
+            return self.of_template(slot.index(), encoder.len_of(record), what, write);
         }
         let encoder = templates.untold(record).ok_or(OutputError::NoTemplate)?;
         let (set, len) = (DataSet::untold(self.framing), encoder.record_len());

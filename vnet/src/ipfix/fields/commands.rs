@@ -3,7 +3,7 @@
 use super::{Field, FieldList, Kinds, NamedTemplates};
 use crate::{
     command::{Align, Cell, Column, Output, Record, Table, keyword, positional, value},
-    ipfix::elements::ElementId,
+    ipfix::{elements::ElementId, template::FieldSpecifier},
     plugin::{Command, CommandCx, Registrar},
 };
 
@@ -57,6 +57,11 @@ fn elements(_: CommandCx, (): ()) -> Table {
     table
 }
 
+/// Those of a field.
+fn octets(specifier: FieldSpecifier) -> Cell {
+    if specifier.is_variable() { "variable".into() } else { u64::from(specifier.length).into() }
+}
+
 /// IANA's alone, others with their enterprise.
 fn number(id: ElementId) -> Cell {
     match id.enterprise {
@@ -97,7 +102,7 @@ fn one(name: &str, list: &FieldList, users: &[&'static str]) -> Record {
         fields.row([
             field.name.into(),
             number(specifier.element),
-            u64::from(specifier.length).into(),
+            octets(specifier),
             field.role.word().into(),
             kinds(field.kinds).into(),
         ]);

@@ -44,6 +44,14 @@ pub enum FieldError {
         /// Those asked for.
         octets: u16,
     },
+    /// Its octets are counted in each record.
+    #[error("{name} is text, and as long as it is: leave out /{octets}")]
+    Text {
+        /// The element.
+        name: &'static str,
+        /// Those asked for.
+        octets: u16,
+    },
     /// It has not so many octets.
     #[error("{name} has 1 to {full} octets, not {octets}")]
     Octets {
@@ -104,10 +112,7 @@ const REASONS: &[(&[&str], &str)] = &[
         &["export", "notSent", "ignored", "collector", "message", "session"],
         "it tells of the exporter, not of a flow",
     ),
-    (
-        &["interfaceName", "interfaceDescription", "VRFname"],
-        "records know interfaces and tables by number",
-    ),
+    (&["VRFname"], "records know tables by number"),
     (
         &["flowStartSysUpTime", "flowEndSysUpTime"],
         "times are of the clock and not of the uptime: use flowStartMilliseconds",

@@ -1,7 +1,7 @@
 //! From a list of names to keys, families and encoders.
 
 use super::{
-    Field, FieldError, Kinds, Role,
+    Field, FieldError, InterfaceTexts, Kinds, Role,
     error::unknown,
     forward,
     steps::{Saturated, Steps},
@@ -11,7 +11,7 @@ use crate::{
     ipfix::{
         elements::{DataType, Element, ElementId, REVERSE_PEN, VendorElement},
         profile::{FlowEncoder, FlowTemplates},
-        template::FieldSpecifier,
+        template::{FieldSpecifier, VARIABLE_LENGTH},
     },
 };
 
@@ -23,6 +23,7 @@ use crate::{
 pub struct FieldList {
     fields: Vec<(&'static Field, FieldSpecifier)>,
     saturated: Saturated,
+    interfaces: InterfaceTexts,
 }
 
 impl FieldList {
@@ -40,7 +41,8 @@ impl FieldList {
 
     /// [`Self::parse`] where it is known that both ends of flows are among the fields.
     pub(super) fn read(text: &str) -> Result<Self, FieldError> {
-        let mut list = Self { fields: Vec::new(), saturated: Saturated::default() };
+        let (saturated, interfaces) = (Saturated::default(), InterfaceTexts::default());
+        let mut list = Self { fields: Vec::new(), saturated, interfaces };
         for word in text.split(',') {
             let (field, specifier) = field(word)?;
             if list.fields.iter().any(|(known, _)| known.name == field.name) {
@@ -59,6 +61,12 @@ impl FieldList {
         };
         let fields = first.iter().filter_map(full).chain(self.fields).collect();
         Self { fields, ..self }
+    }
+
+    /// The same with the names of these interfaces; without, none is known.
+    #[must_use]
+    pub fn with_interfaces(self, interfaces: InterfaceTexts) -> Self {
+        Self { interfaces, ..self }
     }
 
     /// The fields in their order, with their octets.
@@ -129,6 +137,10 @@ impl FieldList {
         self.saturated.count()
     }
 
+    pub(super) fn tells_interfaces(&self) -> bool {
+        self.fields.iter().any(|(_, specifier)| specifier.is_variable())
+    }
+
     fn needs_biflow(&self) -> bool {
         self.fields.iter().any(|(field, _)| field.needs_biflow)
     }
@@ -176,7 +188,7 @@ impl FieldList {
         let of_kind = self.fields.iter().filter(|(field, _)| field.kinds.contains(kinds));
         let specifiers: Vec<FieldSpecifier> = of_kind.clone().map(|(_, s)| *s).collect();
         let steps = of_kind.map(|&(field, specifier)| (field, specifier.length));
-        let steps = Steps::new(steps, self.saturated.clone());
+        let steps = Steps::new(steps, self.saturated.clone(), self.interfaces.clone());
         (!specifiers.is_empty()).then(|| FlowEncoder::of_steps(specifiers, steps))
     }
 
@@ -219,6 +231,7 @@ fn field(word: &str) -> Result<(&'static Field, FieldSpecifier), FieldError> {
     let length = match octets {
         None => full,
         Some(octets) if octets == full => full,
+        Some(octets) if full == VARIABLE_LENGTH => return Err(FieldError::Text { name, octets }),
         Some(octets) if !is_integer(data_type) => {
             return Err(FieldError::NotReducible { name, full, octets });
         }
@@ -265,7 +278,7 @@ const fn is_integer(data_type: DataType) -> bool {
     )
 }
 
-/// Octets of a type of fixed length.
+/// Octets of a type that is no list.
 const fn octets_of(data_type: DataType) -> Option<u16> {
     use DataType as T;
     Some(match data_type {
@@ -278,8 +291,9 @@ const fn octets_of(data_type: DataType) -> Option<u16> {
         | T::DateTimeMicroseconds
         | T::DateTimeNanoseconds => 8,
         T::Ipv6Address => 16,
+        T::String => VARIABLE_LENGTH,
         T::Unsigned256 => 32,
-        // Of those that are no lists and no text, label stack entries are all that there are here.
+        // Of those that are no lists, label stack entries are all that there are here.
         T::OctetArray => 3,
         _ => return None,
     })

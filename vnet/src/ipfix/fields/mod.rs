@@ -10,6 +10,7 @@
 //! | `table` | the elements, a line each |
 //! | `list` | from a list of names to keys, families and encoders |
 //! | `both` | lists for layers with both directions |
+//! | `interfaces` | what interfaces are called |
 //! | `steps` | the compiled form of a list |
 //! | `error` | why a list is refused, and what was meant |
 //! | `named` | templates by name, and who uses them |
@@ -20,6 +21,7 @@
 mod both;
 mod commands;
 mod error;
+mod interfaces;
 mod list;
 mod named;
 mod steps;
@@ -29,10 +31,12 @@ mod tests;
 
 use super::elements::{Element, ElementId, REVERSE_PEN, VendorElement};
 use crate::flow::{Families, FlowRecord, Keys};
+use interfaces::Text;
 
 pub use both::BiflowFields;
 pub(in crate::ipfix) use commands::{described, register};
 pub use error::FieldError;
+pub use interfaces::InterfaceTexts;
 pub use list::FieldList;
 pub use named::{Lease, NamedTemplates, TemplateError};
 pub(in crate::ipfix) use steps::Steps;
@@ -125,6 +129,8 @@ enum Value {
     Flags(fn(&FlowRecord) -> [u64; 4]),
     /// Octets of the size of the element.
     Octets(fn(&FlowRecord, &mut [u8])),
+    /// Text of variable length, of the interface on which packets came in.
+    Text(Text),
 }
 
 /// An element that flow records can have.

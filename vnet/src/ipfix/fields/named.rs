@@ -2,8 +2,11 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use super::{FieldError, FieldList};
-use crate::command::{ApiError, OperationError};
+use super::{FieldError, FieldList, InterfaceTexts};
+use crate::{
+    command::{ApiError, OperationError},
+    interface::InterfaceTable,
+};
 
 /// Most letters of a name.
 const MAX_NAME: usize = 32;
@@ -12,7 +15,10 @@ const MAX_TEMPLATES: usize = 256;
 
 /// The templates of an engine that users made. Clones are the same ones; they belong to the main thread.
 #[derive(Clone, Default)]
-pub struct NamedTemplates(Rc<RefCell<BTreeMap<String, Rc<Named>>>>);
+pub struct NamedTemplates {
+    templates: Rc<RefCell<BTreeMap<String, Rc<Named>>>>,
+    interfaces: InterfaceTexts,
+}
 
 struct Named {
     name: String,
@@ -75,14 +81,15 @@ impl NamedTemplates {
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_letter) {
             return Err(TemplateError::Name(name.to_owned()));
         }
-        let mut templates = self.0.borrow_mut();
+        let mut templates = self.templates.borrow_mut();
         if templates.contains_key(name) {
             return Err(TemplateError::Exists(name.to_owned()));
         }
         if templates.len() == MAX_TEMPLATES {
             return Err(TemplateError::TooMany);
         }
-        let (name, list) = (name.to_owned(), FieldList::parse(fields)?);
+        let list = FieldList::parse(fields)?.with_interfaces(self.interfaces.clone());
+        let name = name.to_owned();
         let named = Named { name: name.clone(), list, users: RefCell::default() };
         templates.insert(name, Rc::new(named));
         Ok(())
@@ -93,7 +100,7 @@ impl NamedTemplates {
     /// # Errors
     /// [`TemplateError::NoSuch`] and [`TemplateError::InUse`].
     pub fn remove(&self, name: &str) -> Result<(), TemplateError> {
-        let mut templates = self.0.borrow_mut();
+        let mut templates = self.templates.borrow_mut();
         let named = templates.get(name).ok_or_else(|| TemplateError::NoSuch(name.to_owned()))?;
         let users = named.users.borrow().clone();
         if !users.is_empty() {
@@ -108,15 +115,22 @@ impl NamedTemplates {
     /// # Errors
     /// [`TemplateError::NoSuch`].
     pub fn lease(&self, name: &str, user: &'static str) -> Result<Lease, TemplateError> {
-        let templates = self.0.borrow();
+        let templates = self.templates.borrow();
         let named = templates.get(name).ok_or_else(|| TemplateError::NoSuch(name.to_owned()))?;
         named.users.borrow_mut().push(user);
         Ok(Lease { named: named.clone(), user })
     }
 
+    /// Notes what interfaces are called now, if there is a template that tells it.
+    pub(in crate::ipfix) fn look(&self, table: &InterfaceTable) {
+        if self.templates.borrow().values().any(|named| named.list.tells_interfaces()) {
+            self.interfaces.look(table);
+        }
+    }
+
     /// Shows all, by name, with who uses them.
     pub fn for_each(&self, mut visit: impl FnMut(&str, &FieldList, &[&'static str])) {
-        for named in self.0.borrow().values() {
+        for named in self.templates.borrow().values() {
             visit(&named.name, &named.list, &named.users.borrow());
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use super::{Field, Value};
+use super::{Field, InterfaceTexts, Value};
 use crate::flow::FlowRecord;
 
 /// Writes the fields of a template. No name is looked up and no type asked.
@@ -13,6 +13,7 @@ use crate::flow::FlowRecord;
 pub(in crate::ipfix) struct Steps {
     steps: Arc<[Step]>,
     saturated: Saturated,
+    interfaces: InterfaceTexts,
 }
 
 /// Counts values that did not fit into their fields. Clones are the same one.
@@ -36,15 +37,34 @@ impl Steps {
     pub(super) fn new<'f>(
         fields: impl Iterator<Item = (&'f Field, u16)>,
         saturated: Saturated,
+        interfaces: InterfaceTexts,
     ) -> Self {
         let steps = fields.map(|(field, len)| Step { value: field.value, len }).collect();
-        Self { steps, saturated }
+        Self { steps, saturated, interfaces }
+    }
+
+    /// Octets of the texts of `record` beyond the one that each has at least.
+    pub(in crate::ipfix) fn texts_len(&self, record: &FlowRecord) -> usize {
+        let text = |step: &Step| match step.value {
+            Value::Text(text) => self.interfaces.with(text, record, |octets| octets.len() - 1),
+            _ => 0,
+        };
+        self.steps.iter().map(text).sum()
     }
 
     /// Writes `record`; `out` is as long as all fields.
     pub(in crate::ipfix) fn encode(&self, record: &FlowRecord, out: &mut [u8]) {
         let mut rest = out;
         for step in &*self.steps {
+            if let Value::Text(text) = step.value {
+                let len = self.interfaces.with(text, record, |octets| {
+                    let len = octets.len().min(rest.len());
+                    rest[..len].copy_from_slice(&octets[..len]);
+                    len
+                });
+                rest = &mut rest[len..];
+                continue;
+            }
             let (field, behind) = rest.split_at_mut(usize::from(step.len).min(rest.len()));
             match step.value {
                 Value::Number(value) => {
@@ -58,6 +78,7 @@ impl Steps {
                     }
                 }
                 Value::Octets(write) => write(record, field),
+                Value::Text(_) => (),
             }
             rest = behind;
         }

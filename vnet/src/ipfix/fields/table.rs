@@ -1,6 +1,6 @@
 //! The elements that a meter fills: a line each, in the order of their identifiers.
 
-use super::{Field, Kinds, Role, Value};
+use super::{Field, Kinds, Role, Value, interfaces::Text};
 use crate::{
     flow::{Addresses, Anomalies, DetailKeys, DetailMeters, Details, FlowRecord, Keys, Seen, Side},
     interface::SwIfIndex,
@@ -49,6 +49,12 @@ const fn octets(
     }
 }
 
+/// Text of the interface on which packets came in: a key as its number is.
+const fn text(name: &'static str, text: Text) -> Field {
+    let value = Value::Text(text);
+    Field { value, ..number(name, key(Keys::INGRESS), ALL, |_| 0) }
+}
+
 /// A field that is in the link header, or counts it.
 const fn link(field: Field) -> Field {
     Field { needs_link: true, ..field }
@@ -90,7 +96,7 @@ const fn key(keys: Keys) -> Role {
 
 /// Sorted by identifier; a test says so.
 #[rustfmt::skip]
-pub(super) static FIELDS: [Field; 96] = [
+pub(super) static FIELDS: [Field; 98] = [
     number("octetDeltaCount", Role::Sum, IP, |r| r.octets),
     number("packetDeltaCount", Role::Sum, ALL, |r| r.packets),
     number("deltaFlowCount", Role::Derived, ALL, |_| 1),
@@ -121,6 +127,8 @@ pub(super) static FIELDS: [Field; 96] = [
     link(detail(octets("mplsLabelStackSection3", Role::First, ALL, |r, out| put(out, &first(r).labels[2])))),
     link(detail(octets("mplsLabelStackSection4", Role::First, ALL, |r, out| put(out, &first(r).labels[3])))),
     link(octets("destinationMacAddress", key(Keys::DESTINATION_MAC), ALL, |r, out| put(out, &r.destination_mac))),
+    text("interfaceName", Text::Name),
+    text("interfaceDescription", Text::Description),
     detail(number("octetTotalCount", Role::Total, IP, |r| meters(r).total_octets)),
     detail(number("packetTotalCount", Role::Total, ALL, |r| meters(r).total_packets)),
     detail(number("fragmentOffset", Role::First, IP, |r| u64::from(first(r).fragment_offset / 8))),

@@ -36,7 +36,9 @@ mod subject;
 mod types;
 
 pub use exporting::NotSent;
+pub(in crate::ipfix) use interfaces::description;
 pub use metering::Ignored;
 pub use set::{Options, OptionsError};
+pub(in crate::ipfix) use subject::put_text;
 pub use subject::{About, Records, Refresh, Sent, Stamp, Subject, View};
 pub use types::ElementType;

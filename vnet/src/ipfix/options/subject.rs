@@ -115,7 +115,7 @@ impl Records {
 const MAX_TEXT: usize = 254;
 
 /// Appends a field of variable length (RFC 7011 section 7), cut to 254 octets of whole characters.
-pub(super) fn put_text(octets: &mut Vec<u8>, text: &str) {
+pub(in crate::ipfix) fn put_text(octets: &mut Vec<u8>, text: &str) {
     let mut end = text.len().min(MAX_TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -237,13 +237,23 @@ impl FlowEncoder {
         &self.fields
     }
 
-    /// Octets of every record.
+    /// Octets of a record, the least where it has texts.
     #[must_use]
     pub fn record_len(&self) -> usize {
         self.len
     }
 
-    /// Writes `record`; `out` has exactly [`Self::record_len`] octets, else nothing is written.
+    /// Octets of this record.
+    #[inline]
+    #[must_use]
+    pub fn len_of(&self, record: &FlowRecord) -> usize {
+        match &self.encode {
+            Encode::Straight(_) => self.len,
+            Encode::Steps(steps) => self.len + steps.texts_len(record),
+        }
+    }
+
+    /// Writes `record`; `out` has exactly [`Self::len_of`] octets, else nothing is written.
     #[inline]
     pub fn encode(&self, record: &FlowRecord, out: &mut [u8]) {
         match &self.encode {

@@ -1,0 +1,68 @@
+//! What interfaces are called, for records that tell it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::{
+    flow::FlowRecord,
+    interface::{InterfaceTable, SwIfIndex},
+    ipfix::options::{description, put_text},
+};
+
+/// Names and descriptions of the interfaces of an engine, as they are written into records. Clones are the same ones.
+///
+/// They are looked up when a record is written, so that they are those of the last look at the interfaces. An interface that is
+/// gone keeps its name until another one has its number: its last records are written after it.
+#[derive(Clone, Debug, Default)]
+pub struct InterfaceTexts(Arc<RwLock<BTreeMap<SwIfIndex, Texts>>>);
+
+/// Texts of variable length (RFC 7011 section 7), their length before them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Texts {
+    name: Vec<u8>,
+    description: Vec<u8>,
+}
+
+/// Which text of a record's ingress interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    Name,
+    Description,
+}
+
+/// Of an interface that is not known.
+const EMPTY: [u8; 1] = [0];
+
+impl InterfaceTexts {
+    /// Looks at the interfaces that there are.
+    pub(in crate::ipfix) fn look(&self, table: &InterfaceTable) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for interface in table.interfaces() {
+            let mut texts = Texts::default();
+            put_text(&mut texts.name, &interface.name);
+            put_text(&mut texts.description, description(table, interface));
+            if known.get(&interface.index) != Some(&texts) {
+                known.insert(interface.index, texts);
+            }
+        }
+    }
+
+    /// Gives the octets of a text of a record to `f`.
+    pub(super) fn with<T>(
+        &self,
+        text: Text,
+        record: &FlowRecord,
+        f: impl FnOnce(&[u8]) -> T,
+    ) -> T {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match known.get(&record.ingress) {
+            None => f(&EMPTY),
+            Some(texts) => f(match text {
+                Text::Name => &texts.name,
+                Text::Description => &texts.description,
+            }),
+        }
+    }
+}
