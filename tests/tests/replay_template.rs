@@ -227,7 +227,7 @@ fn tshark_reads_both_directions() {
     let rows = peloton_tests::tshark(&file, &["-Y", "cflow.packets"], &fields).unwrap();
     let octets = format!("{},{}", 40 + 3 * 50, 40 + 45);
     let octets = octets.as_str();
-    assert_eq!(rows, [["1000", "4,2", octets, "0x1a,0x12", "1", "0", "0", "0", ""]]);
+    assert_eq!(rows, [["1000", "4,2", octets, "0x001a,0x0012", "1", "0", "0", "0", ""]]);
 }
 
 /// A TCP segment from 10.0.0.1 port 1000 to 10.0.0.2 port 80, or back.
@@ -255,8 +255,11 @@ fn segments_that_came_again_and_gaps_are_those_of_wireshark() {
     }
     let scratch = Scratch::new(TEST);
     let list = format!("{TUPLE},TRANSPORT_EVENT_PACKET_LOSS,RETRANSMITTED_IN_PKTS,OOORDER_IN_PKTS");
+    let crafted = scratch.path("crafted.pcap");
+    fs::write(&crafted, lossy()).unwrap();
     let mut sums = [0; 3];
-    for path in captures() {
+    let own = WHOLE.map(|name| workspace().join("tests/captures").join(name));
+    for path in own.into_iter().chain([crafted]) {
         let options = ["replay", "--json", "--active", "86400", "--passive", "0", "--template"];
         let output = run(peloton().args(options).arg(&list).arg(&path));
         assert!(output.status.success(), "{}", path.display());
@@ -271,5 +274,35 @@ fn segments_that_came_again_and_gaps_are_those_of_wireshark() {
             *sum += count.parse::<u64>().unwrap();
         }
     }
-    assert!(sums[1] > 0, "{sums:?}");
+    assert!(sums.iter().all(|&sum| sum > 0), "{sums:?}");
+}
+
+/// Captures of whole segments, neither cut nor fragmented, whose IP headers say how long they are and whom they are for.
+const WHOLE: [&str; 6] =
+    ["demo.pcap", "mpls.pcap", "pppoe.pcap", "raw.pcap", "time-jumps.pcap", "vlan-qinq.pcap"];
+
+/// A connection in one direction whose numbers wrap: with a loss, a segment that is late by a millisecond, one that comes half a
+/// second later, one that comes twice, and a FIN that does.
+fn lossy() -> Vec<u8> {
+    let start = u32::MAX - 25;
+    let at = |octets: u32| start.wrapping_add(octets);
+    let segments = [
+        (0, at(0), 0x10, 10),
+        (100, at(20), 0x10, 10),
+        (1_100, at(10), 0x10, 10),
+        (50_000, at(40), 0x10, 10),
+        (550_000, at(30), 0x10, 10),
+        (600_000, at(50), 0x10, 10),
+        (900_000, at(50), 0x18, 10),
+        (910_000, at(60), 0x11, 0),
+        (980_000, at(60), 0x11, 0),
+    ];
+    let mut pcap = pcap(&[]);
+    for (micros, sequence, flags, octets) in segments {
+        let frame = segment(false, sequence, flags, octets);
+        let len = (frame.len() as u32).to_le_bytes();
+        pcap.extend([1_700_000_000_u32.to_le_bytes(), u32::to_le_bytes(micros), len, len].concat());
+        pcap.extend(frame);
+    }
+    pcap
 }

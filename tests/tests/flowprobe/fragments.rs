@@ -7,7 +7,8 @@ fn fragment(id: u8, offset: u16, more: bool) -> Vec<u8> {
     let mut frame = vec![2, 0xfe, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0x08, 0x00];
     let mut header = [0x45, 0, 0, 44, 0, id, 0, 0, 64, 17, 0, 0, 192, 168, 0, 2, 10, 0, 0, 1];
     header[6..8].copy_from_slice(&(u16::from(more) << 13 | offset).to_be_bytes());
-    let words = header.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+    let words =
+        header.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
     let sum = words.sum::<u32>();
     let sum = !((sum >> 16) + (sum & 0xffff)) as u16;
     header[10..12].copy_from_slice(&sum.to_be_bytes());

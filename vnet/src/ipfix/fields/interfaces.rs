@@ -50,12 +50,7 @@ impl InterfaceTexts {
     }
 
     /// Gives the octets of a text of a record to `f`.
-    pub(super) fn with<T>(
-        &self,
-        text: Text,
-        record: &FlowRecord,
-        f: impl FnOnce(&[u8]) -> T,
-    ) -> T {
+    pub(super) fn with<T>(&self, text: Text, record: &FlowRecord, f: impl FnOnce(&[u8]) -> T) -> T {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         match known.get(&record.ingress) {
             None => f(&EMPTY),

@@ -44,7 +44,10 @@ impl Subject for Interfaces {
 }
 
 /// The operator's words (`set interface tag`), else what kind of device it is.
-pub(in crate::ipfix) fn description<'a>(table: &'a InterfaceTable, interface: &'a SwInterface) -> &'a str {
+pub(in crate::ipfix) fn description<'a>(
+    table: &'a InterfaceTable,
+    interface: &'a SwInterface,
+) -> &'a str {
     if !interface.tag.is_empty() {
         return &interface.tag;
     }
