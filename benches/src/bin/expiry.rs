@@ -58,12 +58,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         "\nmost records exported in a round: {}",
         (0..rounds.len()).map(made).max().unwrap_or(0)
     );
-    let busy: Vec<usize> = (0..rounds.len()).filter(|&n| made(n) > 0).collect();
-    if let (Some(&first), Some(&last)) = (busy.first(), busy.last()) {
-        let time: Duration = rounds[first..=last].iter().map(|round| round.time).sum();
-        let records = (first..=last).map(made).sum::<u64>() as f64;
-        println!("records a second, first to last: {:.0}", records / time.as_secs_f64());
-    }
+    let at = |share: u64| rounds.partition_point(|round| round.records < last * share / 100);
+    let middle = &rounds[at(5)..at(95)];
+    let time: Duration = middle.iter().map(|round| round.time).sum();
+    let records = last as f64 * 0.9;
+    println!(
+        "records a second, from 5 to 95 % of them: {:.0}, in {} rounds",
+        records / time.as_secs_f64(),
+        middle.len()
+    );
     Ok(())
 }
 

@@ -51,9 +51,6 @@ use progress::Bar;
 use run::{Replay, Totals};
 use summary::Summary;
 
-/// From so many bytes of captures on huge pages pay, which are cleared before they are used.
-const MANY_BYTES: u64 = 64 << 20;
-
 /// The command.
 pub const COMMAND: Command = Command {
     name: "replay",
@@ -66,9 +63,7 @@ pub const COMMAND: Command = Command {
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let bytes = check_captures(options)?;
     let signals = Signals::watch().map_err(Failure::failed)?;
-    let is_large = bytes.is_some_and(|bytes| bytes >= MANY_BYTES);
-    let pages = if is_large { Pages::Huge } else { Pages::Small };
-    let meter = Config { pages, ..options.meter.clone() };
+    let meter = Config { pages: Pages::Huge, ..options.meter.clone() };
     let mut replay =
         Replay::new(meter, options.frame_size, options.rate).map_err(Failure::failed)?;
     if let Some(path) = &options.ipfix_file

@@ -56,6 +56,7 @@ pub struct Outputs {
     /// The flows for the table.
     pub top: TopFlows,
     bar: Option<Bar>,
+    export_time: ExportTime,
     failure: Option<OutputError>,
     signal: Option<Signal>,
 }
@@ -97,6 +98,7 @@ impl Outputs {
             collector,
             top: TopFlows::new(top, &options.meter),
             bar,
+            export_time: ExportTime::default(),
             failure: None,
             signal: None,
         })
@@ -145,7 +147,7 @@ impl Outputs {
             json.record(record, precision)?;
         }
         if let Some(file) = &mut self.file {
-            file.write(record, now())?;
+            file.write(record, self.export_time.next())?;
         }
         if let Some(collector) = &mut self.collector {
             collector.record(record)?;
@@ -201,6 +203,28 @@ fn open_file(
 /// Seconds since 1970, for headers; wraps in 2106.
 fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32
+}
+
+/// The export time of a file's records, one after the other. Messages have it, and one of them has several hundred records:
+/// the clock is looked at for a part of them.
+#[derive(Default)]
+struct ExportTime {
+    seconds: u32,
+    /// Records until the clock is looked at again.
+    left: u8,
+}
+
+impl ExportTime {
+    /// Records of one look at the clock.
+    const RECORDS: u8 = 64;
+
+    fn next(&mut self) -> u32 {
+        if self.left == 0 {
+            *self = Self { seconds: now(), left: Self::RECORDS };
+        }
+        self.left -= 1;
+        self.seconds
+    }
 }
 
 /// JSON objects, one a line, on standard output.

@@ -84,8 +84,7 @@ pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
         let Params { record, template, active, passive, profile, fragments } = args;
         let none = Layers { set: RecordSet::empty(), biflow: false };
         let Layers { set, biflow } = record.unwrap_or(none);
-        let request =
-            ParamsRequest { record: set, biflow, active, passive, profile, fragments };
+        let request = ParamsRequest { record: set, biflow, active, passive, profile, fragments };
         match template {
             Some(_) if record.is_some() => Err(ProbeError::RecordAndTemplate),
             Some(name) => of.set_template(request, &name),

@@ -2,7 +2,7 @@
 //!
 //! `flowprobe-timer-process` sets the walker's interrupt ten times a second while there are flows, and sleeps while there are
 //! none: an observation point that makes a first flow wakes it. A walk does a bounded piece of work; what is left is done in
-//! the next round of dispatch, after packets have had their turn.
+//! the next round of dispatch, after packets have had their turn, or as soon as the exporter has made room.
 
 use std::{
     sync::{
@@ -32,6 +32,8 @@ use crate::{
 const WALKER: &str = "flowprobe-walker";
 /// Time between two walks.
 const PERIOD: Duration = Duration::from_millis(100);
+/// Time until a walk that found no room for records is made up for: less than the exporter needs to take those that wait.
+const FULL_PERIOD: Duration = Duration::from_millis(1);
 /// Groups of a table whose records one walk makes: with 64 flows each and three tables they always fit into an outbox that
 /// has room.
 const WALK: usize = 5;
@@ -47,6 +49,8 @@ struct State {
     flows: AtomicBool,
     /// A walker could do more at once.
     more: AtomicBool,
+    /// A walker found no room for records.
+    full: AtomicBool,
 }
 
 impl Alarm {
@@ -66,7 +70,7 @@ pub(crate) fn register(r: &mut Registrar, points: [LocalPoint; 3], alarm: &Alarm
 }
 
 async fn run(cx: Cx, alarm: Alarm) {
-    let State { bell, flows, more } = &*alarm.0;
+    let State { bell, flows, more, full } = &*alarm.0;
     let walker = cx.with(|main| {
         let node = main.graph().find(WALKER)?;
         Some(main.interrupt(node))
@@ -85,7 +89,8 @@ async fn run(cx: Cx, alarm: Alarm) {
             if !flows.load(Ordering::Relaxed) {
                 break;
             }
-            cx.sleep(PERIOD).await;
+            let is_full = full.swap(false, Ordering::Relaxed);
+            cx.sleep(if is_full { FULL_PERIOD } else { PERIOD }).await;
         }
     }
 }
@@ -104,6 +109,8 @@ impl Walker {
         if outbox.has_room() {
             let more = meter.sweep(WALK, &mut |r: &FlowRecord| outbox.push(r));
             self.alarm.0.more.fetch_or(more, Ordering::Relaxed);
+        } else {
+            self.alarm.0.full.store(true, Ordering::Relaxed);
         }
         if meter.settle() {
             self.alarm.0.more.store(true, Ordering::Relaxed);

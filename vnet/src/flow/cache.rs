@@ -8,12 +8,13 @@ use zerocopy::{FromBytes, FromZeros};
 
 use super::{
     Counters, FlowRecord, Keys, Pages, Scope,
+    directory::Directory,
     hash::prefetch,
     key::{Key, Kind, SampleOf, Slot},
     lanes::{Lane, Lanes},
     meters::Delta,
     rules::{Rules, Sample},
-    table::{Directory, Table, record, told},
+    table::{Table, record, told},
 };
 use crate::huge_pages::{HUGE_PAGE, collapse};
 
@@ -85,7 +86,7 @@ impl<K: Kind> Cache<K> {
     }
 
     pub(super) fn flows(&self) -> usize {
-        self.directory.flows
+        self.directory.flows()
     }
 
     /// Stages a packet; at most [`BATCH`](super::lanes::BATCH) of them between two calls of [`Self::step`].
@@ -164,7 +165,7 @@ impl<K: Kind> Cache<K> {
         counters: &mut Counters,
         sink: &mut S,
     ) -> bool {
-        if self.directory.flows == 0 || (self.cursor == 0 && watermark < self.next_sweep) {
+        if self.directory.flows() == 0 || (self.cursor == 0 && watermark < self.next_sweep) {
             return false;
         }
         let first = self.cursor;
@@ -189,7 +190,8 @@ impl<K: Kind> Cache<K> {
 
     /// Moves a huge page's worth of a table in use to a huge page, and says whether there is more to move.
     pub(super) fn settle(&mut self) -> bool {
-        if self.directory.flows < MANY || self.settled == self.memory.len() {
+        let in_use = self.directory.slots_in_use() * size_of::<K::Slot>();
+        if self.directory.flows() < MANY || self.settled >= in_use {
             return false;
         }
         let start = self.memory.as_ptr().wrapping_add(self.settled);

@@ -46,12 +46,12 @@ pub enum StartTime {
     Flow,
 }
 
-/// Pages of the flow tables. Flows lie a page apart, so that with many of them every packet misses the TLB of small pages.
+/// Pages of the flow tables. With many flows, packets miss the TLB of small pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pages {
     /// Small ones: memory as flows come.
     Small,
-    /// Transparent huge pages: 2 MiB of memory, and the time to clear them, wherever a first flow falls.
+    /// Transparent huge pages: 2 MiB of memory, and the time to clear them, at once.
     Huge,
     /// Small ones, until [`Meter::settle`](super::Meter::settle) moves a table in use to huge ones: for live engines, where no
     /// packet should wait for a page.
@@ -75,7 +75,7 @@ pub struct Config {
     /// A flow ends when no packet came for longer than this. Zero is never.
     pub passive: Duration,
     /// Flows a family that are held without any being evicted. Twice as many slots are reserved, of 64 bytes for IPv4
-    /// without MAC addresses and for other flows, of 128 bytes for the rest.
+    /// without MAC addresses and for other flows, of 128 bytes for the rest, and used as flows need them.
     pub max_flows: usize,
     /// What records have for their start. That of the flow takes 8 bytes more a slot.
     pub start_time: StartTime,

@@ -7,10 +7,10 @@
 use super::key::Key as _;
 use super::{
     details::Extra,
+    directory::Place,
     key::{Kind, SampleOf},
     meters::Delta,
     rules::Sample,
-    table::Place,
 };
 
 /// Packets that take a step together: enough to hide the wait for one of them behind the others.

@@ -1,9 +1,6 @@
 //! How many flows fit into how much memory.
 
-use super::{
-    Config, Meter,
-    meter::{MAX_FLOWS, MIN_SLOTS},
-};
+use super::{Config, Meter, directory::LEAST_HOMES, meter::MAX_FLOWS};
 
 /// No slot of a flow is smaller.
 const SLOT: u64 = 64;
@@ -12,7 +9,7 @@ impl Config {
     /// For the most flows, the same number in the table of each family, whose tables reserve no more than `octets`; at least 64.
     #[must_use]
     pub fn within(self, octets: u64) -> Self {
-        let least = MIN_SLOTS / 2;
+        let least = LEAST_HOMES / 2;
         // Tables have two slots a flow. What they take beside depends on what is kept, so they are asked: memory is
         // reserved, and not touched.
         let most = usize::try_from(octets / (2 * SLOT)).unwrap_or(MAX_FLOWS);

@@ -7,6 +7,7 @@ use super::{
     Config, Counters, Families, FlowRecord, Keys, Observed, StartTime, Unmeasured,
     cache::Cache,
     details::{DetailMeters, Extra, Sequenced},
+    directory::LEAST_HOMES,
     fragments::Fragments,
     key::{
         Key as _, Kind, Kind4, Kind6, KindOther, Other, OtherDetail, SampleOf, V4, V4Detail, V4Mac,
@@ -64,9 +65,6 @@ pub enum MeterError {
 
 /// Most flows that a table can be configured for.
 pub(super) const MAX_FLOWS: usize = 1 << 30;
-
-/// Fewest slots of a table; a smaller one would save nothing.
-pub(super) const MIN_SLOTS: usize = 128;
 
 /// Which slots the tables have; settled by the configuration, looked at once a frame.
 enum Layout {
@@ -462,7 +460,7 @@ fn cache<K: Kind>(config: &Config, family: Families) -> Result<Option<Cache<K>>,
     if flows > MAX_FLOWS {
         return Err(MeterError::TooManyFlows { flows });
     }
-    let homes = (flows * 2).next_power_of_two().max(MIN_SLOTS) as u32;
+    let homes = (flows * 2).next_power_of_two().max(LEAST_HOMES) as u32;
     let keeps_starts = config.start_time == StartTime::Flow;
     let cache = Cache::new(homes, config.selected().keys(family), keeps_starts, config.pages);
     cache.map(Some).map_err(|source| MeterError::Memory { flows, source })
@@ -500,31 +498,54 @@ mod tests {
     use super::*;
     use crate::flow::{Pages, RecordSet, Start};
 
-    #[test]
-    fn a_table_that_settles_on_huge_pages_keeps_its_flows() {
-        let record = RecordSet::L3 | RecordSet::L4;
-        let config = Config { pages: Pages::Settling, ..Config::new(Families::IP4, record) };
-        let mut meter = Meter::new(&config).unwrap();
-        let packets: Vec<[u8; 46]> = (0..600_u16)
-            .map(|port| {
+    /// A meter of IPv4 that was shown a packet of each of so many flows.
+    struct Shown(Meter, Vec<[u8; 46]>);
+
+    impl Shown {
+        fn new(flows: u16, pages: Pages) -> Self {
+            let record = RecordSet::L3 | RecordSet::L4;
+            let meter = Meter::new(&Config { pages, ..Config::new(Families::IP4, record) });
+            let packet = |port: u16| {
                 let mut packet = [0; 46];
                 packet[..10].copy_from_slice(&[0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17]);
                 packet[20..22].copy_from_slice(&port.to_be_bytes());
                 packet
-            })
-            .collect();
-        let show = |meter: &mut Meter| {
-            let observed = packets.iter();
+            };
+            let mut shown = Self(meter.unwrap(), (0..flows).map(packet).collect());
+            assert!(!shown.0.settle(), "an idle table stays as it is");
+            shown.again();
+            shown
+        }
+
+        fn again(&mut self) {
+            let observed = self.1.iter();
             let observed = observed.map(|p| Observed::new(p, Start::Network(0), SwIfIndex(1)));
-            meter.frame(observed, &mut |_: &FlowRecord| ());
-        };
-        assert!(!meter.settle(), "an idle table stays as it is");
-        show(&mut meter);
-        // 128 MiB and a window.
-        let steps = std::iter::repeat_with(|| meter.settle()).take_while(|more| *more).count();
-        assert!((64..=66).contains(&steps), "{steps}");
-        show(&mut meter);
-        assert_eq!(meter.live_flows(), 600);
-        meter.for_each_flow(&mut |record| assert_eq!(record.packets, 2));
+            self.0.frame(observed, &mut |_: &FlowRecord| ());
+        }
+
+        /// Moves what is in use to huge pages; how many that took.
+        fn settle(&mut self) -> usize {
+            std::iter::repeat_with(|| self.0.settle()).take_while(|more| *more).count()
+        }
+    }
+
+    #[test]
+    fn a_table_that_settles_on_huge_pages_keeps_its_flows() {
+        let mut shown = Shown::new(600, Pages::Settling);
+        assert!(shown.settle() > 0);
+        assert_eq!(shown.settle(), 0);
+        shown.again();
+        assert_eq!(shown.0.live_flows(), 600);
+        shown.0.for_each_flow(&mut |record| assert_eq!(record.packets, 2));
+    }
+
+    #[test]
+    fn a_table_uses_no_more_memory_than_its_flows_need() {
+        assert_eq!(Shown::new(600, Pages::Small).settle(), 0);
+        // Of its 128 MiB: two to five slots of 64 octets a flow, in pages of 2 MiB, and one that begins before.
+        for (flows, pages) in [(600, 1..=2), (20_000, 2..=5), (60_000, 4..=11)] {
+            let settled = Shown::new(flows, Pages::Settling).settle();
+            assert!(pages.contains(&settled), "{flows} flows, {settled} pages");
+        }
     }
 }

@@ -41,6 +41,8 @@
 //! | `details` | what is kept beyond that, for templates that ask for it |
 //! | `rules` | when a record is made and when a flow ends; the only place that knows |
 //! | `table` | the open-addressing table: find, insert, evict, expire |
+//! | `directory` | which slots are taken, and where a flow may lie |
+//! | `growth` | how a table takes more slots into use |
 //! | `cache` | memory and staging of one table |
 //! | `memory` | how many flows fit into how much memory |
 //! | `hash` | CRC32C and prefetch |
@@ -56,7 +58,9 @@ mod captures;
 mod config;
 mod counters;
 mod details;
+mod directory;
 mod fragments;
+mod growth;
 pub(crate) mod hash;
 mod key;
 mod lanes;

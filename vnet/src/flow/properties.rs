@@ -344,10 +344,11 @@ proptest! {
     #[test]
     fn frames_and_sweeps_change_no_record_even_when_flows_are_evicted(
         events in prop_oneof![3 => crowd(), 1 => events(2000, 1500)], timers in timers(),
-        frames in (1_usize..300, 1_usize..300),
+        frames in (1_usize..300, 1_usize..300), max_flows in prop_oneof![Just(1_usize), Just(150)],
         sweeps in proptest::collection::vec(0_usize..12, 1..5),
     ) {
-        let config = config(timers, RecordSet::L3 | RecordSet::L4, 1);
+        // A table that cannot grow, and one that does before it evicts.
+        let config = config(timers, RecordSet::L3 | RecordSet::L4, max_flows);
         let (_, once) = records(&config, &events, frames.0, &[0])?;
         let (_, again) = records(&config, &events, frames.1, &sweeps)?;
         prop_assert_eq!(sorted(&once), sorted(&again));

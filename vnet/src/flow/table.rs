@@ -1,21 +1,18 @@
 //! The open-addressing table of one kind of flow.
 //!
-//! A flow lies in one of [`WINDOW`] slots, from its home (the low bits of the key's CRC32C) on. A byte a slot, its *tag*,
-//! says whether the slot is taken and has seven other bits of the hash, so that two vector compares find a flow among the tags,
-//! and of the slots, each a cache line or two of its own, only the right one is touched. A new flow takes the first slot of
-//! its window that is free or whose flow has ended; when there is none, the least recently seen flow of the window makes
-//! room.
+//! A flow lies in one of [`WINDOW`] slots, from its home on; the [`Directory`] knows which. A new flow takes the first slot of
+//! its window that is free or whose flow has ended. When there is none, the table grows, and when it has all its slots, the
+//! least recently seen flow of the window makes room.
 //!
 //! Which slot a flow takes therefore depends on the packets alone: an ended flow that no sweep has removed yet counts as
-//! free, and a flow that comes back after its end is placed like a new one. So do evictions, and so do all records.
-//!
-//! Slots are swept by groups of [`GROUP`]. A group knows a watermark before which nothing in it is due, so that a sweep
-//! looks at few of them; and free slots, whose memory may never have been touched, are known by their tags.
+//! free, and a flow that comes back after its end is placed like a new one. So do growth and evictions, and so do all records.
 
 use super::{
     Addresses, Counters, Details, Direction, EndReason, FlowRecord, StartTime,
     details::{Extra, orient},
-    hash::{equal_tags, prefetch},
+    directory::{Directory, Place, WINDOW},
+    growth::{CROWDED, MOST_STEPS},
+    hash::prefetch,
     key::{Key, Kind, Slot, describe},
     lanes::Lane,
     rules::{Flow, Rules, Verdict},
@@ -23,160 +20,6 @@ use super::{
 use zerocopy::FromZeros;
 
 use crate::{interface::SwIfIndex, runtime::PacketTime};
-
-/// Slots that a flow may lie in.
-const WINDOW: usize = 64;
-
-/// Tags that are searched at once; more than that are needed by few flows.
-const NEAR: usize = 32;
-
-/// A table is sparse when fewer than one slot in so many is taken.
-const SPARSE: usize = 16;
-
-/// Slots that are swept together.
-const GROUP: usize = 64;
-
-/// Where a key belongs.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    hash: u32,
-    likely: u32,
-}
-
-impl Place {
-    /// Of no key.
-    pub(super) const NONE: Self = Self { hash: 0, likely: 0 };
-
-    /// The slot that the flow is likely to have.
-    #[inline(always)]
-    pub(super) const fn likely(self) -> usize {
-        self.likely as usize
-    }
-
-    /// Never [`FREE`].
-    const fn tag(self) -> u8 {
-        0x80 | (self.hash >> 25) as u8
-    }
-}
-
-/// What is known of the slots without looking at them.
-pub(super) struct Directory {
-    /// [`FREE`] or a tag, a slot.
-    tags: Vec<u8>,
-    /// Watermarks before which nothing is due, a group.
-    due: Vec<u64>,
-    /// Flows held.
-    pub(super) flows: usize,
-    home_mask: u32,
-}
-
-const FREE: u8 = 0;
-
-impl Directory {
-    /// For `homes` slots, a power of two, and the window of the last one.
-    pub(super) fn new(homes: u32) -> Self {
-        let groups = (homes as usize + WINDOW).div_ceil(GROUP);
-        Self {
-            tags: vec![FREE; groups * GROUP],
-            due: vec![u64::MAX; groups],
-            flows: 0,
-            home_mask: homes - 1,
-        }
-    }
-
-    pub(super) fn octets(&self) -> usize {
-        self.tags.len() + size_of_val(self.due.as_slice())
-    }
-
-    pub(super) fn groups(&self) -> usize {
-        self.due.len()
-    }
-
-    pub(super) fn slots(&self) -> usize {
-        self.tags.len()
-    }
-
-    pub(super) fn is_due(&self, group: usize, watermark: u64) -> bool {
-        self.due[group] <= watermark
-    }
-
-    /// The taken slots of a group, in order.
-    pub(super) fn taken(&self, group: usize) -> impl Iterator<Item = usize> + use<> {
-        let first = group * GROUP;
-        let free = self.equal(first, FREE) | self.equal(first + NEAR, FREE) << NEAR;
-        let mut bits = !free;
-        core::iter::from_fn(move || {
-            let bit = bits.trailing_zeros();
-            bits &= bits.wrapping_sub(1);
-            (bit < u64::BITS).then_some(first + bit as usize)
-        })
-    }
-
-    /// Whether so few slots are taken that almost every flow lies in its home: then looking there first is better than looking
-    /// among the tags.
-    pub(super) fn is_sparse(&self) -> bool {
-        self.flows < self.tags.len() / SPARSE
-    }
-
-    #[inline(always)]
-    pub(super) fn place<K: Key>(&self, key: &K) -> Place {
-        let hash = key.hash();
-        Place { hash, likely: hash & self.home_mask }
-    }
-
-    fn home(&self, place: Place) -> usize {
-        (place.hash & self.home_mask) as usize
-    }
-
-    /// Asks for the tags among which the flow will be looked up.
-    #[inline(always)]
-    pub(super) fn prefetch(&self, place: Place) {
-        prefetch(self.tags.as_ptr(), place.likely());
-    }
-
-    /// Notes the slot of the flow if it is near its home, or else the one that it would take, or else its home: likely and
-    /// no more.
-    #[inline(always)]
-    pub(super) fn look_up(&self, place: &mut Place) {
-        let home = self.home(*place);
-        let equal = self.equal(home, place.tag()) as u32;
-        let bits = if equal == 0 { self.equal(home, FREE) as u32 } else { equal };
-        place.likely = (home + bits.trailing_zeros() as usize % NEAR) as u32;
-    }
-
-    /// The slots of the window from `home` on with the tag of `place`.
-    fn candidates(&self, home: usize, place: Place) -> u64 {
-        self.equal(home, place.tag()) | self.equal(home + NEAR, place.tag()) << NEAR
-    }
-
-    fn is_free(&self, at: usize) -> bool {
-        self.tags[at] == FREE
-    }
-
-    fn take(&mut self, at: usize, tag: u8) {
-        self.tags[at] = tag;
-        self.flows += 1;
-    }
-
-    fn release(&mut self, at: usize) {
-        self.tags[at] = FREE;
-        self.flows -= 1;
-    }
-
-    fn lower(&mut self, at: usize, deadline: u64) {
-        let due = &mut self.due[at / GROUP];
-        *due = deadline.min(*due);
-    }
-
-    /// A bit for each of the [`NEAR`] slots from `at` on.
-    #[inline(always)]
-    fn equal(&self, at: usize, tag: u8) -> u64 {
-        match self.tags[at..].first_chunk() {
-            Some(tags) => u64::from(equal_tags(tags, tag)),
-            None => 0,
-        }
-    }
-}
 
 /// A table with all that it needs to work: borrowed for a frame, a sweep or a flush.
 pub(super) struct Table<'a, K: Kind, S> {
@@ -219,7 +62,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
                 due = due.min(self.slots[at].meters().flow().deadline(self.rules));
             }
         }
-        self.directory.due[group] = due;
+        self.directory.set_due(group, due);
     }
 
     /// Ends the flows of a group whose interfaces `select` selects.
@@ -300,8 +143,8 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     }
 
     fn insert(&mut self, lane: &Lane<K>) {
-        let at = self.room(self.directory.home(lane.place), lane.watermark);
-        self.directory.take(at, lane.place.tag());
+        let at = self.room(lane.place, lane.watermark);
+        self.directory.take(at, lane.place);
         self.counters.created += 1;
         *self.slots[at].key_mut() = lane.key;
         let flow = Flow::first(&lane.sample(), self.rules);
@@ -313,17 +156,42 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         self.add_extra(lane, at);
     }
 
-    /// A free slot in the window of `home`, made if need be.
-    fn room(&mut self, home: usize, watermark: u64) -> usize {
-        let mut oldest = (u64::MAX, home);
-        for at in home..home + WINDOW {
-            if self.directory.is_free(at) || !self.settle(at, |flow| flow.clock(watermark)) {
-                return at;
+    /// A free slot in the window of `place`, made if need be.
+    fn room(&mut self, place: Place, watermark: u64) -> usize {
+        let mut home = self.directory.home(place);
+        let mut vacancy = self.vacancy(home, watermark);
+        let steps = match vacancy {
+            Some(at) if at - home < CROWDED => return at,
+            Some(_) => 1,
+            None => MOST_STEPS,
+        };
+        for _ in 0..steps {
+            if !self.grow(watermark) {
+                break;
             }
-            let last_seen = self.slots[at].meters().flow().last_seen();
-            oldest = oldest.min((last_seen, at));
+            home = self.directory.home(place);
+            vacancy = self.vacancy(home, watermark);
+            if vacancy.is_some() {
+                break;
+            }
         }
-        let (_, at) = oldest;
+        vacancy.unwrap_or_else(|| self.evict(home))
+    }
+
+    /// The first slot in the window of `home` that is free or becomes so because its flow has ended.
+    pub(super) fn vacancy(&mut self, home: usize, watermark: u64) -> Option<usize> {
+        if !self.directory.is_due_in_window(home, watermark) {
+            return self.directory.first_free(home);
+        }
+        (home..home + WINDOW).find(|&at| {
+            self.directory.is_free(at) || !self.settle(at, |flow| flow.clock(watermark))
+        })
+    }
+
+    /// Ends the flow in the window of `home` that was seen least recently, and returns its slot.
+    pub(super) fn evict(&mut self, home: usize) -> usize {
+        let last_seen = |at: &usize| self.slots[*at].meters().flow().last_seen();
+        let at = (home..home + WINDOW).min_by_key(last_seen).unwrap_or(home);
         let flow = self.slots[at].meters().flow();
         self.counters.evictions += 1;
         self.end(at, &flow, EndReason::LackOfResources);
@@ -331,7 +199,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     }
 
     /// Does what is due for the flow at `at` and says whether it lives.
-    fn settle(&mut self, at: usize, clock: impl Fn(&Flow) -> u64) -> bool {
+    pub(super) fn settle(&mut self, at: usize, clock: impl Fn(&Flow) -> u64) -> bool {
         let mut flow = self.slots[at].meters().flow();
         if flow.verdict(clock(&flow), self.rules) == Verdict::Report {
             self.report(at, &mut flow);
@@ -354,7 +222,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         self.store(at, flow);
     }
 
-    fn end(&mut self, at: usize, flow: &Flow, reason: EndReason) {
+    pub(super) fn end(&mut self, at: usize, flow: &Flow, reason: EndReason) {
         let key = *self.slots[at].key();
         if !flow.reported {
             let extra = self.extras[at];

@@ -135,8 +135,8 @@ impl Extra for Sequenced {
         Seen::of_frame(packet, link)
     }
 
-    fn set_side(seen: &mut Seen, is_turned: bool) {
-        DetailMeters::set_side(seen, is_turned);
+    fn set_side(seen: &mut Seen, is_turned: bool, is_sent: bool) {
+        DetailMeters::set_side(seen, is_turned, is_sent);
     }
 
     fn add(&mut self, seen: &Seen) {

@@ -66,7 +66,9 @@ pub(super) trait Key: Copy + PartialEq + Send + 'static {
 }
 
 /// A key and the meters of its flow: one or two cache lines.
-pub(super) trait Slot: FromBytes + IntoBytes + KnownLayout + Immutable + 'static {
+pub(super) trait Slot:
+    Copy + FromBytes + IntoBytes + KnownLayout + Immutable + 'static
+{
     type Key;
 
     fn key(&self) -> &Self::Key;
@@ -158,7 +160,7 @@ impl<const N: usize> Key for [u64; N] {
 
 macro_rules! slot {
     ($name:ident, $key:literal, $pad:literal, $lines:literal) => {
-        #[derive(FromBytes, IntoBytes, KnownLayout, Immutable)]
+        #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
         #[repr(C)]
         pub(super) struct $name {
             key: [u64; $key],

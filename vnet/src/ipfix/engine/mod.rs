@@ -26,7 +26,7 @@
 //! sequence number all change with a reconfiguration, and a message built before it would be a message of a session that
 //! is gone. It costs 15 to 30 clocks a record, so one thread keeps up with what many workers can make.
 //!
-//! Records wait at most five seconds; an outbox that is half full rings for the process, and one that is nearly full tells
+//! Records wait at most five seconds; an outbox that is half full rings for the process, and one that is fuller tells
 //! its owner to make no records that can wait ([`Outbox::has_room`]): a flow that is due stays in its cache. A record that
 //! cannot wait (an evicted flow, a record a packet) and finds no room is counted as lost, with its packets.
 

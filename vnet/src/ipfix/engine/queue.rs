@@ -25,8 +25,10 @@ use crate::{
 const ROOM: usize = 4096;
 /// With this many records the exporter is called.
 const RING: usize = ROOM / 2;
-/// Records that can wait are not made when there is less room: what is left is for those that cannot, at least two a packet
-/// of a frame on each of a few interfaces.
+/// Records that can wait are not made while more than this wait, so that there is room for what one look at a meter makes of
+/// them, and [`RESERVE`] is left.
+const ENOUGH: usize = ROOM / 2;
+/// Room for records that cannot wait: at least two a packet of a frame on each of a few interfaces.
 const RESERVE: usize = ROOM / 4;
 /// Records of one data callback: written and sent, they take as long as a frame of packets does, and leave buffers for those.
 const RECORDS: usize = 64;
@@ -134,7 +136,7 @@ impl Outbox {
     #[inline]
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.queue.records.len() <= ROOM - RESERVE
+        self.queue.records.len() <= ENOUGH
     }
 }
 

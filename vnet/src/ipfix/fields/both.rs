@@ -89,6 +89,7 @@ const fn point(name: &'static str, value: fn(&FlowRecord) -> u64) -> Field {
         kinds: Kinds::all(),
         needs_link: false,
         needs_details: false,
+        needs_sequence: false,
         value: Value::Number(value),
     }
 }
