@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lexopt::Arg;
 use vnet::{
-    flow::{Config, Families, RecordSet},
+    flow::{Config, Families, Known, RecordSet},
     ipfix::{
         fields::FieldList,
         profile::{FlowTemplates, Profile},
@@ -164,9 +164,10 @@ impl Options {
             }
             "template" => {
                 let value = parser.value()?;
-                let fields = FieldList::parse(&text("--template", &value)?);
-                self.template =
-                    Some(fields.map_err(|error| UsageError::refused("--template", error))?);
+                let refused = |error| UsageError::refused("--template", error);
+                let fields = FieldList::parse(&text("--template", &value)?).map_err(refused)?;
+                fields.check_known(Known::empty(), "in captures").map_err(refused)?;
+                self.template = Some(fields);
             }
             "max-flows" => {
                 self.meter.max_flows = number("--max-flows", &parser.value()?, 1..=1 << 30)?;

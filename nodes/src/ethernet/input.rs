@@ -151,6 +151,7 @@ fn any(cx: Cx<'_, '_>, views: &InterfaceViews, port: Port<'_>, buffer: &mut Buff
                 cx.state().interfaces.rx_error.add(port.rx.0, 1);
             }
             cx.error(buffer, error);
+            buffer.l3_offset = Buffer::NOWHERE;
             next.into()
         }
     }

@@ -29,8 +29,8 @@ vnet::next_nodes! {
 vnet::node_errors! {
     /// Why a packet is not sent.
     pub(crate) enum Error {
-        Down => ("down", "interface is down", Error),
-        Deleted => ("deleted", "interface is deleted", Error),
+        Down => ("down", "interface is down", Error, BadOutputInterface),
+        Deleted => ("deleted", "interface is deleted", Error, BadOutputInterface),
     }
 }
 

@@ -17,10 +17,10 @@ vnet::next_nodes! {
 vnet::node_errors! {
     /// Why packets are not forwarded.
     pub(crate) enum Error {
-        Route => ("route", "dropped by its route, or none", Error),
+        Route => ("route", "dropped by its route, or none", Error, Unroutable),
         Punt => ("punt", "punted by its route", Info),
-        Unresolved => ("unresolved", "next hop has no MAC address", Error),
-        Glean => ("glean", "destination has no MAC address", Error),
+        Unresolved => ("unresolved", "next hop has no MAC address", Error, Adjacency),
+        Glean => ("glean", "destination has no MAC address", Error, Adjacency),
         NotEnabled => ("not-enabled", "received on an interface without addresses of this family", Error),
     }
 }

@@ -33,10 +33,10 @@ vnet::node_errors! {
         Truncated => ("truncated", "ip4 local packet without its headers", Error),
         BadTransportChecksum => ("bad-l4-checksum", "bad tcp or udp checksum", Error),
         UdpLength => ("udp-length", "udp length > ip length", Error),
-        SourceUnreachable => ("source-lookup-miss", "ip4 source lookup miss", Error),
+        SourceUnreachable => ("source-lookup-miss", "ip4 source lookup miss", Error, Rpf),
         SourceIsOurs => ("spoofed-local", "ip4 source address is one of ours", Error),
-        Fragment => ("fragment", "ip4 fragment for this machine", Error),
-        UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error),
+        Fragment => ("fragment", "ip4 fragment for this machine", Error, ForUs),
+        UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error, ForUs),
     }
 }
 

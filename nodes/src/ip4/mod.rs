@@ -17,14 +17,14 @@ use crate::ip::{Decision, Family, Fault, Lookup, Rewrite, end_specs, not_enabled
 vnet::node_errors! {
     /// Why an IPv4 packet ends. All IPv4 nodes count by these reasons, each under its own name.
     pub(crate) enum Error {
-        TooShort => ("too-short", "ip4 length < 20 bytes", Error),
-        BadLength => ("bad-length", "ip4 length > l2 length", Error),
-        BadChecksum => ("bad-checksum", "bad ip4 checksum", Error),
+        TooShort => ("too-short", "ip4 length < 20 bytes", Error, BadHeaderLength),
+        BadLength => ("bad-length", "ip4 length > l2 length", Error, BadTotalLength),
+        BadChecksum => ("bad-checksum", "bad ip4 checksum", Error, BadHeaderChecksum),
         Version => ("version", "ip4 version != 4", Error),
         FragmentOffsetOne => ("fragment-offset-one", "ip4 fragment offset == 1", Error),
-        TimeExpired => ("time-expired", "ip4 ttl <= 1", Error),
-        MtuExceeded => ("mtu-exceeded", "ip4 MTU exceeded", Error),
-        TableLoop => ("table-loop", "ip4 routes lead in a circle through tables", Error),
+        TimeExpired => ("time-expired", "ip4 ttl <= 1", Error, BadTtl),
+        MtuExceeded => ("mtu-exceeded", "ip4 MTU exceeded", Error, FragmentationAndDf),
+        TableLoop => ("table-loop", "ip4 routes lead in a circle through tables", Error, Unroutable),
         NoHeadroom => ("no-headroom", "ip4 no room for the rewrite", Error),
     }
 }

@@ -31,7 +31,7 @@ vnet::node_errors! {
     pub(crate) enum Error {
         Truncated => ("truncated", "ip6 local packet without its headers", Error),
         BadTransportChecksum => ("bad-l4-checksum", "bad udp checksum", Error),
-        UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error),
+        UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error, ForUs),
     }
 }
 

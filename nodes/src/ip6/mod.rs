@@ -20,12 +20,12 @@ use crate::ip::{Decision, Family, Fault, Lookup, Rewrite, end_specs, not_enabled
 vnet::node_errors! {
     /// Why an IPv6 packet ends. All IPv6 nodes count by these reasons, each under its own name.
     pub(crate) enum Error {
-        TooShort => ("too-short", "ip6 length < 40 bytes", Error),
-        BadLength => ("bad-length", "ip6 length > l2 length", Error),
+        TooShort => ("too-short", "ip6 length < 40 bytes", Error, BadHeaderLength),
+        BadLength => ("bad-length", "ip6 length > l2 length", Error, BadTotalLength),
         Version => ("version", "ip6 version != 6", Error),
-        TimeExpired => ("time-expired", "ip6 hop limit <= 1", Error),
-        MtuExceeded => ("mtu-exceeded", "ip6 MTU exceeded", Error),
-        TableLoop => ("table-loop", "ip6 routes lead in a circle through tables", Error),
+        TimeExpired => ("time-expired", "ip6 hop limit <= 1", Error, BadTtl),
+        MtuExceeded => ("mtu-exceeded", "ip6 MTU exceeded", Error, FragmentationAndDf),
+        TableLoop => ("table-loop", "ip6 routes lead in a circle through tables", Error, Unroutable),
         NoHeadroom => ("no-headroom", "ip6 no room for the rewrite", Error),
     }
 }

@@ -21,7 +21,7 @@ vnet::next_nodes! {
 vnet::node_errors! {
     /// Why a datagram ends here.
     pub(crate) enum Error {
-        NoListener => ("no-listener", "no listener for dst port", Error),
+        NoListener => ("no-listener", "no listener for dst port", Error, ForUs),
         Truncated => ("truncated", "udp datagram without its header", Error),
     }
 }

@@ -1,4 +1,5 @@
-//! Packets of a frame at an observation point where interfaces have settings of their own, or are sampled.
+//! Packets of a frame at an observation point where interfaces have settings of their own, are sampled,
+//! or have records with fields of what is not in packets.
 
 use std::marker::PhantomData;
 
@@ -15,6 +16,7 @@ use vnet::{
 };
 
 use crate::{
+    context::Origin,
     node::observed,
     point::{Aside, MAX_SETTINGS, Place, ThreadMeter},
     site::Site,
@@ -69,23 +71,28 @@ pub(crate) fn share<S: Site>(
 pub(crate) fn show<S: Site>(
     mut buffers: Buffers<'_>,
     share: &Selection,
-    now: PacketTime,
+    origin: Origin<'_>,
     to: &mut ThreadMeter,
 ) {
-    let ThreadMeter { meter, outbox, with_link, at_interface, .. } = to;
+    let ThreadMeter { meter, outbox, with_link, at_interface, contexts, .. } = to;
+    let now = origin.now;
     let shown = buffers.prefetched::<8>().enumerate().filter(|(at, _)| share.has(*at));
+    let shown = shown.map(|(_, buffer)| buffer);
     let mut sink = |record: &FlowRecord| outbox.push(record);
     // Known when the loop is compiled, this decides most of what is asked of a packet.
-    match (*at_interface, *with_link) {
-        (false, false) => {
-            meter.frame(shown.map(|(_, buffer)| observed::<S>(buffer, false, now)), &mut sink);
+    match (contexts, *at_interface, *with_link) {
+        (Some(contexts), _, with_link) => {
+            meter.frame(contexts.observe::<S>(shown, origin, with_link), &mut sink);
         }
-        (false, true) => {
-            meter.frame(shown.map(|(_, buffer)| observed::<S>(buffer, true, now)), &mut sink);
+        (None, false, false) => {
+            meter.frame(shown.map(|buffer| observed::<S>(buffer, false, now)), &mut sink);
         }
-        (true, with_link) => {
+        (None, false, true) => {
+            meter.frame(shown.map(|buffer| observed::<S>(buffer, true, now)), &mut sink);
+        }
+        (None, true, with_link) => {
             let packet = |buffer| of_interface::<S>(observed::<S>(buffer, with_link, now));
-            meter.frame(shown.map(|(_, buffer)| packet(buffer)), &mut sink);
+            meter.frame(shown.map(|buffer| packet(buffer)), &mut sink);
         }
     }
 }

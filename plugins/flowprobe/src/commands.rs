@@ -40,7 +40,7 @@ vnet::args! {
 }
 
 pub(crate) fn variant() -> Field<Variant> {
-    choice([("ip4", Variant::Ip4), ("ip6", Variant::Ip6), ("l2", Variant::L2)])
+    choice(Variant::WORDS)
 }
 
 pub(crate) fn directions() -> Field<Directions> {
@@ -51,7 +51,7 @@ vnet::args! {
     struct Feature {
         interface: SwIfIndex = positional(value::interface()),
         variant: Variant = variant().or(Variant::Ip4),
-        directions: Directions = directions().or(Directions::Tx),
+        directions: Option<Directions> = directions().optional(),
         disable: bool = flag("disable").help("in whichever direction it is enabled"),
     }
 }
@@ -107,17 +107,22 @@ pub(crate) fn register(r: &mut Registrar, probe: &FlowProbe) {
     let of = probe.clone();
     let feature = move |cx: CommandCx, args: Feature| {
         cx.with(|main| {
-            if args.disable {
-                of.disable(main, args.interface, args.variant)
-            } else {
-                of.enable(main, args.interface, args.variant, args.directions)
+            let Feature { interface, variant, directions, disable } = args;
+            if disable {
+                return of.disable(main, interface, variant);
             }
+            let directions = match (variant, directions) {
+                (Variant::Drop, Some(_)) => return Err(ProbeError::NoDirection),
+                (Variant::Drop, None) => Directions::Rx,
+                (_, directions) => directions.unwrap_or(Directions::Tx),
+            };
+            of.enable(main, interface, variant, directions)
         })
     };
     let help = "Measure the flows of an interface, or do so no more.";
     r.command(Command::sync("flowprobe feature add-del", help, feature).details(
-        "ip4 and ip6 measure routed packets, l2 measures frames; all three can be enabled at once. Without further words: \
-         ip4 tx.",
+        "ip4 and ip6 measure routed packets, l2 measures frames, drop measures what is dropped of the packets that it received; all \
+         four can be enabled at once. Without further words: ip4 tx.",
     ));
     show(r, probe);
 }

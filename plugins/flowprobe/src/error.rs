@@ -4,7 +4,10 @@ use vnet::{
     command::{ApiError, OperationError},
     flow::MeterError,
     graph::FeatureError,
-    ipfix::{export::AddReportError, fields::TemplateError},
+    ipfix::{
+        export::AddReportError,
+        fields::{FieldError, TemplateError},
+    },
 };
 
 use crate::{Variant, point::MAX_SETTINGS};
@@ -71,6 +74,22 @@ pub enum ProbeError {
         .0.word()
     )]
     TooManySettings(Variant),
+    /// A field cannot be filled of these packets.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// Drops have none.
+    #[error("packets are dropped in no direction: leave out `rx', `tx' and `both'")]
+    NoDirection,
+    /// Nothing comes back.
+    #[error(
+        "records of drops have one direction: give drop a `record' without `biflow', or a template"
+    )]
+    DropsOneWay,
+    /// VPP makes no records of drops.
+    #[error(
+        "VPP has no records of drops, and neither has `profile vpp': give a template, or another profile"
+    )]
+    DropsInProfile,
     /// Nothing is recorded.
     #[error("nothing to record: set `flowprobe params record' first")]
     NotConfigured,
@@ -100,8 +119,11 @@ pub enum ProbeError {
 impl OperationError for ProbeError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::Timers { .. } | Self::SubInterface => ApiError::InvalidValue,
-            Self::InUse | Self::OwnInProfile => ApiError::Unsupported,
+            Self::Timers { .. } | Self::SubInterface | Self::NoDirection => ApiError::InvalidValue,
+            Self::Field(error) => error.api_error(),
+            Self::InUse | Self::OwnInProfile | Self::DropsInProfile | Self::DropsOneWay => {
+                ApiError::Unsupported
+            }
             Self::TooManySettings(_) => ApiError::Unspecified,
             Self::NotConfigured => ApiError::CannotEnableDisableFeature,
             Self::NoSuchInterface => ApiError::InvalidSwIfIndex,

@@ -1,9 +1,9 @@
 //! Flow records of what interfaces carry: VPP's flowprobe.
 //!
-//! `flowprobe feature add-del` puts observation points on an interface, of up to three *variants* at once: `ip4` and `ip6` measure
-//! routed packets on the arcs of their family, `l2` measures frames as they come from and go to devices. Each variant has a
-//! meter of its own on each thread ([`vnet::flow::Meter`]) and a report of the engine's exporter ([`vnet::ipfix::engine`]), for
-//! each setting that interfaces have; records go from one to the other through outboxes.
+//! `flowprobe feature add-del` puts observation points on an interface, of up to four *variants* at once: `ip4` and `ip6` measure
+//! routed packets on the arcs of their family, `l2` measures frames as they come from and go to devices, `drop` measures what is
+//! dropped. Each variant has a meter of its own on each thread ([`vnet::flow::Meter`]) and a report of the engine's exporter
+//! ([`vnet::ipfix::engine`]), for each setting that interfaces have; records go from one to the other through outboxes.
 //!
 //! | file | idea |
 //! |---|---|
@@ -15,8 +15,9 @@
 //! | `metering` | a report and the meters of a setting |
 //! | `recording` | what the meters of a setting are told, and the templates of their records |
 //! | `point` | what a thread has for a variant |
-//! | `node` | the six observation points in the graph |
-//! | `aside` | packets of a frame where interfaces have settings of their own, or are sampled |
+//! | `node` | the seven observation points in the graph |
+//! | `aside` | packets of a frame where interfaces have settings of their own, are sampled, or have fields of what is not in packets |
+//! | `context` | what the engine knows of packets that is not in them |
 //! | `sampling` | some packets of an interface instead of all |
 //! | `site` | where the headers of a packet are, at each of them |
 //! | `walker` | `flowprobe-walker`: ends flows when no packet comes |
@@ -31,6 +32,7 @@
 
 mod aside;
 mod commands;
+mod context;
 mod error;
 mod metering;
 mod node;

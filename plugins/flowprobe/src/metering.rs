@@ -8,6 +8,7 @@ use vnet::{
     ipfix::{
         engine::{ExporterId, FlowQueues, QueueCounters},
         export::{ReportId, ReportKey},
+        options::Ignored,
     },
     runtime::Main,
 };
@@ -61,7 +62,7 @@ pub(crate) struct Meterings {
     /// What became of the records of those that have said everything, by exporter.
     settled: BTreeMap<ExporterId, QueueCounters>,
     /// Packets with headers that could not be read, of meters that are gone.
-    unreadable: u64,
+    unreadable: Ignored,
 }
 
 impl Meterings {
@@ -107,9 +108,16 @@ impl Meterings {
 }
 
 /// Packets with headers that a meter could not read, so that nobody knows whether they are IP.
-fn unreadable(counters: &Counters) -> u64 {
+fn unreadable(counters: &Counters) -> Ignored {
     let reasons = [Unmeasured::TruncatedLink, Unmeasured::TruncatedIp, Unmeasured::BadIpHeader];
-    reasons.map(|reason| counters.unmeasured(reason)).iter().sum()
+    let mut sum = Ignored::default();
+    for reason in reasons {
+        sum += Ignored {
+            packets: counters.unmeasured(reason),
+            octets: counters.unmeasured_octets(reason),
+        };
+    }
+    sum
 }
 
 impl FlowProbe {
@@ -152,8 +160,9 @@ impl FlowProbe {
         let state = &mut *state;
         let meterings = &mut state.meterings[variant as usize];
         main.for_each_local(self.point(variant), |place| {
-            let meter = place.as_mut().and_then(|point| point.find_mut(id));
-            meterings.unreadable += meter.map_or(0, |meter| unreadable(meter.meter.counters()));
+            if let Some(of) = place.as_mut().and_then(|point| point.find_mut(id)) {
+                meterings.unreadable += unreadable(of.meter.counters());
+            }
             Point::remove(place, id);
         });
         let at = meterings.now.iter().position(|metering| metering.id == id);
@@ -222,12 +231,12 @@ impl FlowProbe {
         });
     }
 
-    /// Packets with headers that the meters of a variant could not read. Their octets are not counted.
-    pub(crate) fn unreadable(&self, main: &mut Main, variant: Variant) -> u64 {
+    /// Packets with headers that the meters of a variant could not read.
+    pub(crate) fn unreadable(&self, main: &mut Main, variant: Variant) -> Ignored {
         let mut sum = self.look().meterings[variant as usize].unreadable;
         main.for_each_local(self.point(variant), |place| {
             let meters = place.iter().flat_map(Point::meters);
-            sum += meters.map(|of| unreadable(of.meter.counters())).sum::<u64>();
+            meters.for_each(|of| sum += unreadable(of.meter.counters()));
         });
         sum
     }

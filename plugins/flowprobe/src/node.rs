@@ -8,7 +8,8 @@ use std::marker::PhantomData;
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
-    flow::{Counters, Direction, FlowRecord, Meter, Observed},
+    fib::ForwardingReader,
+    flow::{Context, Counters, Direction, FlowRecord, Meter, Observed},
     frame::Frame,
     graph::{NoNext, Node, NodeCx, NodeSpec, Onward, Verdict},
     interface::{InterfaceViews, SwIfIndex},
@@ -18,8 +19,9 @@ use vnet::{
 
 use crate::{
     aside,
+    context::Origin,
     point::{Aside, LocalPoint, Place, Point, ThreadMeter},
-    site::{IpInput, IpOutput, L2Input, L2Output, Site},
+    site::{Dropped, IpInput, IpOutput, L2Input, L2Output, Site},
     trace::Trace,
     variant::Variant,
     walker::Alarm,
@@ -48,8 +50,9 @@ pub(crate) fn register(r: &mut Registrar, variant: Variant, point: LocalPoint, a
             r.node(spec::<L2Input>(r, variant, point, alarm));
             r.node(spec::<L2Output>(r, variant, point, alarm));
         }
+        Variant::Drop => r.node(spec::<Dropped>(r, variant, point, alarm)),
     }
-    for direction in [Direction::Ingress, Direction::Egress] {
+    for &direction in variant.directions().each() {
         for arc in variant.arcs(direction) {
             r.feature(variant.feature(arc, direction));
         }
@@ -57,11 +60,12 @@ pub(crate) fn register(r: &mut Registrar, variant: Variant, point: LocalPoint, a
 }
 
 fn spec<S: Site>(r: &Registrar, variant: Variant, point: LocalPoint, alarm: &Alarm) -> NodeSpec {
-    let (views, alarm) = (r.interface_views(), alarm.clone());
+    let (views, reader, alarm) = (r.interface_views(), r.forwarding(), alarm.clone());
     NodeSpec::internal(variant.node(S::DIRECTION), move |_| Probe::<S> {
         variant,
         point,
         views: views.clone(),
+        reader: reader.clone(),
         alarm: alarm.clone(),
         site: PhantomData,
     })
@@ -71,6 +75,7 @@ struct Probe<S> {
     variant: Variant,
     point: LocalPoint,
     views: Shared<InterfaceViews>,
+    reader: ForwardingReader,
     alarm: Alarm,
     site: PhantomData<S>,
 }
@@ -108,9 +113,12 @@ impl<S: Site> Probe<S> {
             if share.is_empty() {
                 continue;
             }
-            let to = aside.other(place).unwrap_or(&mut point.first);
+            let (other, sites) = aside.other(place);
+            let to = other.unwrap_or(&mut point.first);
             let (before, was_idle) = (*to.meter.counters(), to.meter.live_flows() == 0);
-            aside::show::<S>(cx.buffers(frame), share, now, to);
+            let (reader, state) = (&self.reader, cx.state_ref());
+            let origin = Origin { views, reader, state, sites, now };
+            aside::show::<S>(cx.buffers(frame), share, origin, to);
             self.end(cx, to, &before, was_idle);
         }
         point.aside = Some(aside);
@@ -195,6 +203,7 @@ pub(crate) fn observed<S: Site>(buffer: &Buffer, with_link: bool, now: PacketTim
         direction: S::DIRECTION,
         start: view.start,
         is_own_export: is_ours && buffer.flags().contains(BufferFlags::FLOW_REPORT),
+        context: &Context::NONE,
     }
 }
 

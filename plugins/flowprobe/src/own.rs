@@ -7,7 +7,7 @@
 use vnet::{flow::Scope, interface::SwIfIndex, ipfix::profile::Profile, runtime::Main};
 
 use crate::{
-    FlowProbe, ProbeError,
+    Directions, FlowProbe, ProbeError,
     metering::{Metering, MeteringId},
     point::MAX_SETTINGS,
     probe::{Measured, State},
@@ -63,6 +63,18 @@ impl FlowProbe {
         variants: &[Variant],
         request: OwnRequest,
     ) -> Result<(), ProbeError> {
+        let configured = self.with_own(main, interface, variants, request)?;
+        self.follow(main, configured, None)
+    }
+
+    /// What is configured when that was done.
+    pub(crate) fn with_own(
+        &self,
+        main: &Main,
+        interface: SwIfIndex,
+        variants: &[Variant],
+        request: OwnRequest,
+    ) -> Result<Configured, ProbeError> {
         main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
         let mut configured = self.look().configured.clone();
         let OwnRequest { record, active, passive } = request;
@@ -88,7 +100,7 @@ impl FlowProbe {
             // Of one that is named it is told at once that there is nothing to record.
             Recording::new(&configured.setting(interface, *variant), None, *variant)?;
         }
-        self.follow(main, configured)
+        Ok(configured)
     }
 
     /// Ends flows after these times from now on, but for those of interfaces with timers of their own; `None` leaves one as it
@@ -104,7 +116,7 @@ impl FlowProbe {
     ) -> Result<(), ProbeError> {
         let mut configured = self.look().configured.clone();
         configured.all.timers = configured.all.timers.changed(active, passive)?;
-        self.follow(main, configured)
+        self.follow(main, configured, None)
     }
 
     /// Whether there is room for one more setting, if it is one more.
@@ -114,9 +126,14 @@ impl FlowProbe {
         check_room(now.iter().map(|metering| &metering.setting).chain([setting]), variant)
     }
 
-    /// Measures as is configured now.
-    fn follow(&self, main: &mut Main, configured: Configured) -> Result<(), ProbeError> {
-        let plans = Variant::ALL.map(|variant| self.look().plan(&configured, variant));
+    /// Measures as is configured now. An interface can be `turned`: it will then be measured in these directions.
+    pub(crate) fn follow(
+        &self,
+        main: &mut Main,
+        configured: Configured,
+        turned: Option<(SwIfIndex, Variant, Directions)>,
+    ) -> Result<(), ProbeError> {
+        let plans = Variant::ALL.map(|variant| self.look().plan(&configured, variant, turned));
         let plans = plans.into_iter().collect::<Result<Vec<Plan>, _>>()?;
         let started = plans.iter().try_for_each(|plan| self.start_wanted(main, plan));
         if started.is_ok() {
@@ -168,13 +185,23 @@ impl FlowProbe {
 
 impl State {
     /// What is to be done for a variant.
-    fn plan(&self, configured: &Configured, variant: Variant) -> Result<Plan, ProbeError> {
-        let of_variant = self.enabled.keys().filter(|(_, other)| *other == variant);
-        let wanted: Vec<(SwIfIndex, Setting)> = of_variant
-            .map(|&(interface, _)| (interface, configured.setting(interface, variant)))
-            .collect();
-        if wanted.iter().any(|(_, setting)| setting.recorded.is_nothing()) {
-            return Err(ProbeError::NotConfigured);
+    fn plan(
+        &self,
+        configured: &Configured,
+        variant: Variant,
+        turned: Option<(SwIfIndex, Variant, Directions)>,
+    ) -> Result<Plan, ProbeError> {
+        let of_variant = self.enabled.iter().filter(|((_, other), _)| *other == variant);
+        let mut wanted = Vec::new();
+        for (&(interface, _), measured) in of_variant {
+            let setting = configured.setting(interface, variant);
+            if setting.recorded.is_nothing() {
+                return Err(ProbeError::NotConfigured);
+            }
+            let turned = turned.filter(|&(turned, of, _)| (turned, of) == (interface, variant));
+            let directions = turned.map_or(measured.directions, |(.., directions)| directions);
+            setting.check_fields(variant, directions)?;
+            wanted.push((interface, setting));
         }
         check_room(wanted.iter().map(|(_, setting)| setting), variant)?;
         let retimed = self.retimed(variant, &wanted);

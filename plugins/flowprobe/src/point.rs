@@ -1,7 +1,7 @@
 //! What a thread has for a variant while that is enabled anywhere.
 //!
-//! All packets of a frame go to one meter, unless interfaces have settings of their own or are sampled: what there is for that
-//! stands aside, and a node asks once a frame whether there is any.
+//! All packets of a frame go to one meter, unless interfaces have settings of their own, are sampled, or have records with fields
+//! of what is not in packets: what there is for that stands aside, and a node asks once a frame whether there is any.
 
 use vnet::{
     flow::Meter,
@@ -10,7 +10,9 @@ use vnet::{
     runtime::Local,
 };
 
-use crate::{ProbeError, metering::MeteringId, recording::Recording, sampling::Sites};
+use crate::{
+    ProbeError, context::Contexts, metering::MeteringId, recording::Recording, sampling::Sites,
+};
 
 /// Most settings that interfaces of a variant can have at a time.
 pub const MAX_SETTINGS: usize = 16;
@@ -27,6 +29,8 @@ pub(crate) struct ThreadMeter {
     pub(crate) with_link: bool,
     /// Whether packets are shown as those of the interface at which they are observed, whichever way they go.
     pub(crate) at_interface: bool,
+    /// Where flows are told apart by what is not in packets.
+    pub(crate) contexts: Option<Contexts>,
 }
 
 /// The meters of a thread.
@@ -69,7 +73,13 @@ impl ThreadMeter {
     ) -> Result<Self, ProbeError> {
         let meter = Meter::new(&recording.config)?;
         let Recording { with_link, at_interface, .. } = *recording;
-        Ok(Self { of, meter, outbox: queues.outbox(), with_link, at_interface })
+        let contexts = recording.needs_context().then(Contexts::new);
+        Ok(Self { of, meter, outbox: queues.outbox(), with_link, at_interface, contexts })
+    }
+
+    /// Whether it is not shown packets as they are, and nothing else.
+    fn is_aside(&self) -> bool {
+        self.at_interface || self.contexts.is_some()
     }
 }
 
@@ -78,7 +88,7 @@ impl Point {
     pub(crate) fn add(place: &mut Option<Self>, meter: ThreadMeter) {
         match place {
             None => {
-                let aside = meter.at_interface.then(Box::default);
+                let aside = meter.is_aside().then(Box::default);
                 *place = Some(Self { first: meter, aside });
             }
             Some(point) => point.aside.get_or_insert_default().others.push(meter),
@@ -144,7 +154,7 @@ impl Point {
 
     /// Keeps aside what is needed alone.
     fn tidy(&mut self) {
-        if self.first.at_interface {
+        if self.first.is_aside() {
             self.aside.get_or_insert_default();
         } else {
             self.aside.take_if(|aside| aside.others.is_empty() && aside.sites.is_empty());
@@ -159,8 +169,9 @@ impl Aside {
         self.places.get(interface.0 as usize).copied().unwrap_or_default()
     }
 
-    /// The meter at a place but the first.
-    pub(crate) fn other(&mut self, place: Place) -> Option<&mut ThreadMeter> {
-        self.others.get_mut(place.index().checked_sub(1)?)
+    /// The meter at a place but the first, and by whom packets are selected.
+    pub(crate) fn other(&mut self, place: Place) -> (Option<&mut ThreadMeter>, &Sites) {
+        let other = place.index().checked_sub(1).and_then(|at| self.others.get_mut(at));
+        (other, &self.sites)
     }
 }

@@ -32,12 +32,14 @@ use crate::{
     walker::{self, Alarm},
 };
 
+const VARIANTS: usize = Variant::ALL.len();
+
 /// The flowprobe of an engine. Clones are the same one; it belongs to the main thread.
 #[derive(Clone)]
 pub struct FlowProbe(pub(crate) Rc<Inner>);
 
 pub(crate) struct Inner {
-    points: [LocalPoint; 3],
+    points: [LocalPoint; VARIANTS],
     default_profile: Profile,
     state: RefCell<State>,
     sampling: RefCell<Settings>,
@@ -49,7 +51,7 @@ pub(crate) struct State {
     /// Octets of the flow tables of a setting, variant and thread, where that was said.
     pub(crate) cache: Option<u64>,
     pub(crate) enabled: BTreeMap<(SwIfIndex, Variant), Measured>,
-    pub(crate) meterings: [Meterings; 3],
+    pub(crate) meterings: [Meterings; VARIANTS],
     /// The metering that was begun last.
     pub(crate) last: Option<MeteringId>,
 }
@@ -64,7 +66,7 @@ pub(crate) struct Measured {
 impl FlowProbe {
     /// Adds nodes, features and processes to an engine. Parameters that say no profile mean `default_profile`.
     pub(crate) fn register(r: &mut Registrar, default_profile: Profile) -> Self {
-        let points = [(); 3].map(|()| r.local(|_| None::<Point>));
+        let points = [(); VARIANTS].map(|()| r.local(|_| None::<Point>));
         let alarm = Alarm::default();
         for variant in Variant::ALL {
             node::register(r, variant, points[variant as usize], &alarm);
@@ -184,6 +186,7 @@ impl FlowProbe {
             return Err(ProbeError::NotConfigured);
         }
         check_directions(main, interface, variant, directions)?;
+        setting.check_fields(variant, directions)?;
         if self.measured(interface, variant).is_some() {
             return Err(ProbeError::AlreadyEnabled(variant));
         }
@@ -329,7 +332,7 @@ impl FlowProbe {
     }
 }
 
-/// Frames of a sub-interface are received by its main interface.
+/// Frames of a sub-interface are received by its main interface, and drops have no direction.
 pub(crate) fn check_directions(
     main: &Main,
     interface: SwIfIndex,
@@ -337,6 +340,9 @@ pub(crate) fn check_directions(
     directions: Directions,
 ) -> Result<(), ProbeError> {
     let known = main.interfaces().interface(interface).ok_or(ProbeError::NoSuchInterface)?;
+    if variant == Variant::Drop && directions != variant.directions() {
+        return Err(ProbeError::NoDirection);
+    }
     if variant == Variant::L2 && directions != Directions::Tx && known.sub().is_some() {
         return Err(ProbeError::SubInterface);
     }

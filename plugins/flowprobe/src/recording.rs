@@ -4,7 +4,7 @@ use vnet::{
     flow::{Config, Families, Keys, Pages, RecordSet, Selection},
     ipfix::{
         fields::{BiflowFields, FieldList},
-        profile::FlowTemplates,
+        profile::{FlowTemplates, Profile},
     },
 };
 
@@ -50,6 +50,9 @@ impl Recording {
         Layers { set, biflow }: Layers,
         variant: Variant,
     ) -> Result<Self, ProbeError> {
+        if variant == Variant::Drop {
+            return Self::of_drops(setting, set, biflow);
+        }
         // The VLAN is a matter of the link layer; the templates have it there.
         let with_link = set.contains(RecordSet::L2);
         let record = if with_link { set | RecordSet::VLAN } else { set };
@@ -65,17 +68,33 @@ impl Recording {
         Ok(Self { config, templates, with_link, at_interface: false })
     }
 
+    fn of_drops(setting: &Setting, set: RecordSet, biflow: bool) -> Result<Self, ProbeError> {
+        if setting.profile == Profile::Vpp {
+            return Err(ProbeError::DropsInProfile);
+        }
+        if biflow {
+            return Err(ProbeError::DropsOneWay);
+        }
+        let config = config(setting, Variant::Drop.all_families(), set);
+        Ok(Self::of_list(&drops(set)?, config))
+    }
+
     /// `None` when the list has no fields for packets of the variant.
     fn of_fields(setting: &Setting, list: &FieldList, variant: Variant) -> Option<Self> {
         let layers = list.selection().layers();
-        let config = list.metering(config(setting, variant.all_families(), layers));
+        let recording = Self::of_list(list, config(setting, variant.all_families(), layers));
+        (!recording.config.families.is_empty()).then_some(recording)
+    }
+
+    fn of_list(list: &FieldList, config: Config) -> Self {
+        let config = list.metering(config);
         let templates = list.templates(config.families);
-        (!config.families.is_empty()).then(|| Self {
-            config,
-            templates,
-            with_link: list.needs_link(),
-            at_interface: false,
-        })
+        Self { config, templates, with_link: list.needs_link(), at_interface: false }
+    }
+
+    /// Whether packets are shown with what is known of them beyond their octets.
+    pub(crate) fn needs_context(&self) -> bool {
+        self.config.selection.is_some_and(|selection| selection.needs_context())
     }
 
     /// Whether flows of every family have packets of one interface, that by which they came and that by which they left.
@@ -95,4 +114,27 @@ fn config(setting: &Setting, families: Families, record: RecordSet) -> Config {
         pages: Pages::Settling,
         ..Config::new(families, record)
     }
+}
+
+/// What is told of drops where no template says so: why, and of which packets.
+fn drops(record: RecordSet) -> Result<FieldList, ProbeError> {
+    let mut fields = "ingressInterface,forwardingStatus/1,packetDeltaCount,octetDeltaCount,layer2OctetDeltaCount,\
+         flowStartMilliseconds,flowEndMilliseconds,flowEndReason,ethernetType"
+        .to_owned();
+    for (layer, more) in [
+        (RecordSet::L2, ",sourceMacAddress,destinationMacAddress,vlanId"),
+        (
+            RecordSet::L3,
+            ",sourceIPv4Address,destinationIPv4Address,sourceIPv6Address,destinationIPv6Address,protocolIdentifier",
+        ),
+        (
+            RecordSet::L4,
+            ",sourceTransportPort,destinationTransportPort,tcpControlBits,icmpTypeCodeIPv4,icmpTypeCodeIPv6",
+        ),
+    ] {
+        if record.contains(layer) {
+            fields += more;
+        }
+    }
+    Ok(FieldList::parse(&fields)?)
 }

@@ -27,8 +27,9 @@ pub(crate) fn register(probe: &FlowProbe) {
 
 /// Packets with headers that a meter could not read.
 fn ignored(probe: &FlowProbe, main: &mut Main) -> Ignored {
-    let packets = Variant::ALL.map(|variant| probe.unreadable(main, variant)).iter().sum();
-    Ignored { packets, octets: 0 }
+    let mut sum = Ignored::default();
+    Variant::ALL.into_iter().for_each(|variant| sum += probe.unreadable(main, variant));
+    sum
 }
 
 /// Records that found no room on their way to an exporter.

@@ -9,7 +9,7 @@ use vnet::{
     ipfix::{fields::Lease, profile::Profile},
 };
 
-use crate::{Params, ProbeError, Variant};
+use crate::{Directions, Params, ProbeError, Variant};
 
 /// What is recorded of flows.
 #[derive(Clone)]
@@ -153,6 +153,23 @@ impl Setting {
         let Timers { active, passive } = self.timers;
         let Layers { set: record, biflow } = self.recorded.layers();
         Params { record, biflow, active, passive, profile: self.profile, fragments: self.fragments }
+    }
+
+    /// Whether all fields of its template can be filled where packets are measured.
+    ///
+    /// # Errors
+    /// [`ProbeError::Field`].
+    pub(crate) fn check_fields(
+        &self,
+        variant: Variant,
+        directions: Directions,
+    ) -> Result<(), ProbeError> {
+        let Some(lease) = self.recorded.template() else { return Ok(()) };
+        for &direction in directions.each() {
+            let point = format!("by {} of template {}", variant.at(direction), lease.name());
+            lease.list().check_known(variant.known(direction), &point)?;
+        }
+        Ok(())
     }
 }
 

@@ -24,7 +24,8 @@ impl FlowProbe {
     /// Measures an interface that is measured already in these directions instead.
     ///
     /// # Errors
-    /// [`ProbeError::NotEnabled`], [`ProbeError::SubInterface`], and [`ProbeError::Feature`].
+    /// [`ProbeError::NotEnabled`], [`ProbeError::SubInterface`], [`ProbeError::NoDirection`], [`ProbeError::Field`], and
+    /// [`ProbeError::Feature`].
     pub fn set_directions(
         &self,
         main: &mut Main,
@@ -33,6 +34,7 @@ impl FlowProbe {
         directions: Directions,
     ) -> Result<(), ProbeError> {
         let before = self.can_set_directions(main, interface, variant, directions)?;
+        self.look().configured.setting(interface, variant).check_fields(variant, directions)?;
         let has = |of: Directions, direction: &Direction| of.each().contains(direction);
         for &direction in
             directions.each().iter().filter(|direction| !has(before.directions, direction))
@@ -57,6 +59,9 @@ impl FlowProbe {
         variant: Variant,
         directions: Directions,
     ) -> Result<Measured, ProbeError> {
+        if variant == Variant::Drop {
+            return Err(ProbeError::NoDirection);
+        }
         let before = self.measured(interface, variant).ok_or(ProbeError::NotEnabled(variant))?;
         check_directions(main, interface, variant, directions)?;
         Ok(before)
@@ -77,7 +82,9 @@ impl FlowProbe {
         if is_own {
             let is_all = variant.is_none() && directions.is_none();
             let variants = if is_all { &Variant::ALL[..] } else { &[one] };
-            self.set_own(main, interface, variants, request)?;
+            let configured = self.with_own(main, interface, variants, request)?;
+            let turned = directions.map(|directions| (interface, one, directions));
+            self.follow(main, configured, turned)?;
         }
         directions.map_or(Ok(()), |to| self.set_directions(main, interface, one, to))
     }

@@ -76,7 +76,7 @@ impl FlowProbe {
 
     /// What each variant has done.
     #[must_use]
-    pub fn statistics(&self, main: &mut Main) -> [Statistics; 3] {
+    pub fn statistics(&self, main: &mut Main) -> [Statistics; Variant::ALL.len()] {
         Variant::ALL.map(|variant| {
             let settings = self.settings_in_use(main, variant);
             let (records, waiting) = self.queue_counters(variant);
@@ -121,7 +121,10 @@ pub(crate) fn features(probe: &FlowProbe, main: &Main) -> Table {
         let cells = [
             Cell::shown(format!(" {name}"), name.as_str()),
             Cell::shown(format!(" {}", variant.word()), variant.word()),
-            Cell::shown(format!(" {directions}"), directions.to_string()),
+            match variant {
+                Variant::Drop => Cell::Empty,
+                _ => Cell::shown(format!(" {directions}"), directions.to_string()),
+            },
             Cell::shown(own.clone().unwrap_or_default(), own.as_deref().map(str::trim_start)),
         ];
         table.row(cells.into_iter().take(shown));

@@ -3,9 +3,11 @@
 use core::fmt;
 
 use vnet::{
-    flow::{Direction, Families, RecordSet},
+    flow::{Direction, Families, Known, RecordSet},
     graph::FeatureSpec,
 };
+
+use crate::site::{Dropped, IpInput, IpOutput, L2Input, L2Output, Site as _};
 
 /// What an observation point measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,6 +18,8 @@ pub enum Variant {
     Ip6,
     /// Frames of all kinds.
     L2,
+    /// What is dropped of the packets that an interface received.
+    Drop,
 }
 
 /// Whether packets are measured on receipt, on sending, or both.
@@ -54,7 +58,11 @@ impl fmt::Display for Directions {
 
 impl Variant {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::Ip4, Self::Ip6, Self::L2];
+    pub const ALL: [Self; 4] = [Self::Ip4, Self::Ip6, Self::L2, Self::Drop];
+
+    /// The words of the commands.
+    pub(crate) const WORDS: [(&'static str, Self); Self::ALL.len()] =
+        [("ip4", Self::Ip4), ("ip6", Self::Ip6), ("l2", Self::L2), ("drop", Self::Drop)];
 
     /// The word of the commands.
     #[must_use]
@@ -63,6 +71,24 @@ impl Variant {
             Self::Ip4 => "ip4",
             Self::Ip6 => "ip6",
             Self::L2 => "l2",
+            Self::Drop => "drop",
+        }
+    }
+
+    /// It and a direction, as the commands have them.
+    pub(crate) fn at(self, direction: Direction) -> String {
+        match (self, direction) {
+            (Self::Drop, _) => self.word().to_owned(),
+            (_, Direction::Ingress) => format!("{} rx", self.word()),
+            (_, Direction::Egress) => format!("{} tx", self.word()),
+        }
+    }
+
+    /// Those in which it can measure. Packets that are dropped are those that were received, whatever was to become of them.
+    pub(crate) fn directions(self) -> Directions {
+        match self {
+            Self::Ip4 | Self::Ip6 | Self::L2 => Directions::Both,
+            Self::Drop => Directions::Rx,
         }
     }
 
@@ -72,6 +98,7 @@ impl Variant {
             Self::Ip4 => "flowprobe-ip4",
             Self::Ip6 => "flowprobe-ip6",
             Self::L2 => "flowprobe-l2",
+            Self::Drop => "flowprobe-drop",
         }
     }
 
@@ -88,7 +115,18 @@ impl Variant {
         match self {
             Self::Ip4 => Families::IP4,
             Self::Ip6 => Families::IP6,
-            Self::L2 => Families::all(),
+            Self::L2 | Self::Drop => Families::all(),
+        }
+    }
+
+    /// What is known of packets beyond their octets.
+    pub(crate) fn known(self, direction: Direction) -> Known {
+        match (self, direction) {
+            (Self::Ip4 | Self::Ip6, Direction::Ingress) => IpInput::KNOWN,
+            (Self::Ip4 | Self::Ip6, Direction::Egress) => IpOutput::KNOWN,
+            (Self::L2, Direction::Ingress) => L2Input::KNOWN,
+            (Self::L2, Direction::Egress) => L2Output::KNOWN,
+            (Self::Drop, _) => Dropped::KNOWN,
         }
     }
 
@@ -101,6 +139,7 @@ impl Variant {
             (Self::Ip6, Direction::Egress) => "flowprobe-output-ip6",
             (Self::L2, Direction::Ingress) => "flowprobe-input-l2",
             (Self::L2, Direction::Egress) => "flowprobe-output-l2",
+            (Self::Drop, _) => "flowprobe-drop",
         }
     }
 
@@ -113,6 +152,7 @@ impl Variant {
             (Self::Ip6, Direction::Egress) => &["ip6-output"],
             (Self::L2, Direction::Ingress) => &["device-input"],
             (Self::L2, Direction::Egress) => &["interface-output"],
+            (Self::Drop, _) => &["error-drop"],
         }
     }
 
@@ -125,6 +165,7 @@ impl Variant {
             "ip6-multicast" => &["ip6-mfib-forward-lookup"],
             "device-input" => &["sink", "ethernet-input"],
             "interface-output" => &["interface-output-arc-end"],
+            "error-drop" => &["drop"],
             _ => &["interface-output"],
         };
         let spec = FeatureSpec::new(arc, self.node(direction));

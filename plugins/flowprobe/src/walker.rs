@@ -24,6 +24,7 @@ use vnet::{
 };
 
 use crate::{
+    Variant,
     node::{Error, count},
     point::{LocalPoint, Point, ThreadMeter},
 };
@@ -61,7 +62,7 @@ impl Alarm {
 }
 
 /// Registers node and process.
-pub(crate) fn register(r: &mut Registrar, points: [LocalPoint; 3], alarm: &Alarm) {
+pub(crate) fn register(r: &mut Registrar, points: [LocalPoint; Variant::ALL.len()], alarm: &Alarm) {
     let of_node = alarm.clone();
     let spec = NodeSpec::input(WALKER, move |_| Walker { points, alarm: of_node.clone() });
     r.node(spec.mode(InputMode::Interrupt));
@@ -96,7 +97,7 @@ async fn run(cx: Cx, alarm: Alarm) {
 }
 
 struct Walker {
-    points: [LocalPoint; 3],
+    points: [LocalPoint; Variant::ALL.len()],
     alarm: Alarm,
 }
 

@@ -180,6 +180,26 @@ fn packets_that_no_meter_could_take_are_told() {
     assert!(times[0] == times[1] && times[0].as_str().unwrap() >= "2026-01-01T00:00:20");
 }
 
+#[test]
+fn octets_of_packets_that_no_meter_could_take_are_those_behind_their_link_headers() {
+    let scene = Scene::new("options-metering-octets", "");
+    scene.lab.run("ipfix template add ip fields sourceIPv4Address,packetDeltaCount");
+    scene.params("template ip");
+    scene.lab.run("ipfix options metering-reliability");
+    scene.feature("pg0 l2 rx");
+    // They end within their IP header, one behind a tag.
+    let macs = [2; 12];
+    let plain = [&macs[..], &[8, 0], &[0x45; 10]].concat();
+    let tagged = [&macs[..], &[0x81, 0, 0, 7, 8, 0], &[0x45; 7]].concat();
+    scene.replay(&[plain.clone(), plain, tagged]);
+    scene.lab.advance(700);
+    let exported = scene.exported();
+    let told = with(&exported, "ignoredPacketTotalCount");
+    let last = told.last().unwrap();
+    let of = |name: &str| last[name].as_u64().unwrap();
+    assert_eq!((of("ignoredPacketTotalCount"), of("ignoredOctetTotalCount")), (3, 27));
+}
+
 /// Records of an element of an enterprise, and of one of the reverse direction.
 struct Riders;
 

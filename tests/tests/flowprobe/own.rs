@@ -91,7 +91,7 @@ fn timers_of_an_interface_are_its_own_and_others_keep_theirs() {
     assert_eq!(
         scene.lab.run("show flowprobe params"),
         " l3 active: 100 passive: 120\n pg0 ip4: active: 1 passive: 2\n pg0 ip6: active: 1 passive: 2\n \
-         pg0 l2: active: 1 passive: 2\n"
+         pg0 l2: active: 1 passive: 2\n pg0 drop: active: 1 passive: 2\n"
     );
     scene.send(5, &format!("{IP4} {UDP}"));
     scene.lab.advance(4);

@@ -78,7 +78,7 @@ fn a_trace_names_hardware_and_adjacency_and_a_filter_keeps_the_first_of_its_pack
 fn features_are_listed_in_order_and_numbered_when_asked() {
     let scene = Scene::router();
     let brief = scene.lab.run("show features");
-    assert!(brief.starts_with("Available feature paths\ndevice-input:\n"), "{brief}");
+    assert!(brief.starts_with("Available feature paths\nerror-drop:\ndevice-input:\n"), "{brief}");
     let part = "\nip4-unicast:\n  ip4-not-enabled\n  ip4-flow-classify\nip4-multicast:\n";
     assert!(brief.contains(part), "{brief}");
     let verbose = scene.lab.run("show features verbose");

@@ -33,7 +33,7 @@ fn show_node_reads_as_in_vpp_by_name_and_by_number() {
     assert!(error.contains("unknown node name: `ip4-nothing'"), "{error}");
     assert!(scene.lab.refused("show node 30000").contains("please specify valid node"));
     // An input has nobody before it, a last node nobody behind.
-    let last = scene.lab.run("show node error-drop");
+    let last = scene.lab.run("show node drop");
     assert!(last.contains("next nodes:\n    none\n"), "{last}");
     assert!(!scene.lab.run("show node pg-input").contains("known previous nodes"));
     scene.lab.run("clear runtime");

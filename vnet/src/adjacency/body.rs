@@ -160,6 +160,18 @@ impl AdjacencyBody {
         }
     }
 
+    /// The octets of the next hop in network order, those of IPv4 first and zeros behind them.
+    #[must_use]
+    #[inline]
+    pub fn next_hop_octets(&self) -> [u8; 16] {
+        let mut octets = [0; 16];
+        match self.next_hop() {
+            IpAddr::V4(address) => octets[..4].copy_from_slice(&address.octets()),
+            IpAddr::V6(address) => octets = address.octets(),
+        }
+        octets
+    }
+
     /// Fills a body that no reader can see.
     pub(super) fn fill(&self, facts: &Facts<'_>) {
         let Facts { sw_if_index, max_l3_bytes, next, kind, next_hop, rewrite } = *facts;

@@ -104,6 +104,9 @@ impl Line {
 }
 
 impl Buffer {
+    /// Offset of a header that was not looked for, or not found.
+    pub const NOWHERE: i16 = i16::MIN;
+
     /// As it comes from the pool: empty, in no chain, received by nobody.
     pub(crate) const fn empty() -> Self {
         Self {

@@ -1,8 +1,9 @@
 //! The heap of error counters: every node's reasons, one simple counter for all.
 
 use super::{CounterError, Segment, Simple, SimpleWriter, ThreadIndex};
+use crate::error::{ForwardingStatus, Statuses};
 use core::fmt;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// Name of the counter in the segment; `/err/<node>/<reason>` link to its elements.
 const COUNTER: &str = "/node/errors";
@@ -56,13 +57,16 @@ pub struct ErrorReason {
     pub description: String,
     /// How bad it is.
     pub severity: Severity,
+    /// What became of a packet that was dropped for it.
+    pub status: ForwardingStatus,
 }
 
 impl ErrorReason {
-    /// A reason.
+    /// A reason that has no forwarding status of its own.
     #[must_use]
     pub fn new(name: &str, description: &str, severity: Severity) -> Self {
-        Self { name: name.to_owned(), description: description.to_owned(), severity }
+        let (name, description) = (name.to_owned(), description.to_owned());
+        Self { name, description, severity, status: ForwardingStatus::default() }
     }
 }
 
@@ -72,6 +76,7 @@ pub struct ErrorCounters {
     counter: Simple,
     rows: Vec<(String, ErrorReason)>,
     bases: HashMap<String, ErrorIndex>,
+    statuses: Arc<Statuses>,
 }
 
 /// A registered reason.
@@ -91,7 +96,8 @@ impl ErrorCounters {
     /// Registers the counter.
     pub fn new(segment: &mut Segment) -> Result<Self, CounterError> {
         let counter = segment.simple(COUNTER, CAPACITY)?;
-        Ok(Self { counter, rows: Vec::new(), bases: HashMap::new() })
+        let statuses = Arc::new(Statuses::new(CAPACITY));
+        Ok(Self { counter, rows: Vec::new(), bases: HashMap::new(), statuses })
     }
 
     /// Registers a node's reasons; their numbers follow each other from the one returned. A node registers once;
@@ -109,6 +115,9 @@ impl ErrorCounters {
         self.counter.validate(base + reasons.len())?;
         let base = ErrorIndex(u16::try_from(base).unwrap_or(u16::MAX));
         segment.together(|segment| link_all(segment, node, base, reasons))?;
+        for (code, reason) in (0..=u16::MAX).zip(reasons) {
+            self.statuses.set(base.plus(code), reason.status);
+        }
         self.rows.extend(reasons.iter().map(|reason| (node.to_owned(), reason.clone())));
         self.bases.insert(node.to_owned(), base);
         Ok(base)
@@ -116,7 +125,8 @@ impl ErrorCounters {
 
     /// Takes a thread's writer.
     pub fn writer(&self, thread: ThreadIndex) -> Result<ErrorWriter, CounterError> {
-        self.counter.writer(thread).map(ErrorWriter)
+        let counter = self.counter.writer(thread)?;
+        Ok(ErrorWriter { counter, statuses: self.statuses.clone() })
     }
 
     /// The number of a node's first reason.
@@ -152,13 +162,22 @@ impl ErrorCounters {
 
 /// Counts errors on behalf of one thread.
 #[derive(Debug)]
-pub struct ErrorWriter(SimpleWriter);
+pub struct ErrorWriter {
+    counter: SimpleWriter,
+    statuses: Arc<Statuses>,
+}
 
 impl ErrorWriter {
     /// Counts a reason `n` times.
     #[inline(always)]
     pub fn add(&self, error: ErrorIndex, n: u64) {
-        self.0.add(u32::from(error.0), n);
+        self.counter.add(u32::from(error.0), n);
+    }
+
+    /// forwardingStatus of a packet that was dropped for `error`, see [`ForwardingStatus`].
+    #[inline]
+    pub(crate) fn forwarding_status(&self, error: ErrorIndex) -> u8 {
+        self.statuses.get(error)
     }
 }
 
@@ -211,6 +230,21 @@ mod tests {
         assert_eq!(errors.rows().map(|r| r.count).collect::<Vec<_>>(), [0, 0, 1]);
         assert_eq!(errors.base("arp-input"), Some(arp));
         assert!(segment.contains("/err/ip4-input/csum"));
+    }
+
+    #[test]
+    fn packets_have_the_forwarding_status_of_the_reason_they_were_dropped_for() {
+        let mut segment = Segment::with_size(1, 4 << 20).unwrap();
+        let mut errors = ErrorCounters::new(&mut segment).unwrap();
+        errors.register(&mut segment, "first", &reasons(&["a", "b"])).unwrap();
+        let [mut policer, plain] = ["policed", "other"].map(|name| reasons(&[name]).remove(0));
+        policer.status = ForwardingStatus::Policer;
+        let base = errors.register(&mut segment, "second", &[plain, policer]).unwrap();
+        let writer = errors.writer(ThreadIndex::MAIN).unwrap();
+        let status = |error| writer.forwarding_status(error);
+        // RFC 7270 section 4.12: dropped, unknown; dropped, policer.
+        assert_eq!([status(base), status(base.plus(1))], [128, 138]);
+        assert_eq!([status(ErrorIndex::NONE), status(ErrorIndex(u16::MAX))], [128, 128]);
     }
 
     #[test]

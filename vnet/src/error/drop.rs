@@ -1,17 +1,18 @@
-//! `error-drop`: where packets end that nobody wants, each under its reason.
+//! `error-drop`: where packets end that nobody wants, each under its reason; and its arc, for those who look at them.
 
 use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::ErrorIndex;
+use super::{ErrorIndex, NoError};
 use crate::{
     buffer::Buffer,
     frame::Frame,
-    graph::{NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
+    graph::{ArcIndex, ArcSpec, NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
     interface::{InterfaceViews, InterfaceWriters, Runs, SwIfIndex},
+    plugin::Registrar,
     runtime::Shared,
-    trace::{Start, Tap, Taps, TraceCx, TraceRecord},
+    trace::{NoTrace, Start, Tap, Taps, TraceCx, TraceRecord},
 };
 
 crate::node_errors! {
@@ -24,23 +25,40 @@ crate::node_errors! {
     }
 }
 
+crate::next_nodes! {
+    /// Where packets go from `error-drop` when anybody looks at some of them.
+    pub(crate) enum Next {
+        Drop => "drop",
+    }
+}
+
+const ARC: &str = "error-drop";
+
 /// The node.
 pub(crate) struct Drop {
     views: Shared<InterfaceViews>,
     taps: Shared<Taps>,
+    arc: ArcIndex,
+}
+
+/// Registers the arc on which features see packets that `error-drop` has counted, and its end.
+pub(crate) fn register_arc(r: &mut Registrar) {
+    r.node(NodeSpec::internal("drop", |_| End));
+    r.arc(ArcSpec::new(ARC, &["error-drop"], "drop"));
 }
 
 impl Drop {
     pub(crate) fn spec(views: Shared<InterfaceViews>, taps: Shared<Taps>) -> NodeSpec {
-        let spec = NodeSpec::internal("error-drop", move |_| Self {
+        let spec = NodeSpec::internal("error-drop", move |at| Self {
             views: views.clone(),
             taps: taps.clone(),
+            arc: at.arc(ARC),
         });
         spec.flags(NodeFlags::DROP)
     }
 
     #[cold]
-    fn tap(&self, cx: &NodeCx<'_, NoNext, Error>, tap: &dyn Tap, frame: &mut Frame) {
+    fn tap(&self, cx: &NodeCx<'_, Next, Error>, tap: &dyn Tap, frame: &mut Frame) {
         let views = self.views.read(cx.token());
         for buffer in cx.buffers(frame).iter_mut() {
             let rx = buffer.rx;
@@ -69,14 +87,10 @@ impl TraceRecord for Trace {
 
 impl Node for Drop {
     type Error = Error;
-    type Next = NoNext;
+    type Next = Next;
     type Trace = Trace;
 
-    fn process(
-        &mut self,
-        cx: &mut NodeCx<'_, NoNext, Error>,
-        frame: &mut Frame,
-    ) -> Verdict<NoNext> {
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
         // Packets of a frame mostly share their reason and their interface: runs are counted at once.
         if let Some(tap) = &self.taps.read(cx.token()).drop {
             self.tap(cx, &**tap, frame);
@@ -102,10 +116,31 @@ impl Node for Drop {
         let state = cx.state();
         state.errors.add(error, run);
         interfaces.end(|i, n, _| count(&state.interfaces, i, n));
+        if cx.is_arc_used(self.arc) {
+            let arc = self.arc;
+            return cx.each(frame, |cx, buffer| cx.start_arc(arc, buffer.rx, buffer, Next::Drop));
+        }
         Verdict::Free
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {
         Trace { error: buffer.error.0 }
+    }
+}
+
+/// `drop`: behind the features.
+struct End;
+
+impl Node for End {
+    type Error = NoError;
+    type Next = NoNext;
+    type Trace = NoTrace;
+
+    fn process(&mut self, _: &mut NodeCx<'_, NoNext, NoError>, _: &mut Frame) -> Verdict<NoNext> {
+        Verdict::Free
+    }
+
+    fn trace(&self, _: &Buffer) -> NoTrace {
+        NoTrace
     }
 }

@@ -6,9 +6,12 @@
 
 mod commands;
 mod drop;
+mod forwarding;
 
 pub(crate) use commands::commands;
-pub(crate) use drop::{Drop as DropNode, Error as DropError};
+pub(crate) use drop::{Drop as DropNode, Error as DropError, register_arc};
+pub use forwarding::ForwardingStatus;
+pub(crate) use forwarding::Statuses;
 
 pub use crate::counter::{ErrorCounters, ErrorIndex, ErrorReason, Severity};
 
@@ -21,11 +24,14 @@ pub struct ErrorInfo {
     pub description: &'static str,
     /// How bad it is.
     pub severity: Severity,
+    /// What became of a packet that was dropped for it.
+    pub status: ForwardingStatus,
 }
 
 impl From<&ErrorInfo> for ErrorReason {
     fn from(info: &ErrorInfo) -> Self {
-        Self::new(info.name, info.description, info.severity)
+        let reason = Self::new(info.name, info.description, info.severity);
+        Self { status: info.status, ..reason }
     }
 }
 
@@ -50,14 +56,15 @@ impl ErrorSet for NoError {
     }
 }
 
-/// Declares the counters of a node: an enum with a variant for each, its name, its description and its severity.
+/// Declares the counters of a node: an enum with a variant for each, its name, its description and its severity; and, where
+/// collectors have a word for why packets are dropped so, the [`ForwardingStatus`] behind that.
 ///
 /// ```
 /// vnet::node_errors! {
 ///     /// Why a packet ends here.
 ///     pub enum Error {
 ///         /// The sum over the header is not zero.
-///         BadChecksum => ("bad-checksum", "ip4 header checksum is wrong", Error),
+///         BadChecksum => ("bad-checksum", "ip4 header checksum is wrong", Error, BadHeaderChecksum),
 ///     }
 /// }
 /// # fn main() {}
@@ -66,7 +73,7 @@ impl ErrorSet for NoError {
 macro_rules! node_errors {
     ($(#[$meta:meta])* $vis:vis enum $name:ident {
         $($(#[$variant_meta:meta])* $variant:ident
-            => ($short:literal, $text:literal, $severity:ident)),+ $(,)?
+            => ($short:literal, $text:literal, $severity:ident $(, $status:ident)?)),+ $(,)?
     }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +88,7 @@ macro_rules! node_errors {
                     name: $short,
                     description: $text,
                     severity: $crate::error::Severity::$severity,
+                    status: $crate::node_errors!(@status $($status)?),
                 }),+
             ];
 
@@ -90,4 +98,6 @@ macro_rules! node_errors {
             }
         }
     };
+    (@status) => { $crate::error::ForwardingStatus::Dropped };
+    (@status $status:ident) => { $crate::error::ForwardingStatus::$status };
 }

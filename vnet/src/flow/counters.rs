@@ -21,6 +21,7 @@ pub struct Counters {
     /// Fragments, where they are attributed to the flow of the first one.
     pub fragments: FragmentCounters,
     unmeasured: [u64; Unmeasured::ALL.len()],
+    unmeasured_octets: [u64; Unmeasured::ALL.len()],
     records: [u64; 6],
 }
 
@@ -29,6 +30,12 @@ impl Counters {
     #[must_use]
     pub fn unmeasured(&self, reason: Unmeasured) -> u64 {
         self.unmeasured[reason as usize]
+    }
+
+    /// Octets behind the link headers of those packets; of one whose link header cannot be read there are none.
+    #[must_use]
+    pub fn unmeasured_octets(&self, reason: Unmeasured) -> u64 {
+        self.unmeasured_octets[reason as usize]
     }
 
     /// Records made, for one reason.
@@ -49,8 +56,9 @@ impl Counters {
         self.records.iter().sum()
     }
 
-    pub(super) fn count_unmeasured(&mut self, reason: Unmeasured) {
+    pub(super) fn count_unmeasured(&mut self, reason: Unmeasured, octets: u32) {
         self.unmeasured[reason as usize] += 1;
+        self.unmeasured_octets[reason as usize] += u64::from(octets);
     }
 
     pub(super) fn count_record(&mut self, reason: EndReason, packets: u64) {

@@ -72,7 +72,7 @@ impl Fragments {
     /// Looks at an IPv4 packet, and gives a later fragment the ports of the first one.
     pub(super) fn see4(
         &mut self,
-        (point, link, time): (Point, &Link, PacketTime),
+        (point, link, time): (Point<'_>, &Link, PacketTime),
         ip: &ip4::Header,
         transport: &mut Transport,
         counters: &mut FragmentCounters,
@@ -86,7 +86,7 @@ impl Fragments {
     /// Likewise IPv6; `payload` is what was captured behind the fixed header.
     pub(super) fn see6(
         &mut self,
-        (point, link, time): (Point, &Link, PacketTime),
+        (point, link, time): (Point<'_>, &Link, PacketTime),
         ip: &ip6::Header,
         payload: &[u8],
         transport: &mut Transport,

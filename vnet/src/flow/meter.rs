@@ -10,8 +10,8 @@ use super::{
     directory::LEAST_HOMES,
     fragments::Fragments,
     key::{
-        Key as _, Kind, Kind4, Kind6, KindOther, Other, OtherDetail, SampleOf, V4, V4Detail, V4Mac,
-        V6, V6Detail, V6Mac, is_sent,
+        Key as _, Kind, Kind4, Kind6, KindOther, Other, OtherContext, OtherDetail, SampleOf, V4,
+        V4Context, V4Detail, V4Mac, V6, V6Context, V6Detail, V6Mac, is_sent,
     },
     lanes::BATCH,
     rules::{Rules, Sample},
@@ -72,9 +72,12 @@ enum Layout {
     Wide(Box<Tables<V4Mac, V6Mac, Other>>),
     Detailed(Box<DetailedTables<DetailMeters>>),
     Sequenced(Box<DetailedTables<Sequenced>>),
+    Contextual(Box<ContextTables<DetailMeters>>),
+    SequencedContextual(Box<ContextTables<Sequenced>>),
 }
 
 type DetailedTables<E> = Tables<V4Detail<E>, V6Detail<E>, OtherDetail<E>>;
+type ContextTables<E> = Tables<V4Context<E>, V6Context<E>, OtherContext<E>>;
 
 macro_rules! each_layout {
     ($meter:expr, $tables:ident => $body:expr) => {
@@ -83,6 +86,8 @@ macro_rules! each_layout {
             Layout::Wide($tables) => $body,
             Layout::Detailed($tables) => $body,
             Layout::Sequenced($tables) => $body,
+            Layout::Contextual($tables) => $body,
+            Layout::SequencedContextual($tables) => $body,
         }
     };
     (mut $meter:expr, $tables:ident => $body:expr) => {
@@ -91,6 +96,8 @@ macro_rules! each_layout {
             Layout::Wide($tables) => $body,
             Layout::Detailed($tables) => $body,
             Layout::Sequenced($tables) => $body,
+            Layout::Contextual($tables) => $body,
+            Layout::SequencedContextual($tables) => $body,
         }
     };
 }
@@ -102,7 +109,11 @@ impl Meter {
     /// See [`MeterError`].
     pub fn new(config: &Config) -> Result<Self, MeterError> {
         let selected = config.selected();
-        let layout = if selected.sequence {
+        let layout = if selected.needs_context() && selected.sequence {
+            Layout::SequencedContextual(Box::new(Tables::new(config)?))
+        } else if selected.needs_context() {
+            Layout::Contextual(Box::new(Tables::new(config)?))
+        } else if selected.sequence {
             Layout::Sequenced(Box::new(Tables::new(config)?))
         } else if selected.needs_details() {
             Layout::Detailed(Box::new(Tables::new(config)?))
@@ -129,6 +140,8 @@ impl Meter {
             Layout::Wide(tables) => tables.frame(packets, sink),
             Layout::Detailed(tables) => tables.frame_aside(packets, sink),
             Layout::Sequenced(tables) => tables.frame_aside(packets, sink),
+            Layout::Contextual(tables) => tables.frame_aside(packets, sink),
+            Layout::SequencedContextual(tables) => tables.frame_aside(packets, sink),
         }
     }
 
@@ -212,6 +225,8 @@ impl core::fmt::Debug for Layout {
             Self::Wide(_) => "Wide",
             Self::Detailed(_) => "Detailed",
             Self::Sequenced(_) => "Sequenced",
+            Self::Contextual(_) => "Contextual",
+            Self::SequencedContextual(_) => "SequencedContextual",
         })
     }
 }
@@ -322,13 +337,13 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
     /// Stages any packet or counts why not; returns the watermark after it.
     #[inline(never)]
     fn stage_any(&mut self, packet: Observed<'_>, watermark: u64) -> u64 {
+        let (link, ip) = packet.walk();
         if packet.is_own_export {
-            self.counters.count_unmeasured(Unmeasured::OwnExport);
+            self.counters.count_unmeasured(Unmeasured::OwnExport, packet.octets_behind(link));
             return watermark;
         }
         let watermark = watermark.max(packet.time.0);
         let point = packet.point();
-        let (link, ip) = packet.walk();
         let reason = match ip {
             Ok(_) => Unmeasured::OtherFamily,
             Err(miss) => miss.into(),
@@ -374,7 +389,7 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
                 turn::<O>(biflow, &mut key, &mut extra);
                 cache.stage(key, extra, &sample_of_frame(&packet, watermark), rules);
             }
-            _ => counters.count_unmeasured(reason),
+            _ => counters.count_unmeasured(reason, packet.octets_behind(link)),
         }
         watermark
     }

@@ -35,6 +35,7 @@
 //! |---|---|
 //! | `meter` | the public face: frames, sweeps, flushes |
 //! | `observe` | what is known of a packet, and how it becomes a key and a sample |
+//! | `context` | what is known of a packet that is not in it |
 //! | `selection` | which fields tell flows apart |
 //! | `key` | flow keys as words, one type a kind of flow |
 //! | `meters` | counters, times and flags of a flow in five words |
@@ -56,6 +57,7 @@ mod cache;
 #[cfg(test)]
 mod captures;
 mod config;
+mod context;
 mod counters;
 mod details;
 mod directory;
@@ -83,6 +85,7 @@ mod vector;
 
 pub(crate) use brief::Brief;
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
+pub use context::{Context, FlowContext, Known};
 pub use counters::Counters;
 pub use details::{Anomalies, DetailKeys, DetailMeters, Details, LABELS, REORDERING, Seen, Side};
 pub use fragments::{FRAGMENT_TIMEOUT, FragmentCounters};

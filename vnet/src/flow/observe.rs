@@ -1,6 +1,6 @@
 //! What is known of a packet when it is measured, and the reasons for not measuring it.
 
-use super::{Direction, key::Point};
+use super::{Context, Direction, key::Point};
 use crate::{
     interface::SwIfIndex,
     runtime::PacketTime,
@@ -31,6 +31,8 @@ pub struct Observed<'a> {
     pub start: Start,
     /// The exporter's own packet, which is not measured.
     pub is_own_export: bool,
+    /// What is known of it beyond its octets; looked at where flows are told apart by that.
+    pub context: &'a Context,
 }
 
 impl<'a> Observed<'a> {
@@ -46,6 +48,7 @@ impl<'a> Observed<'a> {
             direction: Direction::Ingress,
             start,
             is_own_export: false,
+            context: &Context::NONE,
         }
     }
 }
@@ -115,13 +118,24 @@ impl From<Miss> for Unmeasured {
 
 impl<'a> Observed<'a> {
     #[inline(always)]
-    pub(super) fn point(&self) -> Point {
-        Point { ingress: self.rx, egress: self.tx, direction: self.direction }
+    pub(super) fn point(&self) -> Point<'a> {
+        let &Self { rx: ingress, tx: egress, direction, context, .. } = self;
+        Point { ingress, egress, direction, context }
     }
 
     #[inline(always)]
     pub(super) fn wire(&self) -> u32 {
         self.wire_length.max(self.bytes.len() as u32)
+    }
+
+    /// Octets behind the link header that was found, on the wire.
+    pub(super) fn octets_behind(&self, link: Result<Link, Miss>) -> u32 {
+        let header = match (self.start, link) {
+            (Start::Network(offset), _) => offset.into(),
+            (Start::Link(_), Ok(link)) => link.payload,
+            (Start::Link(_), Err(_)) => return 0,
+        };
+        self.wire().saturating_sub(header as u32)
     }
 
     /// Link header and offset of the IP header where both are plain.

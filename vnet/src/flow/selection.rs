@@ -52,6 +52,16 @@ bitflags::bitflags! {
         const TOP_LABEL_CLASS = 1 << 21;
         /// IPv6 flow label.
         const FLOW_LABEL = 1 << 22;
+        /// Forwarding status.
+        const STATUS = 1 << 23;
+        /// Table of the interface on which packets came in.
+        const INGRESS_VRF = 1 << 24;
+        /// Table of the interface by which they leave.
+        const EGRESS_VRF = 1 << 25;
+        /// Next hop.
+        const NEXT_HOP = 1 << 26;
+        /// Selector by which they were selected.
+        const SELECTOR = 1 << 27;
     }
 }
 
@@ -85,6 +95,13 @@ impl Keys {
         .union(Self::LABEL)
         .union(Self::FLOW_LABEL);
 
+    /// Those that are in keys with context alone: what is not in packets.
+    const CONTEXT: Self = Self::STATUS
+        .union(Self::INGRESS_VRF)
+        .union(Self::EGRESS_VRF)
+        .union(Self::NEXT_HOP)
+        .union(Self::SELECTOR);
+
     /// Whether flows are connections, so that a FIN ends them.
     pub(super) const fn is_connection(self) -> bool {
         self.contains(Self::PORTS.union(Self::PROTOCOL))
@@ -114,6 +131,12 @@ impl Selection {
     /// Whether details are looked for in packets.
     pub(super) fn needs_details(&self) -> bool {
         self.details || self.biflow || self.sequence || self.all_keys().intersects(Keys::DETAILS)
+    }
+
+    /// Whether packets are told apart by what is not in them, so that each is shown with its [`Context`](super::Context).
+    #[must_use]
+    pub fn needs_context(&self) -> bool {
+        self.all_keys().intersects(Keys::CONTEXT)
     }
 
     /// Of one family.

@@ -154,6 +154,13 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         self.features.start(arc, sw_if_index)
     }
 
+    /// Whether any feature of `arc` is enabled on any interface.
+    #[inline]
+    #[must_use]
+    pub fn is_arc_used(&self, arc: ArcIndex) -> bool {
+        self.features.is_used(arc)
+    }
+
     /// Sends a packet to the first feature behind `start`, or to `default` where there is none.
     #[inline]
     pub fn enter(

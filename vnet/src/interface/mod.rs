@@ -47,4 +47,4 @@ pub use software::{Mtu, MtuKind, SwInterface, SwKind, TableBinding};
 pub use sub::{OutputTags, SubInterface, TagMatch, TagType, VlanId, VlanMatch};
 pub use table::InterfaceTable;
 pub use tags::{TagTable, TagTarget, Tags};
-pub use view::{InterfaceView, InterfaceViews};
+pub use view::{InterfaceView, InterfaceViews, TableIds};

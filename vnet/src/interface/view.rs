@@ -20,12 +20,23 @@ pub struct InterfaceView {
     pub fib4: u32,
     /// Number of the interface's IPv6 table.
     pub fib6: u32,
+    /// What operators call these tables.
+    pub table_ids: TableIds,
     /// The main interface of the hardware that carries it.
     pub main: SwIfIndex,
     /// The next slot of `interface-output-arc-end` that leads to the device.
     pub tx_next: u16,
     /// The tags that a main Ethernet interface and its sub-interfaces take.
     pub tags: Option<Arc<TagTable>>,
+}
+
+/// Numbers of forwarding tables as operators gave them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableIds {
+    /// Of IPv4 packets.
+    pub ip4: u32,
+    /// Of IPv6 packets.
+    pub ip6: u32,
 }
 
 /// The entries of all interfaces, by number.
@@ -56,6 +67,10 @@ impl InterfaceViews {
                 ethernet: hw.is_ethernet(),
                 fib4: sw.table(Family::Ip4).fib_index,
                 fib6: sw.table(Family::Ip6).fib_index,
+                table_ids: TableIds {
+                    ip4: sw.table(Family::Ip4).table_id,
+                    ip6: sw.table(Family::Ip6).table_id,
+                },
                 main: hw.sw_if_index,
                 tx_next: hw.tx_next,
                 tags: (sw.sub().is_none() && hw.is_ethernet()).then_some(tags).flatten(),

@@ -22,7 +22,7 @@ use crate::{
     classify,
     command::{self, Reply, Session, Terminal, Tree, TreeError},
     counter::{CounterError, ErrorCounters, ErrorIndex, Segment, ThreadIndex},
-    error::{DropError, DropNode, ErrorSet},
+    error::{self, DropError, DropNode, ErrorSet},
     fib::{FibError, Forwarding, MAX_ROUTES},
     graph::{FeatureError, Features, Graph, GraphError},
     interface::{Devices, InterfaceCounters, InterfaceTable, InterfaceViews},
@@ -146,6 +146,7 @@ impl Builder {
             self.clock.clone(),
         );
         registrar.node(DropNode::spec(views.clone(), taps.clone()));
+        error::register_arc(&mut registrar);
         let mut plugins = Vec::new();
         for plugin in in_order(self.plugins)? {
             let Plugin { name, version, description, .. } = plugin;

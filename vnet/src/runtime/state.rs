@@ -79,6 +79,13 @@ impl WorkerState {
         self.inboxes.push(Inbox { full: VecDeque::new(), open: Frame::new() });
     }
 
+    /// forwardingStatus (IANA element 89) of a packet that was dropped for `error`.
+    #[inline]
+    #[must_use]
+    pub fn forwarding_status(&self, error: ErrorIndex) -> u8 {
+        self.errors.forwarding_status(error)
+    }
+
     #[inline]
     pub(crate) fn base(&self) -> *mut u8 {
         self.magazine.base()

@@ -20,6 +20,8 @@ pub(super) use extra::{Extra, Sequenced};
 pub use seen::Seen;
 pub use sequence::{Anomalies, REORDERING};
 
+use super::FlowContext;
+
 /// Labels of an MPLS stack that are kept, from the top.
 pub const LABELS: usize = 4;
 
@@ -49,6 +51,8 @@ pub struct DetailKeys {
     pub top_label: [u8; 3],
     /// IPv6 flow label.
     pub flow_label: u32,
+    /// What is not in packets.
+    pub context: FlowContext,
 }
 
 /// What is put together from the packets of a flow. All but the totals begin anew with each record.
@@ -109,6 +113,13 @@ impl DetailKeys {
         customer_priority: 0,
         top_label: [0; 3],
         flow_label: 0,
+        context: FlowContext {
+            status: 0,
+            selector: 0,
+            ingress_vrf: 0,
+            egress_vrf: 0,
+            next_hop: [0; 16],
+        },
     };
 }
 

@@ -13,7 +13,7 @@ use crate::wire::{ip4, ip6, walk::Link};
 pub(in crate::flow) type Datagram = [u64; 7];
 
 /// RFC 791 section 3.2: source, destination, protocol and identification.
-pub(in crate::flow) fn datagram4(point: Point, link: &Link, ip: &ip4::Header) -> Datagram {
+pub(in crate::flow) fn datagram4(point: Point<'_>, link: &Link, ip: &ip4::Header) -> Datagram {
     let identification = u64::from(ip.identification.get());
     let number = identification | u64::from(ip.protocol) << PROTOCOL_SHIFT;
     [tag(point, link) | 4, interfaces(point), address_word(ip), 0, 0, 0, number]
@@ -22,7 +22,7 @@ pub(in crate::flow) fn datagram4(point: Point, link: &Link, ip: &ip4::Header) ->
 /// RFC 8200 section 4.5: source, destination and identification; and the next header, which would not have to be the same in all
 /// fragments, but is: so an identification that another protocol uses at the time is of another datagram.
 pub(in crate::flow) fn datagram6(
-    point: Point,
+    point: Point<'_>,
     link: &Link,
     ip: &ip6::Header,
     fragment: &ip6::FragmentHeader,

@@ -39,7 +39,7 @@ impl<E: Extra<Sample = Seen>> Kind for V4Detail<E> {
 
 impl<E: Extra<Sample = Seen>> Kind4 for V4Detail<E> {
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip4::Header,
         transport: &Transport,
@@ -86,7 +86,7 @@ impl<E: Extra<Sample = Seen>> Kind for V6Detail<E> {
 
 impl<E: Extra<Sample = Seen>> Kind6 for V6Detail<E> {
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip6::Header,
         transport: &Transport,
@@ -122,7 +122,7 @@ impl<E: Extra<Sample = Seen>> Kind for OtherDetail<E> {
 }
 
 impl<E: Extra<Sample = Seen>> KindOther for OtherDetail<E> {
-    fn key(point: Point, link: &Link, seen: &Seen) -> Self::Key {
+    fn key(point: Point<'_>, link: &Link, seen: &Seen) -> Self::Key {
         joined(Other::key(point, link, &()), detail_words(seen))
     }
 }

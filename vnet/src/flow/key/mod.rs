@@ -7,9 +7,11 @@
 //! |---|---|
 //! | `plain` | the kinds of VPP's fields |
 //! | `detailed` | those with details, behind the words of a plain one |
+//! | `contextual` | those with the context of packets, behind the words of a detailed one |
 //! | `words` | what the words hold |
 //! | `datagram` | what tells datagrams apart whose fragments are seen |
 
+mod contextual;
 mod datagram;
 mod detailed;
 mod plain;
@@ -19,7 +21,7 @@ use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Direction, FlowRecord, Keys, details::Extra, hash::crc32c, meters::Meters};
+use super::{Context, Direction, FlowRecord, Keys, details::Extra, hash::crc32c, meters::Meters};
 use crate::{
     interface::SwIfIndex,
     wire::{
@@ -93,13 +95,20 @@ pub(super) struct V4Detail<E>(PhantomData<E>);
 pub(super) struct V6Detail<E>(PhantomData<E>);
 /// Other frames with details.
 pub(super) struct OtherDetail<E>(PhantomData<E>);
+/// IPv4 with details and context.
+pub(super) struct V4Context<E>(PhantomData<E>);
+/// IPv6 with details and context.
+pub(super) struct V6Context<E>(PhantomData<E>);
+/// Other frames with details and context.
+pub(super) struct OtherContext<E>(PhantomData<E>);
 
-/// Where a packet was seen.
+/// Where a packet was seen, and what was known of it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Point {
+pub(super) struct Point<'a> {
     pub(super) ingress: SwIfIndex,
     pub(super) egress: SwIfIndex,
     pub(super) direction: Direction,
+    pub(super) context: &'a Context,
 }
 
 /// What is looked for in packets of a kind beyond their key and counters.
@@ -108,7 +117,7 @@ pub(super) type SampleOf<K> = <<K as Kind>::Extra as Extra>::Sample;
 /// Makes keys of IPv4 packets.
 pub(super) trait Kind4: Kind {
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip4::Header,
         transport: &Transport,
@@ -119,7 +128,7 @@ pub(super) trait Kind4: Kind {
 /// Makes keys of IPv6 packets.
 pub(super) trait Kind6: Kind {
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip6::Header,
         transport: &Transport,
@@ -129,7 +138,7 @@ pub(super) trait Kind6: Kind {
 
 /// Makes keys of other frames.
 pub(super) trait KindOther: Kind {
-    fn key(point: Point, link: &Link, extra: &SampleOf<Self>) -> Self::Key;
+    fn key(point: Point<'_>, link: &Link, extra: &SampleOf<Self>) -> Self::Key;
 }
 
 impl<const N: usize> Key for [u64; N] {
@@ -202,6 +211,7 @@ slot!(Slot6, 6, 5, 2);
 slot!(Slot8, 8, 3, 2);
 slot!(Slot7, 7, 4, 2);
 slot!(Slot10, 10, 1, 2);
+slot!(Slot14, 14, 5, 3);
 
 /// Whether a key, by its first word, is of packets that were seen on sending.
 #[inline(always)]

@@ -26,7 +26,7 @@ impl Kind for V4 {
 impl Kind4 for V4 {
     #[inline(always)]
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip4::Header,
         transport: &Transport,
@@ -62,7 +62,7 @@ impl Kind for V4Mac {
 impl Kind4 for V4Mac {
     #[inline(always)]
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip4::Header,
         transport: &Transport,
@@ -99,7 +99,7 @@ impl Kind for V6 {
 impl Kind6 for V6 {
     #[inline(always)]
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip6::Header,
         transport: &Transport,
@@ -138,7 +138,7 @@ impl Kind for V6Mac {
 impl Kind6 for V6Mac {
     #[inline(always)]
     fn key(
-        point: Point,
+        point: Point<'_>,
         link: &Link,
         ip: &ip6::Header,
         transport: &Transport,
@@ -152,7 +152,7 @@ impl Kind6 for V6Mac {
 }
 
 impl KindOther for Other {
-    fn key(point: Point, link: &Link, (): &()) -> Self::Key {
+    fn key(point: Point<'_>, link: &Link, (): &()) -> Self::Key {
         let [source, destination] = mac_words(link);
         // The type moves to the second word, so that the first one has room for the tag.
         let ethertype = u64::from(link.ethertype.0) << TAG_SHIFT;

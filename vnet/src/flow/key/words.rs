@@ -3,7 +3,7 @@
 use super::Point;
 use crate::{
     flow::{
-        Addresses, FlowRecord, Keys,
+        Addresses, Context, FlowContext, FlowRecord, Keys,
         details::{DetailKeys, Seen},
     },
     wire::{
@@ -24,7 +24,7 @@ pub(super) const PROTOCOL_SHIFT: u32 = 32;
 pub(super) const PROTOCOL_MASK: u64 = 0xff << PROTOCOL_SHIFT;
 
 #[inline(always)]
-pub(super) fn tag(point: Point, link: &Link) -> u64 {
+pub(super) fn tag(point: Point<'_>, link: &Link) -> u64 {
     let vlan = link.vlan.map_or(0, |id| TAGGED | u64::from(id));
     let direction = u64::from(point.direction as u8) * EGRESS;
     (PRESENT | direction | vlan) << TAG_SHIFT
@@ -37,7 +37,7 @@ pub(super) fn tag_mask(keys: Keys) -> u64 {
 }
 
 #[inline(always)]
-pub(super) fn ip_word(point: Point, link: &Link, transport: &Transport) -> u64 {
+pub(super) fn ip_word(point: Point<'_>, link: &Link, transport: &Transport) -> u64 {
     u64::from(transport.ports) | u64::from(transport.protocol) << PROTOCOL_SHIFT | tag(point, link)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn macs_mask(keys: Keys) -> [u64; 2] {
 }
 
 #[inline(always)]
-pub(super) fn interfaces(point: Point) -> u64 {
+pub(super) fn interfaces(point: Point<'_>) -> u64 {
     u64::from(point.ingress.0) | u64::from(point.egress.0) << 32
 }
 
@@ -177,6 +177,39 @@ pub(super) fn describe_details(first: u64, second: u64, record: &mut FlowRecord)
         customer_priority: (first >> CUSTOMER_PRIORITY_SHIFT) as u8,
         top_label: [a, b, c],
         flow_label: (second >> FLOW_LABEL_SHIFT) as u32,
+        context: FlowContext::default(),
+    };
+}
+
+/// First word: tables of ingress and egress. Second word: forwarding status, selector.
+const SELECTOR_SHIFT: u32 = 8;
+
+pub(super) fn context_words(context: &Context, ingress: u32, egress: u32) -> [u64; 2] {
+    let selected = u64::from(context.status) | context.selector << SELECTOR_SHIFT;
+    [u64::from(ingress) | u64::from(egress) << 32, selected]
+}
+
+pub(super) fn context_masks(keys: Keys) -> [u64; 2] {
+    let mask = |key, bits| if keys.contains(key) { bits } else { 0 };
+    let tables = mask(Keys::INGRESS_VRF, LOW_HALF) | mask(Keys::EGRESS_VRF, !LOW_HALF);
+    let selected =
+        mask(Keys::STATUS, u8::MAX.into()) | mask(Keys::SELECTOR, u64::MAX << SELECTOR_SHIFT);
+    [tables, selected]
+}
+
+/// Of each word of a next hop.
+pub(super) fn next_hop_mask(keys: Keys) -> u64 {
+    if keys.contains(Keys::NEXT_HOP) { u64::MAX } else { 0 }
+}
+
+pub(super) fn describe_context(tables: u64, selected: u64, hop: [u64; 2], record: &mut FlowRecord) {
+    let Some(details) = &mut record.details else { return };
+    details.keys.context = FlowContext {
+        status: selected as u8,
+        selector: selected >> SELECTOR_SHIFT,
+        ingress_vrf: tables as u32,
+        egress_vrf: (tables >> 32) as u32,
+        next_hop: zerocopy::transmute!(hop.map(u64::to_le_bytes)),
     };
 }
 
@@ -198,13 +231,14 @@ pub(super) fn is_icmp(ip: u64) -> bool {
     matches!((ip >> PROTOCOL_SHIFT) as u8, protocol::ICMP | protocol::ICMP6)
 }
 
-/// `front` and then `details`; `N` is their number.
-pub(super) fn joined<const M: usize, const N: usize>(
+/// `front` and then `more`; `N` is their number.
+pub(super) fn joined<const M: usize, const L: usize, const N: usize>(
     front: [u64; M],
-    details: [u64; 2],
+    more: [u64; L],
 ) -> [u64; N] {
+    const { assert!(N == M + L) };
     let mut words = [0; N];
-    for (word, from) in words.iter_mut().zip(front.into_iter().chain(details)) {
+    for (word, from) in words.iter_mut().zip(front.into_iter().chain(more)) {
         *word = from;
     }
     words

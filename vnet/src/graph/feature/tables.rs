@@ -85,6 +85,13 @@ impl FeatureTables {
         heads.and_then(|h| h.get(interface.0 as usize)).copied().unwrap_or(ArcStart::NO_FEATURE)
     }
 
+    /// Whether the arc has a chain on any interface.
+    #[inline]
+    #[must_use]
+    pub(crate) fn is_used(&self, arc: ArcIndex) -> bool {
+        self.heads.get(arc.0 as usize).is_some_and(|heads| !heads.is_empty())
+    }
+
     /// The node at `position`, where the packet now is.
     #[inline]
     pub(crate) fn at(&self, position: u32, buffer: &mut Buffer) -> NodeIndex {

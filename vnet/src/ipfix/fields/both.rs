@@ -6,7 +6,7 @@
 //! as [`Observed::rx`](crate::flow::Observed), whichever way it went. A record has it as that by which the initiator's packets
 //! came, or left.
 
-use super::{Field, FieldList, Kinds, Role, Value};
+use super::{Field, FieldList, Kinds, Role, Value, table::plain};
 use crate::{
     flow::{Config, Direction, Families, FlowRecord, Keys, RecordSet, Selection},
     interface::SwIfIndex,
@@ -82,16 +82,8 @@ impl BiflowFields {
 }
 
 const fn point(name: &'static str, value: fn(&FlowRecord) -> u64) -> Field {
-    Field {
-        name,
-        needs_biflow: true,
-        role: Role::Derived,
-        kinds: Kinds::all(),
-        needs_link: false,
-        needs_details: false,
-        needs_sequence: false,
-        value: Value::Number(value),
-    }
+    let field = plain(name, Role::Derived, Kinds::all(), Value::Number(value));
+    Field { needs_biflow: true, ..field }
 }
 
 /// That at which the flow was observed, if the initiator's packets go this way there; else 0, for none.

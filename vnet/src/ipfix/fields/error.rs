@@ -34,6 +34,16 @@ pub enum FieldError {
         /// Why not.
         reason: &'static str,
     },
+    /// It is not in packets, and not known where they are measured.
+    #[error("{name} is known {place}, and not {point}")]
+    NotKnown {
+        /// The element.
+        name: &'static str,
+        /// Where it is known.
+        place: &'static str,
+        /// Where packets are measured.
+        point: String,
+    },
     /// It is not of a type that can be shortened.
     #[error("{name} has {full} octets and not {octets}: only integers can be shorter")]
     NotReducible {
@@ -118,7 +128,6 @@ const REASONS: &[(&[&str], &str)] = &[
         "times are of the clock and not of the uptime: use flowStartMilliseconds",
     ),
     (&["post"], "flows are measured at one point: measure the other side, too"),
-    (&["dropped"], "no meter sees the packets that error-drop drops"),
     (&["basicList", "subTemplate"], "records have no lists"),
     (&["pathDelay", "rfc3550", "rtp"], "no meter measures delays"),
     (

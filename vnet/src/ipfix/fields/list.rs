@@ -7,7 +7,7 @@ use super::{
     steps::{Saturated, Steps},
 };
 use crate::{
-    flow::{Config, Families, Keys, Selection},
+    flow::{Config, Families, Keys, Known, Selection},
     ipfix::{
         elements::{DataType, Element, ElementId, REVERSE_PEN, VendorElement},
         profile::{FlowEncoder, FlowTemplates},
@@ -104,6 +104,18 @@ impl FieldList {
             biflow: self.needs_biflow(),
             sequence: self.fields.iter().any(|(field, _)| field.needs_sequence),
         }
+    }
+
+    /// Whether all fields can be filled of packets that are measured at `point`, where this is `known` of them.
+    ///
+    /// # Errors
+    /// [`FieldError::NotKnown`] of the first that cannot.
+    pub fn check_known(&self, known: Known, point: &str) -> Result<(), FieldError> {
+        let unknown = self.fields.iter().find(|(field, _)| !known.contains(field.needs));
+        unknown.map_or(Ok(()), |(field, _)| {
+            let (name, place) = (field.name, field.needs.place());
+            Err(FieldError::NotKnown { name, place, point: point.to_owned() })
+        })
     }
 
     /// Whether link headers must be known.

@@ -30,7 +30,7 @@ mod table;
 mod tests;
 
 use super::elements::{Element, ElementId, REVERSE_PEN, VendorElement};
-use crate::flow::{Families, FlowRecord, Keys};
+use crate::flow::{Families, FlowRecord, Keys, Known};
 use interfaces::Text;
 
 pub use both::BiflowFields;
@@ -150,6 +150,8 @@ pub struct Field {
     pub needs_details: bool,
     /// Whether TCP's sequence numbers are followed for it.
     pub needs_sequence: bool,
+    /// What must be known of packets that is not in them.
+    pub needs: Known,
     value: Value,
 }
 

@@ -2,7 +2,10 @@
 
 use super::{Field, Kinds, Role, Value, interfaces::Text};
 use crate::{
-    flow::{Addresses, Anomalies, DetailKeys, DetailMeters, Details, FlowRecord, Keys, Seen, Side},
+    flow::{
+        Addresses, Anomalies, DetailKeys, DetailMeters, Details, FlowContext, FlowRecord, Keys,
+        Known, Seen, Side,
+    },
     interface::SwIfIndex,
     ipfix::time::{ntp_from_unix_nanos, ntp_micros_from_unix_nanos},
 };
@@ -13,12 +16,8 @@ const V4: Kinds = Kinds::V4;
 const V6: Kinds = Kinds::V6;
 const PORTS: Kinds = Kinds::PORTS;
 
-const fn number(
-    name: &'static str,
-    role: Role,
-    kinds: Kinds,
-    value: fn(&FlowRecord) -> u64,
-) -> Field {
+/// A field that needs nothing beyond records.
+pub(super) const fn plain(name: &'static str, role: Role, kinds: Kinds, value: Value) -> Field {
     Field {
         name,
         role,
@@ -27,8 +26,18 @@ const fn number(
         needs_biflow: false,
         needs_details: false,
         needs_sequence: false,
-        value: Value::Number(value),
+        needs: Known::empty(),
+        value,
     }
+}
+
+const fn number(
+    name: &'static str,
+    role: Role,
+    kinds: Kinds,
+    value: fn(&FlowRecord) -> u64,
+) -> Field {
+    plain(name, role, kinds, Value::Number(value))
 }
 
 const fn octets(
@@ -37,22 +46,12 @@ const fn octets(
     kinds: Kinds,
     value: fn(&FlowRecord, &mut [u8]),
 ) -> Field {
-    Field {
-        name,
-        role,
-        kinds,
-        needs_link: false,
-        needs_biflow: false,
-        needs_details: false,
-        needs_sequence: false,
-        value: Value::Octets(value),
-    }
+    plain(name, role, kinds, Value::Octets(value))
 }
 
 /// Text of the interface on which packets came in: a key as its number is.
 const fn text(name: &'static str, text: Text) -> Field {
-    let value = Value::Text(text);
-    Field { value, ..number(name, key(Keys::INGRESS), ALL, |_| 0) }
+    plain(name, key(Keys::INGRESS), ALL, Value::Text(text))
 }
 
 /// A field that is in the link header, or counts it.
@@ -63,6 +62,16 @@ const fn link(field: Field) -> Field {
 /// A field for which packets are looked at in detail.
 const fn detail(field: Field) -> Field {
     Field { needs_details: true, ..field }
+}
+
+/// A field of what is known of packets and not in them.
+const fn known(needs: Known, field: Field) -> Field {
+    Field { needs, ..field }
+}
+
+/// A field of packets that are dropped.
+const fn dropped(field: Field) -> Field {
+    known(Known::DROPS, field)
 }
 
 /// A field of records with both directions.
@@ -77,17 +86,7 @@ const fn sequence(name: &'static str, value: fn(&FlowRecord) -> u64) -> Field {
 
 /// Bits by number, ORed.
 const fn flags(name: &'static str, kinds: Kinds, value: fn(&FlowRecord) -> [u64; 4]) -> Field {
-    let value = Value::Flags(value);
-    Field {
-        name,
-        role: Role::Or,
-        kinds,
-        needs_link: false,
-        needs_biflow: false,
-        needs_details: false,
-        needs_sequence: false,
-        value,
-    }
+    plain(name, Role::Or, kinds, Value::Flags(value))
 }
 
 const fn key(keys: Keys) -> Role {
@@ -96,7 +95,7 @@ const fn key(keys: Keys) -> Role {
 
 /// Sorted by identifier; a test says so.
 #[rustfmt::skip]
-pub(super) static FIELDS: [Field; 98] = [
+pub(super) static FIELDS: [Field; 109] = [
     number("octetDeltaCount", Role::Sum, IP, |r| r.octets),
     number("packetDeltaCount", Role::Sum, ALL, |r| r.packets),
     number("deltaFlowCount", Role::Derived, ALL, |_| 1),
@@ -109,6 +108,7 @@ pub(super) static FIELDS: [Field; 98] = [
     number("destinationTransportPort", key(Keys::DESTINATION_PORT), PORTS, |r| r.destination_port.into()),
     octets("destinationIPv4Address", key(Keys::DESTINATION_ADDRESS), V4, |r, out| put(out, &ip4(r).1)),
     number("egressInterface", key(Keys::EGRESS), ALL, |r| interface(r.egress)),
+    known(Known::NEXT_HOP, octets("ipNextHopIPv4Address", key(Keys::NEXT_HOP), V4, |r, out| put(out, &context(r).next_hop))),
     detail(number("minimumIpTotalLength", Role::Min, IP, |r| meters(r).min_octets.into())),
     detail(number("maximumIpTotalLength", Role::Max, IP, |r| meters(r).max_octets.into())),
     octets("sourceIPv6Address", key(Keys::SOURCE_ADDRESS), V6, |r, out| put(out, &ip6(r).0)),
@@ -122,6 +122,7 @@ pub(super) static FIELDS: [Field; 98] = [
     link(number("vlanId", key(Keys::VLAN), ALL, |r| r.vlan.unwrap_or(0).into())),
     number("ipVersion", Role::Derived, IP, version),
     number("flowDirection", key(Keys::DIRECTION), ALL, |r| r.direction as u64),
+    known(Known::NEXT_HOP, octets("ipNextHopIPv6Address", key(Keys::NEXT_HOP), V6, |r, out| put(out, &context(r).next_hop))),
     link(octets("mplsTopLabelStackSection", key(Keys::LABEL), ALL, |r, out| put(out, &keys(r).top_label))),
     link(detail(octets("mplsLabelStackSection2", Role::First, ALL, |r, out| put(out, &first(r).labels[1])))),
     link(detail(octets("mplsLabelStackSection3", Role::First, ALL, |r, out| put(out, &first(r).labels[2])))),
@@ -132,6 +133,11 @@ pub(super) static FIELDS: [Field; 98] = [
     detail(number("octetTotalCount", Role::Total, IP, |r| meters(r).total_octets)),
     detail(number("packetTotalCount", Role::Total, ALL, |r| meters(r).total_packets)),
     detail(number("fragmentOffset", Role::First, IP, |r| u64::from(first(r).fragment_offset / 8))),
+    known(Known::STATUS, number("forwardingStatus", key(Keys::STATUS), ALL, |r| context(r).status.into())),
+    dropped(number("droppedOctetDeltaCount", Role::Sum, IP, |r| r.octets)),
+    dropped(number("droppedPacketDeltaCount", Role::Sum, ALL, |r| r.packets)),
+    dropped(detail(number("droppedOctetTotalCount", Role::Total, IP, |r| meters(r).total_octets))),
+    dropped(detail(number("droppedPacketTotalCount", Role::Total, ALL, |r| meters(r).total_packets))),
     number("flowEndReason", Role::Last, ALL, |r| r.end_reason as u64),
     number("icmpTypeCodeIPv6", key(Keys::ICMP), Kinds::ICMP6, |r| r.destination_port.into()),
     number("flowId", Role::Derived, ALL, flow_id),
@@ -166,15 +172,19 @@ pub(super) static FIELDS: [Field; 98] = [
     detail(number("tcpPshTotalCount", Role::Total, PORTS, |r| meters(r).total_flags[3].into())),
     detail(number("tcpAckTotalCount", Role::Total, PORTS, |r| meters(r).total_flags[4].into())),
     detail(number("tcpUrgTotalCount", Role::Total, PORTS, |r| meters(r).total_flags[5].into())),
+    known(Known::INGRESS_VRF, number("ingressVRFID", key(Keys::INGRESS_VRF), IP, |r| context(r).ingress_vrf.into())),
+    known(Known::EGRESS_VRF, number("egressVRFID", key(Keys::EGRESS_VRF), IP, |r| context(r).egress_vrf.into())),
     reverse(number("biflowDirection", Role::Derived, ALL, |r| u64::from(r.reverse().is_some()))),
     link(number("dot1qVlanId", key(Keys::VLAN), ALL, |r| r.vlan.unwrap_or(0).into())),
     link(number("dot1qPriority", key(Keys::PRIORITY), ALL, |r| keys(r).priority.into())),
     link(number("dot1qCustomerVlanId", key(Keys::CUSTOMER_VLAN), ALL, |r| keys(r).customer_vlan.into())),
     link(number("dot1qCustomerPriority", key(Keys::CUSTOMER_PRIORITY), ALL, |r| keys(r).customer_priority.into())),
     link(number("ethernetType", key(Keys::ETHERTYPE), ALL, |r| r.ethertype.into())),
+    known(Known::SELECTOR, number("selectorId", key(Keys::SELECTOR), ALL, |r| context(r).selector)),
     link(number("layer2OctetDeltaCount", Role::Sum, ALL, |r| r.layer2_octets)),
     link(detail(number("minimumLayer2TotalLength", Role::Min, ALL, |r| meters(r).min_layer2.into()))),
     link(detail(number("maximumLayer2TotalLength", Role::Max, ALL, |r| meters(r).max_layer2.into()))),
+    dropped(link(number("droppedLayer2OctetDeltaCount", Role::Sum, ALL, |r| r.layer2_octets))),
     link(number("layer2FrameDeltaCount", Role::Sum, ALL, |r| r.packets)),
     detail(flags("ipv6ExtensionHeadersFull", V6, |r| [meters(r).extension_headers.into(), 0, 0, 0])),
     detail(flags("tcpOptionsFull", PORTS, |r| meters(r).tcp_options)),
@@ -207,6 +217,10 @@ fn keys(record: &FlowRecord) -> &DetailKeys {
     &record.details.as_ref().unwrap_or(&NONE).keys
 }
 
+fn context(record: &FlowRecord) -> &FlowContext {
+    &keys(record).context
+}
+
 fn meters(record: &FlowRecord) -> &DetailMeters {
     &record.details.as_ref().unwrap_or(&NONE).meters
 }
@@ -232,8 +246,16 @@ fn flow_id(record: &FlowRecord) -> u64 {
         Addresses::V4(source, destination) => (wide(source), wide(destination)),
         Addresses::V6(source, destination) => (source, destination),
     };
-    let DetailKeys { class, priority, customer_vlan, customer_priority, top_label, flow_label } =
-        *keys(record);
+    let DetailKeys {
+        class,
+        priority,
+        customer_vlan,
+        customer_priority,
+        top_label,
+        flow_label,
+        context,
+    } = *keys(record);
+    let FlowContext { status, selector, ingress_vrf, egress_vrf, next_hop } = context;
     let point = [version(record), u64::from(record.ingress.0), u64::from(record.egress.0)];
     let numbers = [
         record.direction as u64,
@@ -247,9 +269,13 @@ fn flow_id(record: &FlowRecord) -> u64 {
         customer_vlan.into(),
         customer_priority.into(),
         flow_label.into(),
+        status.into(),
+        selector,
+        ingress_vrf.into(),
+        egress_vrf.into(),
     ];
-    let octets =
-        [&source[..], &destination, &record.source_mac, &record.destination_mac, &top_label];
+    let macs = [record.source_mac, record.destination_mac].concat();
+    let octets = [&source[..], &destination, &macs, &top_label, &next_hop];
     let octets = octets.concat().into_iter().map(u64::from);
     // FNV-1a, a number at a time.
     point.into_iter().chain(numbers).chain(octets).fold(0xcbf2_9ce4_8422_2325, |hash, value| {

@@ -16,6 +16,9 @@ const SET_HEADER: usize = 4;
 
 const PACKETS: ElementId = ElementId::iana(2);
 const OCTETS: ElementId = ElementId::iana(1);
+/// Of records of drops, which may have these instead.
+const DROPPED_PACKETS: ElementId = ElementId::iana(133);
+const DROPPED_OCTETS: ElementId = ElementId::iana(132);
 
 /// Messages that exporters did not send, until somebody reads them, and what was in those before. Clones are the same.
 #[derive(Clone, Default)]
@@ -88,8 +91,8 @@ fn add_records(mut records: &[u8], template: &Template, sum: &mut NotSent) {
         for field in template.fields() {
             let Some((value, rest)) = split(records, field.length) else { return };
             match field.element {
-                PACKETS => one.packets = number(Some(value)),
-                OCTETS => one.octets = number(Some(value)),
+                PACKETS | DROPPED_PACKETS => one.packets = number(Some(value)),
+                OCTETS | DROPPED_OCTETS => one.octets = number(Some(value)),
                 _ => (),
             }
             records = rest;

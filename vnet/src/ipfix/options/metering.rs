@@ -13,8 +13,16 @@ use crate::{ipfix::export::TemplateFields, runtime::Main};
 pub struct Ignored {
     /// Packets.
     pub packets: u64,
-    /// Octets of those whose length is known: a device does not tell of a packet for which it had no room.
+    /// Octets of those whose length is known, behind their link headers: a device does not tell of a packet for which it had
+    /// no room.
     pub octets: u64,
+}
+
+impl core::ops::AddAssign for Ignored {
+    fn add_assign(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.octets += other.octets;
+    }
 }
 
 type Source = Box<dyn Fn(&mut Main) -> Ignored>;
