@@ -18,7 +18,7 @@ use vnet::{
     log::Level,
     plugin::Engine,
     process::Cx,
-    runtime::Main,
+    runtime::{Main, pin},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ use crate::{
     signal::Signals,
     startup::{ClassChange, Logging, Startup},
     stdout::{self, StdoutError},
-    sys, terminal,
+    terminal,
 };
 
 /// `peloton`.
@@ -67,9 +67,9 @@ pub(crate) fn from_words(
 fn run(startup: &Startup) -> Result<ExitCode, Failure> {
     let unix = &startup.unix;
     let has_console = unix.interactive || (!unix.nodaemon && terminal::is_interactive());
-    if let Some(core) = startup.main_core {
+    if let Some(core) = startup.cpu.main_core {
         let failed = |error| Failure::failed(format_args!("main-core {core}: {error}"));
-        sys::pin(core).map_err(failed)?;
+        pin(core).map_err(failed)?;
     }
     let signals = Signals::watch().map_err(Failure::failed)?;
     let assembled = build(startup)?;
@@ -108,7 +108,8 @@ fn run(startup: &Startup) -> Result<ExitCode, Failure> {
 }
 
 fn build(startup: &Startup) -> Result<Assembled, Failure> {
-    let builder = Engine::builder();
+    let cores = startup.cpu.workers().map_err(Failure::failed)?;
+    let builder = Engine::builder().workers_on(cores);
     let builder = match startup.buffers {
         Some(buffers) => builder.buffers(buffers),
         None => builder,

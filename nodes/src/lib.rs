@@ -6,6 +6,7 @@
 pub mod capture;
 mod classify;
 mod ethernet;
+mod handoff;
 pub mod interface;
 mod ip;
 mod ip4;
@@ -38,6 +39,7 @@ pub fn plugin() -> Plugin {
         ip6::register(r);
         udp::register(r);
         classify::register(r);
+        handoff::register(r);
         interface::register(r);
         capture::trace::register(r);
         r.on_interface_event(follow_addresses);

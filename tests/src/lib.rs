@@ -5,7 +5,7 @@ pub mod fuzz;
 pub mod program;
 pub mod replay;
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{env, path::Path, process::Command, time::Duration};
 
 use nodes::pg;
 use vnet::{
@@ -26,18 +26,32 @@ pub struct Lab {
     session: CommandCx,
 }
 
+/// The environment's variable with the number of workers that labs have, for those who run all tests with some.
+const WORKERS: &str = "PELOTON_WORKERS";
+
 /// 2026-01-01T00:00:00Z, when every lab starts.
 pub const START: PacketTime = PacketTime(1_767_225_600_000_000_000);
 
 impl Lab {
-    /// An engine with the built-in nodes, the packet generator and `plugins`.
+    /// An engine with the built-in nodes, the packet generator and `plugins`, and as many workers as the environment says.
     ///
     /// # Panics
     /// When the plugins contradict each other.
     #[must_use]
     pub fn new(plugins: Vec<Plugin>) -> Self {
+        let workers = env::var(WORKERS).ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+        Self::with_workers(Clock::virtual_at(START), workers, plugins)
+    }
+
+    /// As [`Self::new`], with this clock and so many workers.
+    ///
+    /// # Panics
+    /// When the plugins contradict each other.
+    #[must_use]
+    pub fn with_workers(clock: Clock, workers: usize, plugins: Vec<Plugin>) -> Self {
         let mut builder = Engine::builder()
-            .clock(Clock::virtual_at(START))
+            .clock(clock)
+            .workers(workers)
             .plugin(nodes::plugin())
             .plugin(pg::plugin());
         for plugin in plugins {

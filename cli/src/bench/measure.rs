@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use vnet::{graph::NodeIndex, runtime::Main};
+use vnet::{frame::FRAME_SIZE, graph::NodeIndex, plugin::Engine, runtime::Main};
 
 use super::workload::Prepared;
 
@@ -46,6 +46,8 @@ pub struct Measurement {
     pub clocks_per_packet: f64,
     /// The nodes that saw packets.
     pub nodes: Vec<NodeCost>,
+    /// Packets that each worker made; none where the main thread made all.
+    pub by_worker: Vec<u64>,
 }
 
 impl Measurement {
@@ -60,6 +62,9 @@ impl Measurement {
 #[must_use]
 pub fn measure(prepared: &Prepared, length: Length, goes_on: impl Fn() -> bool) -> Measurement {
     let engine = &prepared.assembled.engine;
+    if engine.with(|main| main.threads()) > 1 {
+        return measure_workers(engine, length, goes_on);
+    }
     let mut windows = Windows::default();
     let start = Instant::now();
     let is_over = |frames| match length {
@@ -78,6 +83,35 @@ pub fn measure(prepared: &Prepared, length: Length, goes_on: impl Fn() -> bool) 
     windows.measurement(start.elapsed())
 }
 
+/// As [`measure`], of all workers together: they run by themselves, so that clocks are those of the whole time.
+fn measure_workers(engine: &Engine, length: Length, goes_on: impl Fn() -> bool) -> Measurement {
+    let input = engine.with(|main| main.graph().find(INPUT));
+    let made = |main: &mut Main| match input {
+        Some(input) => main.by_thread(|worker| worker.stats(input).vectors),
+        None => Vec::new(),
+    };
+    engine.with(Main::clear_stats);
+    let start = Instant::now();
+    let is_over = || match length {
+        Length::Time(time) => start.elapsed() >= time,
+        Length::Frames(frames) => {
+            engine.with(made).iter().sum::<u64>() >= frames * FRAME_SIZE as u64
+        }
+    };
+    while !is_over() && goes_on() {
+        let cx = engine.cx();
+        let waited = async move { cx.sleep(Duration::from_millis(10)).await };
+        engine.run_until(waited);
+    }
+    engine.with(|main| {
+        let time = start.elapsed();
+        let mut windows = Windows::default();
+        windows.add(main);
+        let by_worker = made(main).split_off(1);
+        Measurement { by_worker, ..windows.measurement(time) }
+    })
+}
+
 /// What each window saw.
 #[derive(Default)]
 struct Windows(Vec<Node>);
@@ -93,8 +127,9 @@ struct Node {
 impl Windows {
     fn add(&mut self, main: &mut Main) {
         let Self(nodes) = self;
-        for (index, info) in main.graph().nodes() {
-            let stats = main.worker().stats(index);
+        let all: Vec<_> = main.graph().nodes().map(|(index, _)| index).collect();
+        let stats: Vec<_> = all.into_iter().map(|index| main.stats(index)).collect();
+        for ((index, info), stats) in main.graph().nodes().zip(stats) {
             if stats.vectors == 0 {
                 continue;
             }
@@ -115,7 +150,13 @@ impl Windows {
         nodes.sort_by_key(|node| node.index);
         let input = nodes.iter().find(|node| node.name == INPUT);
         let packets = input.map_or(0, |input| input.vectors);
-        let mut measured = Measurement { time, packets, clocks_per_packet: 0.0, nodes: Vec::new() };
+        let mut measured = Measurement {
+            time,
+            packets,
+            clocks_per_packet: 0.0,
+            nodes: Vec::new(),
+            by_worker: Vec::new(),
+        };
         for Node { name, calls, vectors, clocks, .. } in nodes {
             let clocks_per_packet = median(clocks);
             measured.clocks_per_packet +=

@@ -41,13 +41,15 @@ those of the processor's time-stamp counter, medians of windows of 16 frames.
       --ip6                IPv6; packets go to the first route
       --record LAYERS      Measure the flows that come in with flowprobe, and tell them apart
                            by l2, l3, l4, a list with commas
+      --workers N          Have N workers do it, each with packets of its own, instead of the
+                           main thread; clocks are means then
       --nodes LIST         List these nodes only, a list with commas; the sum is over all
       --seconds S          Measure for S seconds, after a fifth of that to warm up
                            (default 2)
       --frames N           Measure N frames instead, rounded up to whole windows, without
                            any to warm up: the same work each time, to count instructions
       --json               Print one JSON object: workload, packets_per_second,
-                           total_clocks_per_packet, nodes
+                           total_clocks_per_packet, nodes, packets_by_worker
   -h, --help               Print this
 
 Exit status: 0 when the packets were forwarded and measured; 1 when not; 2 when the
@@ -86,6 +88,9 @@ impl Options {
                     options.workload.flows = number("--flows", &value(parser)?, 1..=MAX_FLOWS)?;
                 }
                 Arg::Long("ip6") => options.workload.ip6 = true,
+                Arg::Long("workers") => {
+                    options.workload.workers = number("--workers", &value(parser)?, 0..=128)?;
+                }
                 Arg::Long("nodes") => {
                     let list = text("--nodes", &value(parser)?)?;
                     let names = list.split(',').filter(|name| !name.is_empty());
@@ -180,6 +185,7 @@ fn as_json(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> 
         "packets_per_second": measured.packets_per_second(),
         "total_clocks_per_packet": measured.clocks_per_packet,
         "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
+        "packets_by_worker": measured.by_worker,
     })
 }
 
@@ -191,5 +197,10 @@ fn as_table(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) ->
         text += &format!("{name:<width$}  {clocks_per_packet:>13.2}  {vectors_per_call:>12.2}\n");
     }
     let (total, rate) = (measured.clocks_per_packet, measured.packets_per_second() / 1e6);
-    text + &format!("{:<width$}  {total:>13.2}\n\n{rate:.2} million packets/s\n", "total")
+    text += &format!("{:<width$}  {total:>13.2}\n\n{rate:.2} million packets/s\n", "total");
+    for (worker, packets) in measured.by_worker.iter().enumerate() {
+        let rate = *packets as f64 / measured.time.as_secs_f64() / 1e6;
+        text += &format!("  worker {worker}: {rate:.2}\n");
+    }
+    text
 }

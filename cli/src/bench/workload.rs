@@ -39,12 +39,14 @@ pub struct Workload {
     pub ip6: bool,
     /// What flowprobe tells the flows that come in apart by; nothing for no flowprobe.
     pub record: RecordSet,
+    /// Workers, each with a stream of packets of its own; 0 for the main thread alone.
+    pub workers: usize,
 }
 
 impl Default for Workload {
     /// What `peloton bench` does without options.
     fn default() -> Self {
-        Self { routes: 1, flows: 1000, ip6: false, record: RecordSet::empty() }
+        Self { routes: 1, flows: 1000, ip6: false, record: RecordSet::empty(), workers: 0 }
     }
 }
 
@@ -55,9 +57,13 @@ impl fmt::Display for Workload {
         let (routes, flows) = (self.routes, self.flows);
         write!(f, "ip{version} forwarding, {routes} route{}, ", plural(routes))?;
         write!(f, "{flows} flow{}, {size}-byte frames", plural(flows))?;
-        match self.record.is_empty() {
-            true => Ok(()),
-            false => write!(f, ", flowprobe{}", self.layers()),
+        if !self.record.is_empty() {
+            write!(f, ", flowprobe{}", self.layers())?;
+        }
+        match self.workers {
+            0 => Ok(()),
+            1 => write!(f, ", 1 worker"),
+            n => write!(f, ", {n} workers"),
         }
     }
 }
@@ -85,7 +91,7 @@ impl Workload {
     /// # Errors
     /// When there is not enough memory for it.
     pub fn prepare(&self) -> Result<Prepared, Box<dyn Error>> {
-        let assembled = Assembled::build(Engine::builder(), &Choice::all())?;
+        let assembled = Assembled::build(Engine::builder().workers(self.workers), &Choice::all())?;
         let generator = assembled.generator().ok_or("no packet generator")?.clone();
         assembled.engine.with(|main| self.configure(main, &generator))?;
         self.probe(&assembled.engine)?;
@@ -150,8 +156,10 @@ impl Workload {
             true => StreamSpec::udp6_flows("ethernet-input", workload),
             false => StreamSpec::udp4_flows("ethernet-input", workload),
         };
-        let name = generator.new_stream(main, spec)?;
-        generator.enable(main, Some(&name))?;
+        for worker in 0..self.workers.max(1) as u32 {
+            generator.new_stream(main, StreamSpec { worker, ..spec.clone() })?;
+        }
+        generator.enable(main, None)?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! | file | idea |
 //! |---|---|
+//! | `cpu` | threads and their cores |
 //! | `text` | the syntax: words and `{ ... }`, and where each stands |
 //! | `stanza` | the kinds of words, and how a stanza is read by them |
 //! | `words` | the stanzas and their words, as a table |
@@ -9,6 +10,7 @@
 //! Plugins have stanzas of their own, whose words they declare ([`vnet::plugin::Stanza`]). A stanza or a word that is not in the table is an error, with its place and with what could stand there. Words of VPP that
 //! mean nothing here are in the table too: they are taken, and leave a [note](Startup::notes) that says so.
 
+mod cpu;
 mod stanza;
 mod text;
 mod words;
@@ -24,6 +26,7 @@ use vnet::{
 use crate::plugins::{self, Choice};
 use text::Text;
 
+pub use cpu::{Cpu, CpuError};
 pub use text::{Place, Problem, StartupError};
 
 /// What an engine is started with.
@@ -31,8 +34,8 @@ pub use text::{Place, Problem, StartupError};
 pub struct Startup {
     /// `unix { ... }`.
     pub unix: Unix,
-    /// The core on which the main thread stays.
-    pub main_core: Option<usize>,
+    /// `cpu { ... }`.
+    pub cpu: Cpu,
     /// How many buffers there are; the engine decides unless told.
     pub buffers: Option<u32>,
     /// The plugins that the engine has, and what their stanzas say.
@@ -117,7 +120,7 @@ impl Startup {
         };
         Self {
             unix,
-            main_core: None,
+            cpu: Cpu::default(),
             buffers: None,
             plugins: Choice::all(),
             logging: Logging::default(),

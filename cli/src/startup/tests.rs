@@ -107,7 +107,7 @@ fn all_that_has_an_effect_arrives() {
     let startup = parse(
         "unix { interactive cli-prompt router# exec a.cli pidfile p runtime-dir /r nobanner nocolor
            cli-history-limit 5 cli-pager-buffer-limit 7 cli-no-pager }
-         cpu { main-core 1 workers 0 } buffers { buffers-per-numa 4096 default data-size 2048 }
+         cpu { main-core 1 workers 2 skip-cores 3 } buffers { buffers-per-numa 4096 default data-size 2048 }
          plugins { plugin default { disable } plugin pg_plugin.so { enable } }
          logging { size 9 unthrottle-time 4 class ipfix { level debug rate-limit 3 } }
          unix { startup-config b.cli }",
@@ -127,7 +127,8 @@ fn all_that_has_an_effect_arrives() {
         ..Startup::plain().unix
     };
     assert_eq!(startup.unix, unix);
-    assert_eq!((startup.main_core, startup.buffers), (Some(1), Some(4096)));
+    let cpu = Cpu { main_core: Some(1), workers: 2, skip_cores: 3, ..Cpu::default() };
+    assert_eq!((startup.cpu, startup.buffers), (cpu, Some(4096)));
     let mut plugins = Choice::all();
     plugins.default = false;
     assert_eq!(plugins.choose("pg", true), Ok(true));
@@ -167,9 +168,10 @@ fn errors_name_the_place_the_word_and_what_could_stand_there() {
             "buffers { default data-size 4096 }",
             "s.conf:1:29: `data-size 4096': buffers hold 2048 bytes, longer packets take several",
         ),
+        ("cpu { workers 129 }", "s.conf:1:15: `workers 129': expected a number from 0 to 128"),
         (
-            "cpu { workers 2 }",
-            "s.conf:1:15: `workers 2': this engine runs on its main thread alone, leave it out or give 0 workers",
+            "cpu { corelist-workers 3-2 }",
+            "s.conf:1:24: `corelist-workers 3-2': expected a list of cores",
         ),
         (
             "cpu { cores 2 }",

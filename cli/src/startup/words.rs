@@ -3,7 +3,7 @@
 use core::{ops::RangeInclusive, str::FromStr, time::Duration};
 use std::path::PathBuf;
 
-use vnet::{buffer::DATA_SIZE, log::Level};
+use vnet::{buffer::DATA_SIZE, command::value, log::Level};
 
 use super::{
     ClassChange, Startup,
@@ -12,7 +12,6 @@ use super::{
 use crate::plugins::ChoiceError;
 
 const PATH: &str = "a path";
-const NUMBER: &str = "a number";
 const LEVEL: &str = "emerg, alert, crit, err, warn, notice, info, debug or disabled";
 
 /// All stanzas: first those that are read, then those of VPP that mean nothing here.
@@ -94,30 +93,38 @@ const UNIX: &[(&str, Kind)] = &[
     ("use-current-dir", Kind::VppFlag),
 ];
 
-const NO_WORKERS: Refusal = Refusal::Impossible(
-    "this engine runs on its main thread alone, leave it out or give 0 workers",
-);
-
 const CPU: &[(&str, Kind)] = &[
     (
         "main-core",
         Kind::Value("the number of a core", |s, value| {
-            s.main_core = Some(number(value, 0..=1023)?);
+            s.cpu.main_core = Some(number(value, 0..=1023)?);
             Ok(())
         }),
     ),
     (
         "workers",
-        Kind::Value(NUMBER, |_, value| match number(value, 0_u32..=u32::MAX)? {
-            0 => Ok(()),
-            _ => Err(NO_WORKERS),
+        Kind::Value("a number from 0 to 128", |s, value| {
+            s.cpu.workers = number(value, 0..=128)?;
+            Ok(())
         }),
     ),
-    ("corelist-workers", Kind::Value("a list of cores", |_, _| Err(NO_WORKERS))),
+    (
+        "corelist-workers",
+        Kind::Value("a list of cores", |s, list| {
+            s.cpu.worker_cores = value::number_list(list, 1023).ok_or(Refusal::BadValue)?;
+            Ok(())
+        }),
+    ),
     ("relative", Kind::VppFlag),
     ("scheduler-policy", Kind::VppValue),
     ("scheduler-priority", Kind::VppValue),
-    ("skip-cores", Kind::VppValue),
+    (
+        "skip-cores",
+        Kind::Value("a number from 0 to 1023", |s, value| {
+            s.cpu.skip_cores = number(value, 0..=1023)?;
+            Ok(())
+        }),
+    ),
     ("translate", Kind::VppFlag),
 ];
 

@@ -352,7 +352,7 @@ impl Generator {
         }
     }
 
-    /// Tells the node which streams run, and lets it poll only while there are any.
+    /// Tells the node which streams run, and lets it poll only where there are any.
     fn publish(&self, main: &mut Main) {
         let Some(input) = main.graph().find(INPUT) else { return };
         let state = self.state.borrow();
@@ -366,6 +366,7 @@ impl Generator {
                     next_node: stream.target.node_name.clone(),
                 },
                 epoch: stream.epoch,
+                thread: main.thread_of_worker(stream.spec.worker),
                 source: stream.source.clone(),
                 limit: stream.spec.effective_limit(),
                 rate: stream.spec.rate,
@@ -379,11 +380,14 @@ impl Generator {
                 progress: stream.progress.clone(),
             });
         }
-        let mode = if running.is_empty() { InputMode::Disabled } else { InputMode::Polling };
+        let mode = |thread| match running.iter().any(|stream| stream.thread == thread) {
+            true => InputMode::Polling,
+            false => InputMode::Disabled,
+        };
+        (0..main.threads()).for_each(|thread| main.set_input_mode_on(thread, input, mode(thread)));
         let table = self.table.write(main.held_mut());
         table.version += 1;
         table.streams = running;
-        main.set_input_mode(input, mode);
     }
 
     fn resolve(&self, main: &mut Main, spec: &StreamSpec) -> Result<Target, PgError> {

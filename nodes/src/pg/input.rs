@@ -56,6 +56,7 @@ impl Finished {
 
 /// The node.
 pub(super) struct Input {
+    thread: usize,
     table: Shared<Table>,
     finished: Arc<Finished>,
     device_input: ArcIndex,
@@ -73,6 +74,7 @@ pub(super) struct Input {
 impl Input {
     pub(super) fn new(at: &Instance<'_>, table: Shared<Table>, finished: Arc<Finished>) -> Self {
         Self {
+            thread: at.thread,
             table,
             finished,
             device_input: at.arc("device-input"),
@@ -92,7 +94,7 @@ impl Input {
         self.version = table.version;
         self.labels = table.streams.iter().map(|s| s.label.clone()).collect();
         let mut old = mem::take(&mut self.senders);
-        for stream in &table.streams {
+        for stream in table.streams.iter().filter(|stream| stream.thread == self.thread) {
             if stream.progress.done.load(Ordering::Relaxed) {
                 continue;
             }

@@ -11,8 +11,8 @@ use std::{
 use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::Frame,
-    graph::{InputMode, NoNext, Node, NodeCx, Verdict},
-    interface::{Device, LinkState, NoWire, RxQueue, SwIfIndex, Verbosity},
+    graph::{NoNext, Node, NodeCx, Verdict},
+    interface::{Device, LinkState, NoWire, SwIfIndex, Verbosity},
     runtime::PacketTime,
     wire::{ethernet::MacAddress, link::LinkType},
 };
@@ -56,10 +56,6 @@ pub(super) struct PgDevice(pub(super) Mode);
 impl Device for PgDevice {
     fn set_admin(&mut self, _up: bool) -> LinkState {
         NoWire::LINK
-    }
-
-    fn rx_queues(&self) -> Vec<RxQueue> {
-        vec![RxQueue { thread: 0, mode: InputMode::Polling }]
     }
 
     fn details(&self, _: Verbosity) -> Vec<String> {

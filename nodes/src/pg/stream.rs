@@ -28,6 +28,8 @@ pub(super) struct Running {
     pub(super) label: Label,
     /// Counts enablings: another one starts from the beginning.
     pub(super) epoch: u64,
+    /// The thread that sends it.
+    pub(super) thread: usize,
     pub(super) source: Source,
     pub(super) limit: u64,
     pub(super) rate: Rate,

@@ -1,13 +1,14 @@
 //! `flowprobe-walker`: ends flows that are due when no packet comes, on every thread.
 //!
-//! `flowprobe-timer-process` sets the walker's interrupt ten times a second while there are flows, and sleeps while there are
+//! `flowprobe-timer-process` sets the walkers' interrupts ten times a second while there are flows, and sleeps while there are
 //! none: an observation point that makes a first flow wakes it. A walk does a bounded piece of work; what is left is done in
-//! the next round of dispatch, after packets have had their turn, or as soon as the exporter has made room.
+//! the next round of dispatch, after packets have had their turn, or as soon as the exporter has made room. The process goes on
+//! when all threads have walked.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -19,7 +20,7 @@ use vnet::{
     graph::{InputMode, NoNext, Node, NodeCx, NodeSpec, Verdict},
     plugin::Registrar,
     process::{Bell, Cx},
-    runtime::PacketTime,
+    runtime::{Interrupt, PacketTime},
     trace::NoTrace,
 };
 
@@ -52,12 +53,23 @@ struct State {
     more: AtomicBool,
     /// A walker found no room for records.
     full: AtomicBool,
+    /// Walkers that have not walked since all were asked to.
+    walking: AtomicUsize,
+    /// The last of them has.
+    walked: Bell,
 }
 
 impl Alarm {
     /// There are flows where there were none.
     pub(crate) fn set(&self) {
         self.0.bell.ring();
+    }
+
+    /// A thread has walked. What its walker has seen is visible to whoever hears of the last one.
+    fn walked(&self) {
+        if self.0.walking.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.walked.ring();
+        }
     }
 }
 
@@ -71,19 +83,17 @@ pub(crate) fn register(r: &mut Registrar, points: [LocalPoint; Variant::ALL.len(
 }
 
 async fn run(cx: Cx, alarm: Alarm) {
-    let State { bell, flows, more, full } = &*alarm.0;
-    let walker = cx.with(|main| {
-        let node = main.graph().find(WALKER)?;
-        Some(main.interrupt(node))
-    });
+    let State { bell, flows, more, full, walking, walked } = &*alarm.0;
     // Registered together with this process.
-    let Some(walker) = walker else { return };
+    let Some(node) = cx.with(|main| main.graph().find(WALKER)) else { return };
+    let walkers = cx.with(|main| main.interrupts(node));
     loop {
         bell.wait().await;
         loop {
             flows.store(false, Ordering::Relaxed);
-            walker.set();
-            cx.next_round().await;
+            walking.store(walkers.len(), Ordering::Relaxed);
+            walkers.iter().for_each(Interrupt::set);
+            walked.wait().await;
             if more.swap(false, Ordering::Relaxed) {
                 continue;
             }
@@ -137,6 +147,7 @@ impl Node for Walker {
             }
             cx.put_local(key, local);
         }
+        self.alarm.walked();
         Verdict::Consumed
     }
 

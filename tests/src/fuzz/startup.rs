@@ -16,7 +16,7 @@ pub fn startup(data: &[u8]) {
             let same = Startup::from_bytes(NAME, &commented);
             assert!(same.is_ok_and(|same| same == startup), "a comment is read");
             assert!(startup.buffers.is_none_or(|buffers| (256..=1_800_000).contains(&buffers)));
-            assert!(startup.main_core.is_none_or(|core| core < 1024));
+            assert!(startup.cpu.main_core.is_none_or(|core| core < 1024));
             assert!(startup.notes.iter().all(|note| note.starts_with("startup.conf:")));
         }
         Err(error) => {

@@ -1,7 +1,7 @@
 //! `show vlib graphviz`: the graph in the DOT language.
 
 use core::fmt::Write;
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use super::{Graph, NodeIndex, NodeKind};
 use crate::{
@@ -73,11 +73,14 @@ fn edges(graph: &Graph, dot: &mut String, is_shown: impl Fn(NodeIndex) -> bool) 
 }
 
 /// Nodes that did something, as wide as a packet cost there and as dark as their frames were full.
-fn by_load(main: &Main, filter: &Filter) -> String {
+fn by_load(main: &mut Main, filter: &Filter) -> String {
+    let nodes: Vec<_> = main.graph().nodes().map(|(index, _)| index).collect();
+    let all: BTreeMap<_, _> = nodes.into_iter().map(|index| (index, main.stats(index))).collect();
+    let stats = |index| all.get(&index).copied().unwrap_or_default();
     let graph = main.graph();
     let any = filter.calls != filter.vectors;
     let is_shown = |index| {
-        let NodeStats { calls, vectors, .. } = main.worker().stats(index);
+        let NodeStats { calls, vectors, .. } = stats(index);
         let (ran, had_packets) = (calls > 0, vectors > 0);
         match any {
             true if filter.calls => ran,
@@ -88,7 +91,7 @@ fn by_load(main: &Main, filter: &Filter) -> String {
     let mut dot = "digraph {\n  rankdir=\"LR\"\n  nodesep=2\n".to_owned();
     legend(&mut dot);
     for (index, node) in graph.nodes().filter(|(index, _)| is_shown(*index)) {
-        let NodeStats { calls, vectors, clocks, .. } = main.worker().stats(index);
+        let NodeStats { calls, vectors, clocks, .. } = stats(index);
         let mut look = "shape=circle".to_owned();
         if vectors > 0 {
             look += &size(clocks as f64 / vectors as f64);

@@ -109,6 +109,15 @@ impl Sent {
         self.direct
     }
 
+    /// Adds those of another thread.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.resize(self.slots.len().max(other.slots.len()));
+        for (slot, more) in self.slots.iter_mut().zip(&other.slots) {
+            *slot += more;
+        }
+        self.direct += other.direct;
+    }
+
     pub(crate) fn clear(&mut self) {
         self.slots.fill(0);
         self.direct = 0;

@@ -11,8 +11,8 @@ use crate::{
     counter::{Counter, Element, ErrorIndex},
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
-    interface::{InterfaceViews, SwIfIndex},
-    runtime::{Dispatching, EngineTime, Local, PacketTime, WorkerState},
+    interface::{InterfaceViews, RxPlacement, RxQueueId, SwIfIndex},
+    runtime::{Dispatching, EngineTime, Handoff, Local, PacketTime, Shared, Tables, WorkerState},
     trace::{Seen, Start, Tap, TraceRecord},
 };
 
@@ -24,6 +24,8 @@ pub enum Verdict<N> {
     All(Slot<N>),
     /// All packets go back to the pool: they were dropped and counted, or sent.
     Free,
+    /// Each packet goes on at the thread that [`NodeCx::set_thread`] said; made by [`NodeCx::hand_off`].
+    HandOff(Handoff, ErrorIndex),
     /// The node has given the packets away, and the frame is empty.
     Consumed,
 }
@@ -234,6 +236,22 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         self.token
     }
 
+    /// The receive queues that this node looks after on this thread, when they have changed since `version`.
+    #[inline]
+    #[must_use]
+    pub fn new_rx_queues(
+        &self,
+        placement: &Shared<RxPlacement>,
+        version: &mut u64,
+    ) -> Option<Vec<RxQueueId>> {
+        let placement = placement.read(self.token);
+        if placement.version() == *version {
+            return None;
+        }
+        *version = placement.version();
+        Some(placement.of(self.state.thread, self.node).collect())
+    }
+
     /// Engine time at the start of this loop.
     #[inline]
     #[must_use]
@@ -312,6 +330,21 @@ impl<Next, Error> DerefMut for NodeCx<'_, Next, Error> {
 }
 
 impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
+    /// Packet `i` of the frame is to go on at the thread `thread`: for [`Verdict::HandOff`].
+    #[inline]
+    pub fn set_thread(&mut self, i: usize, thread: u16) {
+        if let Some(place) = self.nexts.get_mut(i) {
+            *place = thread;
+        }
+    }
+
+    /// Hands each packet over to the thread that [`Self::set_thread`] said, to the node to which `way` leads. Those that do not
+    /// fit into the queue of their thread are dropped, and counted as `full`.
+    #[must_use]
+    pub fn hand_off(&self, way: Handoff, full: Error) -> Verdict<Next> {
+        Verdict::HandOff(way, self.packet.error_base.plus(full.code()))
+    }
+
     /// Runs `f` on each packet of `frame`; what it returns is where the packet goes.
     #[inline]
     pub fn each(
@@ -441,7 +474,7 @@ pub(crate) struct RawCx<'d> {
     pub(crate) nexts: &'d mut [u16; FRAME_SIZE],
     pub(crate) next_nodes: &'d [NodeIndex],
     pub(crate) sent: &'d mut Sent,
-    pub(crate) features: &'d FeatureTables,
+    pub(crate) tables: Tables<'d>,
     pub(crate) token: Dispatching<'d>,
     pub(crate) node: NodeIndex,
     pub(crate) error_base: ErrorIndex,
@@ -458,8 +491,9 @@ pub(crate) struct Adapter<N>(pub(crate) N);
 
 impl<N: Node> DynNode for Adapter<N> {
     fn run(&mut self, cx: RawCx<'_>, frame: &mut Frame) -> usize {
-        let RawCx { state, nexts, next_nodes, sent, features, token, node, error_base, is_input } =
+        let RawCx { state, nexts, next_nodes, sent, tables, token, node, error_base, is_input } =
             cx;
+        let features = tables.features;
         let packet =
             PacketCx { state, features, next_nodes, token, node, error_base, of: PhantomData };
         let mut cx = NodeCx { packet, nexts };
@@ -476,6 +510,7 @@ impl<N: Node> DynNode for Adapter<N> {
             Verdict::PerPacket => state.enqueue_each(frame, nexts, next_nodes, sent),
             Verdict::All(slot) => state.enqueue_all(frame, slot.raw(), next_nodes, sent),
             Verdict::Free => frame.free_from(&mut state.magazine, 0),
+            Verdict::HandOff(way, full) => state.hand_off(tables.ways, way, frame, nexts, full),
             Verdict::Consumed => {}
         }
         packets

@@ -1,6 +1,6 @@
 //! `show node`.
 
-use super::{NodeIndex, NodeKind};
+use super::{Graph, NodeIndex, NodeKind, Sent};
 use crate::{
     command::{
         Align, Cell, Column, Error, Field, NameKind, Record, Table, flag, keyword, one_of,
@@ -54,7 +54,9 @@ pub(super) fn command() -> Command {
     })
 }
 
-fn show(main: &Main, index: NodeIndex, verbose: bool) -> Record {
+fn show(main: &mut Main, index: NodeIndex, verbose: bool) -> Record {
+    let sent = main.sent(index);
+    let runs = verbose.then(|| runs(main, index));
     let graph = main.graph();
     let node = graph.node(index);
     let state = main.worker().node_state(index, node.kind).word();
@@ -72,7 +74,7 @@ fn show(main: &Main, index: NodeIndex, verbose: bool) -> Record {
         .line("    default only")
         .line("")
         .line("  next nodes:");
-    record = match nexts(main, index) {
+    record = match nexts(graph, index, &sent) {
         table if table.is_empty() => {
             record.line("    none").nested("next_nodes", 0, table.without_header())
         }
@@ -81,13 +83,13 @@ fn show(main: &Main, index: NodeIndex, verbose: bool) -> Record {
     if node.kind == NodeKind::Internal {
         record = previous(main, index, record.line("").line("  known previous nodes:"));
     }
-    match verbose {
-        true => record.line("").nested("threads", 0, runs(main, index)),
-        false => record,
+    match runs {
+        Some(runs) => record.line("").nested("threads", 0, runs),
+        None => record,
     }
 }
 
-fn nexts(main: &Main, index: NodeIndex) -> Table {
+fn nexts(graph: &Graph, index: NodeIndex, sent: &Sent) -> Table {
     let column = |title, width| Column::new(title, width, Align::Center);
     let mut table = Table::new([
         column("next-index", 10).titled(Align::Right),
@@ -95,8 +97,6 @@ fn nexts(main: &Main, index: NodeIndex) -> Table {
         column("Node", 30).gap(2),
         column("Vectors", 8).titled(Align::Right).gap(1),
     ]);
-    let graph = main.graph();
-    let sent = main.worker().sent(index);
     for (slot, to) in graph.node(index).nexts.iter().enumerate() {
         let name = graph.node(*to).name.as_str();
         table.row([slot.into(), u32::from(to.0).into(), name.into(), sent.by_slot(slot).into()]);
@@ -124,7 +124,7 @@ fn previous(main: &Main, index: NodeIndex, record: Record) -> Record {
     record.field("previous_nodes", Cell::shown("", names))
 }
 
-fn runs(main: &Main, index: NodeIndex) -> Table {
+fn runs(main: &mut Main, index: NodeIndex) -> Table {
     let column = |title, width| Column::new(title, width, Align::Center);
     let mut table = Table::new([
         column("Thread", 8).titled(Align::Right),
@@ -134,8 +134,10 @@ fn runs(main: &Main, index: NodeIndex) -> Table {
         column("Max Clock", 12).gap(1),
         column("Max Vectors", 12).gap(1),
     ]);
-    let NodeStats { calls, vectors, clocks, max_clocks, vectors_at_max, .. } =
-        main.worker().stats(index);
-    table.row([0, calls, clocks, vectors, max_clocks, vectors_at_max].map(Cell::from));
+    for (thread, stats) in main.by_thread(|worker| worker.stats(index)).into_iter().enumerate() {
+        let NodeStats { calls, vectors, clocks, max_clocks, vectors_at_max, .. } = stats;
+        let counts = [calls, clocks, vectors, max_clocks, vectors_at_max].map(Cell::from);
+        table.row(core::iter::once(thread.into()).chain(counts));
+    }
     table
 }

@@ -143,6 +143,7 @@ crate::args! {
 pub(crate) fn commands() -> Vec<Command> {
     let mut all = shows();
     all.extend(settings());
+    all.extend(super::rx_commands::commands());
     all.extend(super::sub_commands::commands());
     all.extend(addressing());
     all
@@ -189,7 +190,7 @@ fn shows() -> Vec<Command> {
             move |cx: CommandCx, args: Hardware| {
                 let verbosity = args.verbosity.unwrap_or(Verbosity::Verbose);
                 shown(cx.with(|m| {
-                    let queues = |hardware: &_| m.devices.queues(hardware);
+                    let queues = |hardware: &_| m.rx_queues().lines(hardware);
                     let details = |hardware: &_, verbosity| m.devices.details(hardware, verbosity);
                     show_hardware(m.interfaces(), &args.interfaces, verbosity, &queues, &details)
                 }))

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Duplex, Event, HwIfIndex, HwInterface, InterfaceTable, LinkState, Verbosity};
+use super::{
+    Duplex, Event, HwIfIndex, HwInterface, InterfaceTable, LinkState, RxQueueId, Verbosity,
+};
 use crate::graph::InputMode;
 
 /// What an interface receives from and sends to: a port, a socket, a generator. Packets do not pass here: an input node
@@ -20,24 +22,18 @@ pub trait Device {
     /// The interface is to receive all frames, or only those for it.
     fn set_promiscuous(&mut self, _on: bool) {}
 
-    /// From where packets come in, queue 0 first.
-    fn rx_queues(&self) -> Vec<RxQueue> {
-        Vec::new()
+    /// The thread of a receive queue is to learn of packets in another way.
+    ///
+    /// # Errors
+    /// What to tell the operator, when that cannot be.
+    fn set_rx_mode(&mut self, _queue: u16, _mode: InputMode) -> Result<(), String> {
+        Ok(())
     }
 
     /// What else there is to say in `show hardware-interfaces`, a line each.
     fn details(&self, _verbosity: Verbosity) -> Vec<String> {
         Vec::new()
     }
-}
-
-/// A queue of received packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RxQueue {
-    /// The thread that looks after it.
-    pub thread: usize,
-    /// How the thread learns of packets.
-    pub mode: InputMode,
 }
 
 /// A device without a wire, whose link nothing can cut.
@@ -106,20 +102,12 @@ impl Devices {
         }
     }
 
-    /// The queues of an interface's device as a table, whose lines these are.
-    pub(crate) fn queues(&self, hardware: &HwInterface) -> Vec<String> {
-        let queues = self.0.get(&hardware.index).map_or_else(Vec::new, |device| device.rx_queues());
-        let mut lines = Vec::new();
-        if !queues.is_empty() {
-            lines.push("RX Queues:".to_owned());
-            lines.push(format!("  {:<6}{:<15}{:<10}", "queue", "thread", "mode"));
+    /// Tells the device of a queue how its thread is to learn of packets.
+    pub(crate) fn set_rx_mode(&mut self, id: RxQueueId, mode: InputMode) -> Result<(), String> {
+        match self.0.get_mut(&id.hw_if_index) {
+            Some(device) => device.set_rx_mode(id.queue, mode),
+            None => Ok(()),
         }
-        for (number, RxQueue { thread, mode }) in queues.iter().enumerate() {
-            let name = if *thread == 0 { "main".to_owned() } else { format!("wk_{}", thread - 1) };
-            let thread = format!("{name} ({thread})");
-            lines.push(format!("  {number:<6}{thread:<15}{:<10}", mode.word()));
-        }
-        lines
     }
 
     /// What else an interface's device has to say.
@@ -130,10 +118,17 @@ impl Devices {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, rc::Rc};
+    use std::{
+        cell::RefCell,
+        os::{fd::AsRawFd, unix::net::UnixStream},
+        rc::Rc,
+    };
 
     use super::*;
-    use crate::{interface::NewHardware, prelude::Engine};
+    use crate::{
+        interface::{NewHardware, NewRxQueue},
+        prelude::*,
+    };
 
     /// Writes down what is ordered of it; its cable is out.
     struct Port(Rc<RefCell<Vec<String>>>);
@@ -152,9 +147,9 @@ mod tests {
             self.0.borrow_mut().push(format!("promiscuous {on}"));
         }
 
-        fn rx_queues(&self) -> Vec<RxQueue> {
-            let queue = |thread, mode| RxQueue { thread, mode };
-            vec![queue(0, InputMode::Polling), queue(2, InputMode::Adaptive)]
+        fn set_rx_mode(&mut self, queue: u16, mode: InputMode) -> Result<(), String> {
+            self.0.borrow_mut().push(format!("queue {queue} {}", mode.word()));
+            Ok(())
         }
 
         fn details(&self, _: Verbosity) -> Vec<String> {
@@ -170,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_device_does_what_is_ordered_of_its_interface_and_goes_with_it() {
-        let engine = Engine::builder().build().unwrap();
+        let clock = Clock::virtual_at(PacketTime(0));
+        let engine = Engine::builder().clock(clock).workers(2).build().unwrap();
         let orders = Rc::new(RefCell::new(Vec::new()));
         let new = |name: &str| NewHardware {
             name: name.to_owned(),
@@ -186,7 +182,15 @@ mod tests {
         assert!(
             engine.with(|m| m.add_device(new("port0"), Box::new(Port(orders.clone())))).is_err()
         );
+        let (_far, near) = UnixStream::pair().unwrap();
+        engine.with(|m| {
+            let node = m.graph().find("error-drop").unwrap();
+            let queue = |fd| NewRxQueue { node, fd, mode: InputMode::Interrupt };
+            m.add_rx_queues(port, [queue(None), queue(Some(near.as_raw_fd()))]).unwrap();
+        });
         for line in [
+            "set interface rx-placement port0 main",
+            "set interface rx-mode port0 queue 1 adaptive",
             "set interface state port0 up",
             "set interface mac address port0 02:00:00:00:00:07",
             "set interface promiscuous on port0",
@@ -204,8 +208,17 @@ mod tests {
         assert!(shown.contains(" down  port0\n"), "{shown}");
         engine.with(|m| m.change_interfaces(|t| t.delete_hardware(port))).unwrap();
         // The second one was dropped when its name was refused.
-        let expected =
-            ["up false", "gone", "up true", "mac 7", "promiscuous true", "up false", "gone"];
+        assert_eq!(engine.with(|m| m.rx_queues().iter().count()), 0);
+        let expected = [
+            "up false",
+            "gone",
+            "queue 1 adaptive",
+            "up true",
+            "mac 7",
+            "promiscuous true",
+            "up false",
+            "gone",
+        ];
         assert_eq!(*orders.borrow(), expected);
     }
 

@@ -3,6 +3,7 @@
 use core::{error::Error, time::Duration};
 
 use super::Engine;
+use crate::runtime::Main;
 
 /// How long the collector may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -20,6 +21,8 @@ impl Engine {
     /// more.
     #[must_use]
     pub fn stop(&self) -> Vec<Box<dyn Error>> {
+        self.settle();
+        self.with(Main::close);
         self.settle();
         self.drain_hooks.take().into_iter().for_each(|hook| self.with(hook));
         let mut errors: Vec<_> = self.flush_exporter().err().into_iter().collect();

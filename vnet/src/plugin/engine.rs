@@ -7,6 +7,7 @@ use std::{
     future::Future,
     io,
     rc::Rc,
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -25,19 +26,23 @@ use crate::{
     error::{self, DropError, DropNode, ErrorSet},
     fib::{FibError, Forwarding, MAX_ROUTES},
     graph::{FeatureError, Features, Graph, GraphError},
-    interface::{Devices, InterfaceCounters, InterfaceTable, InterfaceViews},
+    interface::{
+        Devices, InterfaceCounters, InterfaceTable, InterfaceViews, RxPlacement, RxQueues,
+    },
     ipfix::engine::Ipfix,
     log::{Log, Stamp},
     process::{Cx, Executor},
     runtime::{
-        BarrierHeld, Clock, EngineId, EngineTime, Interrupts, Locals, Main, Shared, Worker,
-        WorkerState,
+        BarrierHeld, Bed, Clock, EngineId, EngineTime, Interrupts, Locals, Main, Peers, Shared,
+        TRACE_NODE, TraceNode, Way, Ways, Worker, WorkerState, Workers,
     },
     trace::{Taps, TraceFilter},
 };
 
 /// Buffers that an engine has unless told otherwise, as VPP has for each NUMA node.
 const BUFFERS: u32 = 16384;
+/// Workers that an engine can have: each has a magazine of the pool.
+const MAX_WORKERS: usize = 128;
 /// The longest sleep: what no descriptor and no timer announces is noticed after this.
 const MAX_SLEEP: Duration = Duration::from_millis(10);
 /// Rounds without a sleep after which descriptors are looked at all the same: with full frames that is about a millisecond,
@@ -65,6 +70,12 @@ pub enum BuildError {
     /// Nothing to sleep on.
     #[error("cannot wait for events: {0}")]
     Reactor(#[from] io::Error),
+    /// More workers than there can be.
+    #[error("{0} workers: there can be at most {MAX_WORKERS}")]
+    Workers(usize),
+    /// No thread for a worker.
+    #[error("{0}")]
+    Thread(io::Error),
     /// A plugin refused.
     #[error("plugin `{plugin}': {source}")]
     Plugin {
@@ -97,6 +108,7 @@ pub struct Builder {
     plugins: Vec<Plugin>,
     clock: Clock,
     buffers: u32,
+    workers: Vec<Option<usize>>,
 }
 
 impl Builder {
@@ -121,6 +133,20 @@ impl Builder {
         self
     }
 
+    /// How many workers to have beside the main thread; none unless said otherwise. Under a virtual clock the main thread runs
+    /// them in turn, so that what happens depends on nothing but the input.
+    #[must_use]
+    pub fn workers(self, n: usize) -> Self {
+        self.workers_on(vec![None; n])
+    }
+
+    /// As [`Self::workers`]: one for each element, kept on the core that it names.
+    #[must_use]
+    pub fn workers_on(mut self, cores: Vec<Option<usize>>) -> Self {
+        self.workers = cores;
+        self
+    }
+
     /// Builds the graph and starts the processes.
     ///
     /// # Errors
@@ -135,18 +161,26 @@ impl Builder {
             wall: UNIX_EPOCH + Duration::from_nanos(clock.wall().0),
         });
         let taps = Shared::new(engine, Taps::default());
-        let segment = Segment::new(1)?;
+        let count = self.workers.len();
+        if count > MAX_WORKERS {
+            return Err(BuildError::Workers(count));
+        }
+        let threads = 0..=count as u16;
+        let segment = Segment::new(1 + count as u16)?;
 
+        let rx_placement = Shared::new(engine, RxPlacement::default());
         let mut registrar = Registrar::new(
             engine,
             views.clone(),
             taps.clone(),
+            rx_placement.clone(),
             forwarding.reader(),
             segment,
             self.clock.clone(),
         );
         registrar.node(DropNode::spec(views.clone(), taps.clone()));
         error::register_arc(&mut registrar);
+        registrar.node(TraceNode::spec());
         let mut plugins = Vec::new();
         for plugin in in_order(self.plugins)? {
             let Plugin { name, version, description, .. } = plugin;
@@ -168,6 +202,7 @@ impl Builder {
             ipfix,
             interface_hooks,
             locals,
+            handoffs,
             mut segment,
             counters,
             provided,
@@ -190,18 +225,35 @@ impl Builder {
         assert_eq!(no_reason, ErrorIndex::NONE, "error-drop registers first");
         let no_such_next = graph.node(drop_node).error_base.plus(DropError::NoSuchNext.code());
 
-        let mut state = WorkerState::new(
-            0,
-            Magazine::new(pool.clone()),
-            errors.writer(ThreadIndex::MAIN)?,
-            interface_counters.writers(ThreadIndex::MAIN)?,
-            route_counters.writer(ThreadIndex::MAIN)?,
-            counters.writers(ThreadIndex::MAIN)?,
-            Locals::new(&locals, 0),
-        );
-        state.set_drop(drop_node, no_such_next);
-        let mut worker = Worker::new(state, Interrupts::new(executor.reactor.wakeup()));
-        worker.add_nodes(&graph, &features, &added);
+        let beds = (0..count).map(|_| Bed::new()).collect::<Result<Vec<_>, _>>()?;
+        let of_main = Interrupts::new(executor.reactor.wakeup());
+        let interrupts = core::iter::once(&of_main).chain(beds.iter().map(|bed| &bed.interrupts));
+        let interrupts: Arc<[_]> = interrupts.cloned().collect();
+        let trace_node = graph.require(TRACE_NODE)?;
+        let mut workers = Vec::new();
+        for (thread, own) in threads.map(ThreadIndex).zip(&*interrupts) {
+            let number = usize::from(thread.0);
+            let mut state = WorkerState::new(
+                number,
+                Magazine::new(pool.clone()),
+                errors.writer(thread)?,
+                interface_counters.writers(thread)?,
+                route_counters.writer(thread)?,
+                counters.writers(thread)?,
+                Locals::new(&locals, number),
+                Peers { interrupts: interrupts.clone(), trace_node },
+            );
+            state.set_drop(drop_node, no_such_next);
+            let mut worker = Worker::new(state, own.clone());
+            worker.add_nodes(&graph, &features, &added);
+            workers.push(worker);
+        }
+        let worker = workers.remove(0);
+        let way = |name: String| {
+            let node = graph.require(&name)?;
+            Ok(Way::new(name, node, 1 + count))
+        };
+        let ways = handoffs.into_iter().map(way).collect::<Result<_, GraphError>>()?;
         let mut main = Main {
             held: BarrierHeld::new(engine),
             tables: Shared::new(engine, features.tables()),
@@ -210,12 +262,19 @@ impl Builder {
             segment,
             features,
             worker,
+            workers: Workers::new(workers, &beds),
+            ways: Shared::new(engine, Ways(ways)),
+            watched: executor.reactor.watched(),
+            unsettled: false,
             pool,
             clock: self.clock,
             trace_filter: (TraceFilter::None, usize::MAX),
             stop: false,
             interfaces: InterfaceTable::new(),
             devices: Devices::default(),
+            rx_queues: RxQueues::default(),
+            rx_placement,
+            rx_version: 0,
             interface_counters,
             views,
             taps,
@@ -229,7 +288,6 @@ impl Builder {
             plugins,
             provided,
             cleared_at: EngineTime(0),
-            cleared_loops: 0,
         };
         // Lets counters and workers know of local0.
         main.change_interfaces(|_| ());
@@ -244,12 +302,18 @@ impl Builder {
             executor,
             tree: Rc::new(tree),
             rounds: Cell::new(0),
+            interrupts: of_main,
             drain_hooks: RefCell::new(drain_hooks),
             stop_hooks: RefCell::new(stop_hooks),
             ipfix,
         };
         for (name, start) in processes {
             engine.executor.spawn_named(&name, start(engine.cx()));
+        }
+        if !engine.executor.clock.is_virtual() {
+            engine
+                .with(|main| main.start_workers(beds, &self.workers))
+                .map_err(BuildError::Thread)?;
         }
         Ok(engine)
     }
@@ -281,6 +345,8 @@ pub struct Engine {
     tree: Rc<Tree<CommandCx>>,
     /// Rounds since descriptors were looked at.
     rounds: Cell<u32>,
+    /// Those of the main thread.
+    interrupts: Arc<Interrupts>,
     pub(super) drain_hooks: RefCell<Vec<DrainHook>>,
     pub(super) stop_hooks: RefCell<Vec<StopHook>>,
     pub(super) ipfix: Ipfix,
@@ -290,7 +356,8 @@ impl Engine {
     /// Starts to put an engine together.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder { plugins: Vec::new(), clock: Clock::real(), buffers: BUFFERS }
+        let (plugins, workers) = (Vec::new(), Vec::new());
+        Builder { plugins, clock: Clock::real(), buffers: BUFFERS, workers }
     }
 
     /// The way to the engine that processes have.
@@ -299,9 +366,9 @@ impl Engine {
         Cx::new(self.main.clone(), self.executor.clone())
     }
 
-    /// Looks at and changes the engine between two rounds.
+    /// Looks at and changes the engine between two rounds of the main thread.
     pub fn with<T>(&self, f: impl FnOnce(&mut Main) -> T) -> T {
-        f(&mut self.main.borrow_mut())
+        Main::lend(&self.main, f)
     }
 
     /// What a plugin has [provided](Registrar::provide), by its type; `None` when the engine has no such plugin.
@@ -349,21 +416,19 @@ impl Engine {
         self.rounds.set(self.rounds.get() + 1);
         if self.rounds.get() >= ROUNDS_A_LOOK {
             self.rounds.set(0);
-            self.executor.reactor.wait(Duration::ZERO);
+            self.executor.reactor.wait(Duration::ZERO, &self.interrupts);
         }
         let received = self.main.borrow_mut().round();
         let ran = self.executor.run();
-        if ran > 0 {
-            // No worker is inside a round, and processes are what edits: what they gave up may be used again.
-            self.main.borrow_mut().forwarding.quiescent();
-        }
+        // Processes are what edits.
+        self.main.borrow_mut().settle_forwarding(ran > 0);
         received > 0 || ran > 0
     }
 
     /// Runs until nothing is left to do at this time: no input brings packets, no process is ready.
     pub fn run_until_idle(&self) {
         while self.poll()
-            || self.main.borrow().worker.state.has_pending()
+            || self.main.borrow().has_pending()
             || (self.executor.has_helpers() && self.sleep())
         {}
     }
@@ -412,22 +477,23 @@ impl Engine {
 
     /// Sleeps until something can happen. Not at all while an input polls; `false` when nothing ever will.
     fn sleep(&self) -> bool {
-        let busy = self.main.borrow().worker.is_busy() || self.executor.is_ready();
+        let busy = self.main.borrow().is_busy() || self.executor.is_ready();
         if self.executor.clock.is_virtual() {
             let helped = !busy && self.executor.has_helpers();
             if helped {
-                self.executor.reactor.wait(MAX_SLEEP);
+                self.executor.reactor.wait(MAX_SLEEP, &self.interrupts);
             }
             return busy || helped;
         }
         let timeout = match self.executor.next_timer() {
-            _ if busy => Duration::ZERO,
             Some(at) => at.since(self.now()).min(MAX_SLEEP),
             None => MAX_SLEEP,
         };
         self.main.borrow_mut().worker.state.magazine.publish();
         self.rounds.set(0);
-        self.executor.reactor.wait(timeout);
+        let timeout = if !busy && self.interrupts.begin_sleep() { timeout } else { Duration::ZERO };
+        self.executor.reactor.wait(timeout, &self.interrupts);
+        self.interrupts.end_sleep();
         true
     }
 

@@ -7,13 +7,13 @@ use crate::{
     counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
     graph::{ArcSpec, FeatureSpec, NodeSpec},
-    interface::{Event, InterfaceViews},
+    interface::{Event, InterfaceViews, RxPlacement},
     ipfix::{
         engine::Ipfix,
         export::{AddReportError, Report, ReportId, ReportKey},
     },
     process::Cx,
-    runtime::{Clock, EngineId, InterfaceHook, Local, Main, MakeLocal, Shared},
+    runtime::{Clock, EngineId, Handoff, InterfaceHook, Local, Main, MakeLocal, Shared},
     trace::Taps,
 };
 
@@ -99,11 +99,13 @@ pub struct Registrar {
     pub(crate) commands: Vec<Command>,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
     pub(crate) locals: Vec<MakeLocal>,
+    pub(super) handoffs: Vec<String>,
     pub(super) segment: Segment,
     pub(super) counters: Counters,
     pub(super) provided: Provided,
     views: Shared<InterfaceViews>,
     taps: Shared<Taps>,
+    rx_placement: Shared<RxPlacement>,
     forwarding: ForwardingReader,
     classifier: Classifier,
     pub(super) ipfix: Ipfix,
@@ -114,6 +116,7 @@ impl Registrar {
         engine: EngineId,
         views: Shared<InterfaceViews>,
         taps: Shared<Taps>,
+        rx_placement: Shared<RxPlacement>,
         forwarding: ForwardingReader,
         segment: Segment,
         clock: Clock,
@@ -131,11 +134,13 @@ impl Registrar {
             commands: Vec::new(),
             interface_hooks: Vec::new(),
             locals: vec![make_shard],
+            handoffs: Vec::new(),
             segment,
             counters: Counters::default(),
             provided: Provided::default(),
             views,
             taps,
+            rx_placement,
             forwarding,
             classifier: Classifier::new(Shared::new(engine, Tables::default()), shards),
             ipfix: Ipfix::new(clock),
@@ -182,6 +187,13 @@ impl Registrar {
         self.features.push(feature);
     }
 
+    /// Adds a way by which nodes hand packets over to other threads, where they go on at `node`; `show handoff` lists it under
+    /// that name.
+    pub fn handoff(&mut self, node: &str) -> Handoff {
+        self.handoffs.push(node.to_owned());
+        Handoff((self.handoffs.len() - 1) as u16)
+    }
+
     /// Adds a command.
     pub fn command(&mut self, command: Command) {
         self.commands.push(command);
@@ -207,6 +219,12 @@ impl Registrar {
     #[must_use]
     pub fn taps(&self) -> Shared<Taps> {
         self.taps.clone()
+    }
+
+    /// Who looks after which receive queue, for the input nodes of devices.
+    #[must_use]
+    pub fn rx_placement(&self) -> Shared<RxPlacement> {
+        self.rx_placement.clone()
     }
 
     /// Routes and adjacencies, as nodes read them.

@@ -31,12 +31,13 @@ impl Cx {
         Self { main, executor }
     }
 
-    /// Looks at and changes the engine, while no packet is on its way.
+    /// Looks at and changes the engine, while no packet is on its way on the main thread. What workers must stand still for
+    /// has them do so from there on to the end of this call.
     ///
     /// # Panics
     /// When called inside another `with`.
     pub fn with<T>(&self, f: impl FnOnce(&mut Main) -> T) -> T {
-        f(&mut self.main.borrow_mut())
+        Main::lend(&self.main, f)
     }
 
     /// The engine's clock.

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::reactor::{Reactor, Wakeup};
+use super::{Wakeup, reactor::Reactor};
 use crate::runtime::{Clock, EngineTime, NodeState, NodeStats, cycles};
 
 /// Names a task of the executor.

@@ -53,10 +53,13 @@ mod event;
 mod executor;
 mod reactor;
 mod reply;
+mod sleeper;
 
 pub use bell::Bell;
 pub use cx::{Cx, Elapsed};
 pub use event::{Events, Signal, events};
 pub use executor::{Executor, ProcessStats};
-pub use reactor::{Interest, Wakeup};
+pub use reactor::Interest;
 pub use reply::{Reply, reply};
+pub use sleeper::Wakeup;
+pub(crate) use sleeper::{Sleeper, Watched};

@@ -1,17 +1,9 @@
-//! Sleeping until something happens: a time, a file descriptor, or another thread.
-#![allow(unsafe_code, reason = "poll(2)")]
+//! How processes wait for file descriptors: the main thread's sleep wakes them.
 
-use std::{
-    cell::RefCell,
-    io::{self, Read, Write},
-    os::{
-        fd::{AsRawFd, RawFd},
-        unix::net::UnixStream,
-    },
-    sync::Arc,
-    task::Waker,
-    time::Duration,
-};
+use std::{cell::RefCell, io, os::fd::RawFd, task::Waker, time::Duration};
+
+use super::sleeper::{Sleeper, Wakeup, Watched};
+use crate::runtime::Interrupts;
 
 /// What to wait for at a file descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,18 +14,6 @@ pub enum Interest {
     Writable,
 }
 
-/// Wakes the main thread, from any thread.
-#[derive(Clone)]
-pub struct Wakeup(Arc<UnixStream>);
-
-impl Wakeup {
-    /// The main thread's sleep ends, or its next one does not start.
-    pub fn wake(&self) {
-        // A full pipe means that a wake-up is already on its way.
-        let _: io::Result<usize> = (&*self.0).write(&[1]);
-    }
-}
-
 struct Waiting {
     fd: RawFd,
     interest: Interest,
@@ -42,24 +22,27 @@ struct Waiting {
 
 /// What the main thread sleeps on.
 pub(crate) struct Reactor {
-    woken: UnixStream,
-    wakeup: Wakeup,
+    sleeper: RefCell<Sleeper>,
     waiting: RefCell<Vec<Waiting>>,
-    /// What `poll(2)` is given; kept because a busy engine looks often.
-    polled: RefCell<Vec<libc::pollfd>>,
+    /// Places in `waiting`; kept because a busy engine looks often.
+    ready: RefCell<Vec<usize>>,
 }
 
 impl Reactor {
     pub(crate) fn new() -> io::Result<Self> {
-        let (sender, woken) = UnixStream::pair()?;
-        sender.set_nonblocking(true)?;
-        woken.set_nonblocking(true)?;
-        let wakeup = Wakeup(Arc::new(sender));
-        Ok(Self { woken, wakeup, waiting: RefCell::default(), polled: RefCell::default() })
+        Ok(Self {
+            sleeper: RefCell::new(Sleeper::new()?),
+            waiting: RefCell::default(),
+            ready: RefCell::default(),
+        })
     }
 
     pub(crate) fn wakeup(&self) -> Wakeup {
-        self.wakeup.clone()
+        self.sleeper.borrow().wakeup()
+    }
+
+    pub(crate) fn watched(&self) -> Watched {
+        self.sleeper.borrow().watched()
     }
 
     /// Wakes `waker` once when `fd` is ready.
@@ -77,37 +60,28 @@ impl Reactor {
     }
 
     /// Sleeps at most `timeout`, and wakes whoever waits for a descriptor that is ready.
-    pub(crate) fn wait(&self, timeout: Duration) {
-        let mut fds = self.polled.borrow_mut();
-        fds.clear();
-        let entry = |fd, events| libc::pollfd { fd, events, revents: 0 };
-        fds.push(entry(self.woken.as_raw_fd(), libc::POLLIN));
-        for w in self.waiting.borrow().iter() {
-            let events = match w.interest {
-                Interest::Readable => libc::POLLIN,
-                Interest::Writable => libc::POLLOUT,
-            };
-            fds.push(entry(w.fd, events));
-        }
-        // Rounded up: waking before a timer is due would only mean another turn.
-        let ms = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-        // SAFETY: `fds` is a valid array of its length, which the kernel writes only to `revents`.
-        let ready = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, ms) };
-        if ready <= 0 {
-            return;
-        }
-        if fds[0].revents != 0 {
-            let mut sink = [0; 64];
-            while matches!((&self.woken).read(&mut sink), Ok(n) if n > 0) {}
-        }
+    pub(crate) fn wait(&self, timeout: Duration, interrupts: &Interrupts) {
         let mut waiting = self.waiting.borrow_mut();
-        let mut i = 0;
-        for fd in &fds[1..] {
-            if fd.revents != 0 {
-                waiting.remove(i).waker.wake();
-            } else {
-                i += 1;
-            }
+        self.ready.borrow_mut().clear();
+        self.sleeper.borrow_mut().wait_for(
+            timeout,
+            interrupts,
+            waiting.iter().map(Waiting::entry),
+            |place| self.ready.borrow_mut().push(place),
+        );
+        // From the last to the first, so that places stay right.
+        for place in self.ready.borrow().iter().copied() {
+            waiting.remove(place).waker.wake();
         }
+    }
+}
+
+impl Waiting {
+    fn entry(&self) -> (RawFd, i16) {
+        let events = match self.interest {
+            Interest::Readable => libc::POLLIN,
+            Interest::Writable => libc::POLLOUT,
+        };
+        (self.fd, events)
     }
 }

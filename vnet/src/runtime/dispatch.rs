@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Clock, Dispatching, Interrupt, Interrupts, NodeState, NodeStats, WorkerState, cycles};
+use super::{
+    Clock, Dispatching, Interrupt, Interrupts, NodeState, NodeStats, WorkerState, cycles,
+    handoff::Ways,
+};
 use crate::{
     counter::ErrorIndex,
     frame::{FRAME_SIZE, Frame},
@@ -25,6 +28,16 @@ pub struct Worker {
     nexts: Box<[u16; FRAME_SIZE]>,
     interrupts: Arc<Interrupts>,
     loops: u64,
+    cleared_loops: u64,
+    /// Inputs bring nothing more.
+    closed: bool,
+}
+
+/// What all threads read while they dispatch.
+#[derive(Clone, Copy)]
+pub(crate) struct Tables<'d> {
+    pub(crate) features: &'d FeatureTables,
+    pub(crate) ways: &'d Ways,
 }
 
 struct Runtime {
@@ -49,6 +62,8 @@ impl Worker {
             nexts: Box::new([0; FRAME_SIZE]),
             interrupts,
             loops: 0,
+            cleared_loops: 0,
+            closed: false,
         }
     }
 
@@ -105,12 +120,15 @@ impl Worker {
     pub(crate) fn round(
         &mut self,
         token: Dispatching<'_>,
-        features: &FeatureTables,
+        tables: Tables<'_>,
         clock: &Clock,
     ) -> usize {
         self.loops += 1;
         self.state.now = clock.now();
         self.state.wall = clock.wall();
+        if self.interrupts.take_handed() && self.state.receive(tables.ways) {
+            self.interrupts.hand_over();
+        }
         let interrupted = self.interrupts.take_any();
         let mut received = 0;
         for i in 0..self.inputs.len() {
@@ -118,20 +136,37 @@ impl Worker {
             let runtime = &self.nodes[index.0 as usize];
             let runs = match runtime.mode {
                 InputMode::Disabled => false,
+                _ if self.closed => false,
                 _ if runtime.polls => true,
                 _ => interrupted && self.interrupts.take(index),
             };
             if runs {
                 let frame = self.state.spare_frame();
-                let n = self.run(index, frame, true, token, features);
+                let n = self.run(index, frame, true, token, tables);
                 self.adapt(index, n);
                 received += n;
             }
         }
-        while let Some((node, frame)) = self.state.next_pending() {
-            self.run(node, frame, false, token, features);
-        }
+        self.dispatch(token, tables);
         received
+    }
+
+    /// Brings packets to their end that other threads have handed over, without asking for new ones; whether there were any.
+    pub(crate) fn finish(&mut self, token: Dispatching<'_>, tables: Tables<'_>) -> bool {
+        let handed = self.interrupts.take_handed();
+        if handed {
+            while self.state.receive(tables.ways) {
+                self.dispatch(token, tables);
+            }
+            self.dispatch(token, tables);
+        }
+        handed
+    }
+
+    fn dispatch(&mut self, token: Dispatching<'_>, tables: Tables<'_>) {
+        while let Some((node, frame)) = self.state.next_pending() {
+            self.run(node, frame, false, token, tables);
+        }
     }
 
     fn run(
@@ -140,7 +175,7 @@ impl Worker {
         mut frame: Frame,
         is_input: bool,
         token: Dispatching<'_>,
-        features: &FeatureTables,
+        tables: Tables<'_>,
     ) -> usize {
         let runtime = &mut self.nodes[index.0 as usize];
         #[cfg(debug_assertions)]
@@ -154,7 +189,7 @@ impl Worker {
                     nexts: &mut self.nexts,
                     next_nodes: &runtime.next_nodes,
                     sent: &mut runtime.sent,
-                    features,
+                    tables,
                     token,
                     node: index,
                     error_base: runtime.error_base,
@@ -191,11 +226,13 @@ impl Worker {
     /// Whether the thread must not sleep: an input polls, an interrupt or a frame is pending.
     pub(crate) fn is_busy(&self) -> bool {
         self.interrupts.is_any()
+            || self.interrupts.has_handed()
             || self.state.has_pending()
-            || self.inputs.iter().any(|i| {
-                let runtime = &self.nodes[i.0 as usize];
-                runtime.polls && runtime.mode != InputMode::Disabled
-            })
+            || !self.closed
+                && self.inputs.iter().any(|i| {
+                    let runtime = &self.nodes[i.0 as usize];
+                    runtime.polls && runtime.mode != InputMode::Disabled
+                })
     }
 
     /// The counts of `node`.
@@ -221,13 +258,25 @@ impl Worker {
         }
     }
 
-    /// Rounds since the start.
+    /// Rounds since counts were last cleared.
     #[must_use]
     pub fn loops(&self) -> u64 {
-        self.loops
+        self.loops - self.cleared_loops
+    }
+
+    /// The thread's number; 0 is the main thread.
+    #[must_use]
+    pub fn thread(&self) -> usize {
+        self.state.thread
+    }
+
+    /// No input is asked any more.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
     }
 
     pub(crate) fn clear_stats(&mut self) {
+        self.cleared_loops = self.loops;
         for runtime in &mut self.nodes {
             runtime.stats = NodeStats::default();
             runtime.sent.clear();

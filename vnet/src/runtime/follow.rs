@@ -28,12 +28,20 @@ impl Main {
             changed = true;
             for event in &events {
                 self.follow(event);
+                // A device that goes closes what its queues are read from.
+                if let Event::Deleted { .. } = event {
+                    self.forget_rx_queues();
+                }
                 self.devices.follow(&mut self.interfaces, event);
+                if let Event::Admin { sw_if_index, up } = event {
+                    self.activate_rx_queues(*sw_if_index, *up);
+                }
             }
             self.unheard.extend(events);
         }
         if changed {
-            *self.views.write(&mut self.held) = InterfaceViews::of(&mut self.interfaces);
+            let views = InterfaceViews::of(&mut self.interfaces);
+            *self.views.clone().write(self.held_mut()) = views;
             self.tell();
         }
         result

@@ -3,7 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, Shared, Worker,
+    BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, Shared, Tables,
+    Worker, handoff::Ways, thread_name, workers::Workers,
 };
 use crate::{
     buffer::{Buffer, BufferPool},
@@ -12,16 +13,21 @@ use crate::{
     fib::Forwarding,
     frame::Frame,
     graph::{
-        FeatureError, FeatureTables, Features, Graph, GraphError, InputMode, NextIndex, NodeIndex,
-        NodeSpec,
+        FeatureError, FeatureTables, Features, Graph, GraphError, NextIndex, NodeIndex, NodeSpec,
     },
-    interface::{Devices, Event, InterfaceCounters, InterfaceTable, InterfaceViews, SwIfIndex},
+    interface::{
+        Devices, Event, InterfaceCounters, InterfaceTable, InterfaceViews, RxPlacement, RxQueues,
+        SwIfIndex,
+    },
     log::Log,
     plugin::{PluginInfo, Provided},
+    process::Watched,
     trace::{Taps, TraceFilter},
 };
 
-/// Everything that commands and processes see and change, while no packet is on its way.
+/// Everything that commands and processes see and change, while no packet is on its way on the main thread. Workers go on
+/// until something is asked for that they must stand still for; then they do so until the end of the
+/// [`Cx::with`](crate::process::Cx::with) that it is inside of.
 pub struct Main {
     pub(crate) held: BarrierHeld,
     pub(crate) graph: Graph,
@@ -30,12 +36,21 @@ pub struct Main {
     pub(crate) features: Features,
     pub(crate) tables: Shared<FeatureTables>,
     pub(crate) worker: Worker,
+    pub(crate) workers: Workers,
+    pub(crate) ways: Shared<Ways>,
+    /// Descriptors whose devices the main thread looks after.
+    pub(crate) watched: Watched,
+    /// Forwarding was edited since the last quiescent period began.
+    pub(crate) unsettled: bool,
     pub(crate) pool: Arc<BufferPool>,
     pub(crate) clock: Clock,
     pub(crate) trace_filter: (TraceFilter, usize),
     pub(crate) stop: bool,
     pub(crate) interfaces: InterfaceTable,
     pub(crate) devices: Devices,
+    pub(crate) rx_queues: RxQueues,
+    pub(crate) rx_placement: Shared<RxPlacement>,
+    pub(crate) rx_version: u64,
     pub(crate) interface_counters: InterfaceCounters,
     pub(crate) views: Shared<InterfaceViews>,
     pub(crate) taps: Shared<Taps>,
@@ -51,7 +66,6 @@ pub struct Main {
     pub(crate) plugins: Vec<PluginInfo>,
     pub(crate) provided: Provided,
     pub(crate) cleared_at: EngineTime,
-    pub(crate) cleared_loops: u64,
 }
 
 /// Called for each change of an interface, after the framework has followed it.
@@ -64,15 +78,27 @@ impl Main {
         self.held.engine()
     }
 
-    /// Proof that no worker runs, to look at what is shared.
+    /// Proof that this is the main thread, to look at what is shared.
     #[must_use]
     pub fn held(&self) -> &BarrierHeld {
         &self.held
     }
 
     /// Proof that no worker runs, to change what is shared.
+    ///
+    /// No packet is on its way then, on any thread or between two of them.
     pub fn held_mut(&mut self) -> &mut BarrierHeld {
+        self.workers.hold();
+        while self.finish_round() {}
         &mut self.held
+    }
+
+    /// Brings packets to their end that threads have handed over to each other; whether there were any.
+    fn finish_round(&mut self) -> bool {
+        let token: Dispatching<'_> = self.held.lend();
+        let tables = Tables { features: self.tables.read(token), ways: self.ways.read(token) };
+        let all = core::iter::once(&mut self.worker).chain(self.workers.all());
+        all.fold(false, |any, worker| worker.finish(token, tables) | any)
     }
 
     /// The nodes and their names.
@@ -122,7 +148,9 @@ impl Main {
     /// When its name is taken, or it names nodes that do not exist.
     pub fn add_node(&mut self, spec: NodeSpec) -> Result<NodeIndex, GraphError> {
         let added = self.graph.add(vec![spec], &mut self.errors, &mut self.segment)?;
-        self.worker.add_nodes(&self.graph, &self.features, &added);
+        let (graph, features) = (&self.graph, &self.features);
+        self.worker.add_nodes(graph, features, &added);
+        self.workers.all().for_each(|worker| worker.add_nodes(graph, features, &added));
         Ok(added[0])
     }
 
@@ -130,13 +158,8 @@ impl Main {
     pub fn add_next(&mut self, node: NodeIndex, next: NodeIndex) -> NextIndex {
         let slot = self.graph.add_next(node, next);
         self.worker.update_nexts(&self.graph);
+        self.workers.all().for_each(|worker| worker.update_nexts(&self.graph));
         slot
-    }
-
-    /// Changes how the input `node` gets to run.
-    pub fn set_input_mode(&mut self, node: NodeIndex, mode: InputMode) {
-        self.graph.node_mut(node).mode = mode;
-        self.worker.set_mode(node, mode);
     }
 
     /// What sets the interrupt of `node` on the main thread.
@@ -204,7 +227,8 @@ impl Main {
     }
 
     fn publish_features(&mut self) {
-        *self.tables.write(&mut self.held) = self.features.tables();
+        let tables = self.features.tables();
+        *self.tables.clone().write(self.held_mut()) = tables;
     }
 
     /// The interface table.
@@ -281,27 +305,21 @@ impl Main {
         self.worker.state.locals.get(key)
     }
 
-    /// Calls `f` with every thread's value of `key`.
-    pub fn for_each_local<T: Send + 'static>(&mut self, key: Local<T>, mut f: impl FnMut(&mut T)) {
-        if let Some(value) = self.worker.state.locals.get_mut(key) {
-            f(value);
-        }
-    }
-
-    /// One round of dispatch on the main thread; returns the packets that came in.
+    /// One round of dispatch on the main thread, and of each worker that it runs itself; returns the packets that came in.
     pub(crate) fn round(&mut self) -> usize {
         let token: Dispatching<'_> = self.held.lend();
-        let features = self.tables.read(token);
-        self.worker.round(token, features, &self.clock)
+        let tables = Tables { features: self.tables.read(token), ways: self.ways.read(token) };
+        let received = self.worker.round(token, tables, &self.clock);
+        let others = self.workers.in_turn().iter_mut();
+        received + others.map(|w| w.round(token, tables, &self.clock)).sum::<usize>()
     }
 
-    /// Records the next `n` packets of the input `node`; 0 forgets all traces.
+    /// Records the next `n` packets of the input `node` on each thread; 0 forgets all traces.
     pub fn trace_add(&mut self, node: NodeIndex, n: u32) {
-        if n == 0 {
-            self.worker.state.tracer.clear();
-        } else {
-            self.worker.state.tracer.add(node, n);
-        }
+        self.for_each_worker(|_, worker| match n {
+            0 => worker.state.tracer.clear(),
+            n => worker.state.tracer.add(node, n),
+        });
     }
 
     /// Which traces are shown, and how many of those at most.
@@ -311,7 +329,8 @@ impl Main {
 
     /// What `show trace max N` prints.
     #[must_use]
-    pub fn show_trace(&self, max: usize) -> String {
+    pub fn show_trace(&mut self, max: usize) -> String {
+        self.workers.hold();
         let adjacency = |index| self.forwarding().describe_adjacency(index, self);
         let cx = &crate::trace::TraceCx {
             errors: self.errors(),
@@ -319,8 +338,13 @@ impl Main {
             hardware: &|index| self.interfaces().hardware_of(index).ok().map(|hw| hw.index),
             adjacency: &|index| adjacency(index).unwrap_or_else(|| "(deleted)".to_owned()),
         };
-        let tracer = &self.worker.state.tracer;
-        crate::trace::show(tracer, (0, "vpp_main"), self.trace_filter, max, &self.graph, cx)
+        let all = core::iter::once(&self.worker).chain(self.workers.standing());
+        let of_thread = |(number, worker): (usize, &Worker)| {
+            let thread = (number, thread_name(number));
+            let tracer = &worker.state.tracer;
+            crate::trace::show(tracer, thread, self.trace_filter, max, &self.graph, cx)
+        };
+        all.enumerate().map(of_thread).collect()
     }
 
     /// The taps.
@@ -331,27 +355,22 @@ impl Main {
 
     /// Sets the taps.
     pub fn set_taps(&mut self, taps: Taps) {
-        *self.taps.write(&mut self.held) = taps;
+        *self.taps.clone().write(self.held_mut()) = taps;
     }
 
-    /// Sets all counts of `show runtime` of this thread back.
+    /// Sets all counts of `show runtime` back.
     pub fn clear_stats(&mut self) {
-        self.worker.clear_stats();
+        self.for_each_worker(|_, worker| worker.clear_stats());
         self.cleared_at = self.clock.now();
-        self.cleared_loops = self.worker.loops();
     }
 
     pub(crate) fn seconds_since_clear(&self) -> f64 {
         self.clock.now().since(self.cleared_at).as_secs_f64()
     }
 
-    pub(crate) fn loops_since_clear(&self) -> u64 {
-        self.worker.loops() - self.cleared_loops
-    }
-
     /// Lets `show buffers` see what lies in magazines.
     pub(crate) fn publish_magazines(&mut self) {
-        self.worker.state.magazine.publish();
+        self.for_each_worker(|_, worker| worker.state.magazine.publish());
     }
 
     /// Ends [`Engine::run`](crate::plugin::Engine::run) after this round.

@@ -2,10 +2,13 @@
 //!
 //! # Safety argument
 //! [`Shared::read`] needs a [`Dispatching`], which exists only while a worker of that engine is inside a round of dispatch;
-//! [`Shared::write`] needs the engine's one [`BarrierHeld`] exclusively, and a worker starts a round only by a borrow of it
-//! (the main thread) or after the barrier was released. So for one engine, readers and a writer never overlap in time, and
-//! two writers cannot exist because both need the same `&mut`. Tokens carry the number of their engine, and the number is
-//! compared, so that a token of one engine opens nothing of another.
+//! [`Shared::write`] needs the engine's one [`BarrierHeld`] exclusively. That is lent out exclusively in two ways: to the round
+//! of the main thread itself, which borrows it; and by [`Main::held_mut`](super::Main::held_mut), after the boxes of all
+//! workers have come to the main thread, where they stay until that borrow has ended. A worker's thread has a [`Dispatching`]
+//! only as a borrow of its box. So for one engine, readers and a writer never overlap in time, and two writers cannot exist
+//! because both need the same `&mut`. What the main thread alone writes it may view at any time, beside workers that read.
+//! Tokens carry the number of their engine, and the number is compared, so that a token of one engine opens nothing of
+//! another.
 #![allow(unsafe_code, reason = "the barrier is a lock that the type system cannot see")]
 
 use std::{
@@ -28,7 +31,8 @@ impl EngineId {
     }
 }
 
-/// Proof that no worker of the engine runs. There is one an engine, and it never leaves the main thread.
+/// The barrier of an engine: borrowed exclusively it is proof that no worker runs, and otherwise that this is the main thread.
+/// There is one an engine, and it never leaves the main thread.
 pub struct BarrierHeld {
     engine: EngineId,
     // Not to be sent to another thread.
@@ -58,6 +62,13 @@ impl BarrierHeld {
 pub struct Dispatching<'d> {
     engine: EngineId,
     of: PhantomData<(&'d (), *mut ())>,
+}
+
+impl Dispatching<'_> {
+    /// For a worker's thread alone, which borrows the box that it holds as long as the token lives.
+    pub(super) const fn while_held(engine: EngineId) -> Self {
+        Self { engine, of: PhantomData }
+    }
 }
 
 struct Inner<T> {
@@ -104,7 +115,7 @@ impl<T> Shared<T> {
     #[must_use]
     pub fn view<'a>(&'a self, held: &'a BarrierHeld) -> &'a T {
         assert!(held.engine == self.0.engine, "the barrier of another engine");
-        // SAFETY: a writer would need `held` exclusively.
+        // SAFETY: a writer would need `held` exclusively; workers only read.
         unsafe { &*self.0.value.get() }
     }
 

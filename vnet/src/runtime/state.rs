@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{EngineTime, Locals, PacketTime};
+use super::{EngineTime, Locals, PacketTime, handoff::Peers};
 use crate::{
     buffer::{Buffer, BufferFlags, BufferIndex, Magazine},
     counter::{CombinedWriter, ErrorIndex, ErrorWriter, Writers},
@@ -33,6 +33,7 @@ pub struct WorkerState {
     pub(crate) now: EngineTime,
     pub(crate) wall: PacketTime,
     pub(crate) locals: Locals,
+    pub(crate) peers: Peers,
     inboxes: Vec<Inbox>,
     pending: VecDeque<NodeIndex>,
     spare: Vec<Frame>,
@@ -49,6 +50,7 @@ impl WorkerState {
         routes: CombinedWriter,
         counters: Writers,
         locals: Locals,
+        peers: Peers,
     ) -> Self {
         Self {
             thread,
@@ -61,6 +63,7 @@ impl WorkerState {
             now: EngineTime(0),
             wall: PacketTime(0),
             locals,
+            peers,
             inboxes: Vec::new(),
             pending: VecDeque::new(),
             spare: Vec::new(),
@@ -144,7 +147,12 @@ impl WorkerState {
         }
     }
 
-    fn put_indices(&mut self, node: NodeIndex, mut indices: &[BufferIndex], traced: bool) {
+    pub(super) fn put_indices(
+        &mut self,
+        node: NodeIndex,
+        mut indices: &[BufferIndex],
+        traced: bool,
+    ) {
         while !indices.is_empty() {
             let inbox = &mut self.inboxes[node.0 as usize];
             if inbox.open.is_empty() {
@@ -173,6 +181,11 @@ impl WorkerState {
             Some(node) => self.put(node, frame),
             None => self.put_lost(frame),
         }
+    }
+
+    /// All packets of `frame` are dropped, for the reason that each carries.
+    pub(crate) fn drop_all(&mut self, frame: &mut Frame) {
+        self.put(self.drop_node, frame);
     }
 
     #[cold]

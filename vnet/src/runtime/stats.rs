@@ -1,5 +1,7 @@
 //! What `show runtime` knows of a node.
 
+use core::iter::Sum;
+
 /// The state that `show runtime` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeState {
@@ -73,5 +75,26 @@ impl NodeStats {
     #[must_use]
     pub fn vectors_per_call(&self) -> f64 {
         if self.calls == 0 { 0.0 } else { self.vectors as f64 / self.calls as f64 }
+    }
+}
+
+/// The counts of several threads together.
+impl Sum for NodeStats {
+    fn sum<I: Iterator<Item = Self>>(threads: I) -> Self {
+        threads.fold(Self::default(), |all, one| {
+            let (max_clocks, vectors_at_max) = if one.max_clocks > all.max_clocks {
+                (one.max_clocks, one.vectors_at_max)
+            } else {
+                (all.max_clocks, all.vectors_at_max)
+            };
+            Self {
+                calls: all.calls + one.calls,
+                vectors: all.vectors + one.vectors,
+                clocks: all.clocks + one.clocks,
+                suspends: all.suspends + one.suspends,
+                max_clocks,
+                vectors_at_max,
+            }
+        })
     }
 }

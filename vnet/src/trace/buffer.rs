@@ -89,6 +89,24 @@ impl Tracer {
         Some(handle)
     }
 
+    /// The handle of a packet that was traced on another thread, with the first record of its trace here; `None` when there is no
+    /// room for it.
+    pub(crate) fn adopt<T: TraceRecord>(
+        &mut self,
+        node: NodeIndex,
+        time: EngineTime,
+        record: &T,
+    ) -> Option<u32> {
+        if self.records.len() == self.records.capacity() {
+            self.lost += 1;
+            return None;
+        }
+        let handle = self.packets;
+        self.packets += 1;
+        self.record(handle, node, time, record);
+        Some(handle)
+    }
+
     /// Leaves a record of packet `packet` at `node`. When the room made by [`Self::add`] is used up, it is counted as lost.
     pub(crate) fn record<T: TraceRecord>(
         &mut self,

@@ -23,7 +23,7 @@ impl fmt::Display for TraceTime {
 #[must_use]
 pub fn show(
     tracer: &Tracer,
-    thread: (usize, &str),
+    thread: (usize, String),
     (filter, most): (TraceFilter, usize),
     max: usize,
     graph: &Graph,

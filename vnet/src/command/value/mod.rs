@@ -18,7 +18,8 @@ pub use self::address::{IpWithLength, ip, ip_with_length, ip4, ip6, mac, prefix}
 pub use self::lexeme::Span;
 pub use self::name::{interface, named};
 pub use self::number::{
-    Unsigned, float, hex, id, number, number_span, port, positive, rate, seconds, seconds_in, size,
+    Unsigned, float, hex, id, number, number_list, number_span, port, positive, rate, seconds,
+    seconds_in, size,
 };
 pub use self::text::{Block, block, file, on_off, tmp_file, token, word, words};
 use super::error::Error;

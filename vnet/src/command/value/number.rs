@@ -152,6 +152,21 @@ fn out_of_range<T: fmt::Display>(text: &str, range: &RangeInclusive<T>) -> Error
     }
 }
 
+/// The numbers of a list such as `2-3,18`, none above `most`; `None` where it is no such list.
+#[must_use]
+pub fn number_list(text: &str, most: usize) -> Option<Vec<usize>> {
+    let mut numbers = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+        if first > last || last > most {
+            return None;
+        }
+        numbers.extend(first..=last);
+    }
+    Some(numbers)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -198,6 +213,22 @@ mod tests {
             let taken = number(low..=high).parse_text(&n.to_string(), &NoNames);
             prop_assert_eq!(taken.is_ok(), low <= n && n <= high);
             prop_assert!(taken.is_err() || taken == Ok(n));
+        }
+    }
+
+    #[test]
+    fn lists_of_numbers_have_single_ones_and_ranges() {
+        for (text, numbers) in [
+            ("3", Some(vec![3])),
+            ("2-3,18-19", Some(vec![2, 3, 18, 19])),
+            ("1,0", Some(vec![1, 0])),
+            ("", None),
+            ("3-2", None),
+            ("1,", None),
+            ("0-20", None),
+            ("a", None),
+        ] {
+            assert_eq!(number_list(text, 19), numbers, "{text}");
         }
     }
 }
