@@ -126,6 +126,16 @@ fn what_a_queue_has_no_room_for_is_dropped_and_counted() {
     assert_eq!(shown[2]["drops"], dropped, "{shown}");
     assert_eq!(counter(&lab, "pg0", "drops"), dropped);
     assert_eq!(counter(&lab, "pg1", "tx packets"), 10_000 - dropped);
+    let errors = json(&lab, "show errors verbose");
+    let named = |thread: &Value, counters: &str| {
+        let rows = thread[counters].as_array().unwrap();
+        rows.iter()
+            .filter(|r| r["node"] == "worker-handoff")
+            .map(|r| r["count"].as_u64().unwrap())
+            .sum()
+    };
+    let by_thread: Vec<u64> = (0..3).map(|t| named(&errors[t], "counters")).collect();
+    assert_eq!((by_thread, named(&errors[3], "total")), (vec![0, dropped, 0], dropped));
     for line in ["set handoff queue index 0 size 63", "set handoff queue index 9 size 64"] {
         lab.refused(line);
     }

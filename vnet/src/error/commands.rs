@@ -5,6 +5,7 @@ use crate::{
     command::{Align, Cell, Column, Output, Record, Table, flag, positional, value},
     counter::{ErrorRow, ThreadIndex},
     plugin::Command,
+    runtime::{Main, thread_name},
 };
 
 crate::args! {
@@ -18,9 +19,8 @@ crate::args! {
 
 pub(crate) fn commands() -> Vec<Command> {
     let text = "Show what nodes have counted, above all why they dropped packets.";
-    let show_errors = |path| {
-        Command::sync(path, text, |cx, args: Show| cx.with(|main| show(main.errors(), &args)))
-    };
+    let show_errors =
+        |path| Command::sync(path, text, |cx, args: Show| cx.with(|main| show(main, &args)));
     vec![
         show_errors("show errors"),
         show_errors("show node counters"),
@@ -30,18 +30,21 @@ pub(crate) fn commands() -> Vec<Command> {
     ]
 }
 
-fn show(errors: &ErrorCounters, args: &Show) -> Output {
+fn show(main: &Main, args: &Show) -> Output {
+    let errors = main.errors();
     if !args.verbose {
         return table(errors, args, |row| row.count).into();
     }
-    let main = ThreadIndex::MAIN;
-    let of_main = |row: &ErrorRow<'_>| errors.per_thread(main, row.index);
-    let thread = Record::new()
-        .line(format!("Thread {} (vpp_main):", main.0))
-        .field("thread", u32::from(main.0))
-        .nested("counters", 0, table(errors, args, of_main));
+    let of_thread = |number: u16| {
+        let counts = |row: &ErrorRow<'_>| errors.per_thread(ThreadIndex(number), row.index);
+        Record::new()
+            .line(format!("Thread {number} ({}):", thread_name(number.into())))
+            .field("thread", u32::from(number))
+            .nested("counters", 0, table(errors, args, counts))
+    };
     let total = Record::new().line("Total:").nested("total", 0, table(errors, args, |r| r.count));
-    Output::List(vec![thread.into(), total.into()])
+    let threads = (0..main.threads() as u16).map(of_thread);
+    Output::List(threads.chain([total]).map(Output::from).collect())
 }
 
 fn table(errors: &ErrorCounters, args: &Show, count: impl Fn(&ErrorRow<'_>) -> u64) -> Table {
