@@ -255,6 +255,16 @@ fn interfaces_features_and_traces_change_under_load() {
 }
 
 #[test]
+#[should_panic(expected = "a token of another engine")]
+fn engines_whose_tokens_are_exchanged_lend_them_no_more() {
+    let (one, other) = (Bench::new(virtual_clock(), 1, 0), Bench::new(virtual_clock(), 1, 0));
+    one.engine.with(|one| {
+        other.engine.with(|other| core::mem::swap(one.held_mut(), other.held_mut()));
+        *other.pair.write(one.held_mut()) = (1, 1);
+    });
+}
+
+#[test]
 fn threads_are_shown_with_the_kernels_numbers() {
     let bench = Bench::new(Clock::real(), 2, 0);
     let shown = bench.engine.command("show threads json").unwrap();

@@ -262,7 +262,7 @@ impl Builder {
             segment,
             features,
             worker,
-            workers: Workers::new(workers, &beds),
+            workers: Workers::new(engine, workers, &beds),
             ways: Shared::new(engine, Ways(ways)),
             watched: executor.reactor.watched(),
             unsettled: false,

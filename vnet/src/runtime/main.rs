@@ -90,11 +90,19 @@ impl Main {
     pub fn held_mut(&mut self) -> &mut BarrierHeld {
         self.workers.hold();
         while self.finish_round() {}
+        self.own_token()
+    }
+
+    /// The token of this engine: a program can exchange those of two, and what this engine's workers stand still for is not what
+    /// another one's read.
+    fn own_token(&mut self) -> &mut BarrierHeld {
+        assert!(self.held.engine() == self.workers.engine(), "a token of another engine");
         &mut self.held
     }
 
     /// Brings packets to their end that threads have handed over to each other; whether there were any.
     fn finish_round(&mut self) -> bool {
+        self.own_token();
         let token: Dispatching<'_> = self.held.lend();
         let tables = Tables { features: self.tables.read(token), ways: self.ways.read(token) };
         let all = core::iter::once(&mut self.worker).chain(self.workers.all());
@@ -307,6 +315,7 @@ impl Main {
 
     /// One round of dispatch on the main thread, and of each worker that it runs itself; returns the packets that came in.
     pub(crate) fn round(&mut self) -> usize {
+        self.own_token();
         let token: Dispatching<'_> = self.held.lend();
         let tables = Tables { features: self.tables.read(token), ways: self.ways.read(token) };
         let received = self.worker.round(token, tables, &self.clock);

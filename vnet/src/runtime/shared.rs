@@ -8,7 +8,7 @@
 //! only as a borrow of its box. So for one engine, readers and a writer never overlap in time, and two writers cannot exist
 //! because both need the same `&mut`. What the main thread alone writes it may view at any time, beside workers that read.
 //! Tokens carry the number of their engine, and the number is compared, so that a token of one engine opens nothing of
-//! another.
+//! another; and an engine lends out no token but its own, should a program have exchanged those of two.
 #![allow(unsafe_code, reason = "the barrier is a lock that the type system cannot see")]
 
 use std::{

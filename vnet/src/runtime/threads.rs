@@ -135,7 +135,6 @@ impl Main {
         cores: &[Option<usize>],
     ) -> io::Result<()> {
         let launch = Launch {
-            engine: self.engine(),
             features: self.tables.clone(),
             ways: self.ways.clone(),
             clock: self.clock.clone(),

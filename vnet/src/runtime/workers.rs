@@ -22,6 +22,7 @@ use crate::{
 
 /// The workers of an engine beside its main thread.
 pub(crate) struct Workers {
+    engine: EngineId,
     threads: Vec<Thread>,
     /// All of them while the barrier is held, in their order; none otherwise.
     boxes: Vec<Box<Worker>>,
@@ -71,7 +72,6 @@ impl Bed {
 
 /// What threads of workers need beside their worker.
 pub(crate) struct Launch {
-    pub(crate) engine: EngineId,
     pub(crate) features: Shared<FeatureTables>,
     pub(crate) ways: Shared<Ways>,
     pub(crate) clock: Clock,
@@ -79,7 +79,7 @@ pub(crate) struct Launch {
 
 impl Workers {
     /// Takes over workers, whose threads are not started.
-    pub(crate) fn new(workers: Vec<Worker>, beds: &[Bed]) -> Self {
+    pub(crate) fn new(engine: EngineId, workers: Vec<Worker>, beds: &[Bed]) -> Self {
         let thread = |bed: &Bed| Thread {
             common: Arc::new(Common { slot: Slot::new(), passes: Passes::new() }),
             interrupts: bed.interrupts.clone(),
@@ -88,6 +88,7 @@ impl Workers {
             id: 0,
         };
         Self {
+            engine,
             threads: beds.iter().map(thread).collect(),
             boxes: workers.into_iter().map(Box::new).collect(),
             held: None,
@@ -109,7 +110,7 @@ impl Workers {
     ) -> io::Result<()> {
         for (i, (thread, bed)) in self.threads.iter_mut().zip(beds).enumerate() {
             let run = WorkerThread {
-                engine: launch.engine,
+                engine: self.engine,
                 common: thread.common.clone(),
                 features: launch.features.clone(),
                 ways: launch.ways.clone(),
@@ -133,6 +134,11 @@ impl Workers {
         }
         self.open();
         Ok(())
+    }
+
+    /// Whose they are.
+    pub(crate) fn engine(&self) -> EngineId {
+        self.engine
     }
 
     /// How many there are.
