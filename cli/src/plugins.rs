@@ -28,6 +28,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "pg", required: false, make: pg::plugin },
     Known { name: "capture", required: false, make: || capture::plugin(Captures::new()) },
     Known { name: "flowprobe", required: false, make: flowprobe::plugin },
+    Known { name: "tap", required: false, make: tap::plugin },
 ];
 
 /// What is wrong with the choice of a plugin.
@@ -182,7 +183,7 @@ mod tests {
         let has = |choice: &Choice| -> Vec<_> {
             KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
         };
-        assert_eq!(has(&choice), ["nodes", "capture", "flowprobe"]);
+        assert_eq!(has(&choice), ["nodes", "capture", "flowprobe", "tap"]);
         assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
     }
 }

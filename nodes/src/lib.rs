@@ -33,7 +33,11 @@ pub fn plugin() -> Plugin {
         r.node(sink::Sink::spec());
         r.node(punt::Punt::spec(r.interface_views()));
         r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
-        r.arc(ArcSpec::new("device-input", &["pcap-input", "pg-input"], "ethernet-input"));
+        r.arc(ArcSpec::new(
+            "device-input",
+            &["pcap-input", "pg-input", "tap-input"],
+            "ethernet-input",
+        ));
         r.feature(FeatureSpec::new("device-input", "sink"));
         ip4::register(r);
         ip6::register(r);

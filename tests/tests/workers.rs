@@ -111,6 +111,26 @@ fn an_interface_is_spread_over_workers_by_flow_and_back() {
 }
 
 #[test]
+fn packets_without_an_ethernet_header_are_spread_too() {
+    let lab = turns(2);
+    lab.script(
+        "create packet-generator interface pg2 mode ip4
+         set interface state pg2 up
+         set interface ip address pg2 192.168.2.1/24
+         set interface handoff pg2 workers 0-1
+         packet-generator new { name a limit 2000 size 64-64 interface pg2 node ip4-input data { \
+         UDP: 192.168.2.2-192.168.2.201 -> 10.0.0.1 UDP: 1000 -> 2000 incrementing 18 } }
+         packet-generator enable-stream",
+    );
+    lab.engine.run_until_idle();
+    let spread = vectors(&lab, "worker-handoff-arrival");
+    assert!(spread[1] > 400 && spread[2] > 400, "{spread:?}");
+    assert_eq!(vectors(&lab, "ip4-lookup"), spread);
+    assert_eq!(counter(&lab, "pg1", "tx packets"), 2000);
+    nothing_is_held(&lab);
+}
+
+#[test]
 fn what_a_queue_has_no_room_for_is_dropped_and_counted() {
     let lab = turns(2);
     stream(&lab, "a", 0, 10_000);

@@ -213,3 +213,24 @@ fn queues_are_polled_or_left_alone_as_ordered() {
     bench.wait(20);
     assert_eq!(bench.taken(), [0, 4]);
 }
+
+#[test]
+fn a_disabled_queue_wakes_nobody_and_its_neighbours_go_on() {
+    let bench = Bench::new(1);
+    bench.command("set interface state port0 up");
+    bench.send(0, &[0, 1]);
+    let disabled = bench.engine.with(|m| {
+        let hw_if_index = m.interfaces().hardware_of(bench.port).unwrap().index;
+        m.set_rx_mode(hw_if_index, None, InputMode::Disabled)
+    });
+    disabled.unwrap();
+    let input = bench.engine.with(|m| m.graph().find("socket-input").unwrap());
+    let calls = || bench.engine.with(|m| m.stats(input).calls);
+    bench.wait(5);
+    let before = calls();
+    bench.far[0].send(b"packet").unwrap();
+    bench.wait(30);
+    assert_eq!((calls(), bench.taken()), (before, vec![0, 1]));
+    bench.command("set interface rx-mode port0 queue 0 interrupt");
+    bench.send(0, &[0, 3]);
+}

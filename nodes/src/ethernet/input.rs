@@ -157,6 +157,18 @@ fn any(cx: Cx<'_, '_>, views: &InterfaceViews, port: Port<'_>, buffer: &mut Buff
     }
 }
 
+/// An interface without Ethernet headers: its packets come here where they leave the arc of the devices.
+fn bare(view: &InterfaceView, buffer: &mut Buffer) -> Result<Next, (Error, Next)> {
+    if !view.up {
+        return Err((Error::Down, Next::Drop));
+    }
+    match buffer.current().first().map(|octet| octet >> 4) {
+        Some(4) => Ok(Next::Ip4),
+        Some(6) => Ok(Next::Ip6),
+        _ => Err((Error::UnknownType, Next::Punt)),
+    }
+}
+
 fn classify(
     cx: Cx<'_, '_>,
     views: &InterfaceViews,
@@ -165,6 +177,9 @@ fn classify(
 ) -> Result<Next, (Error, Next)> {
     let drop = |error| (error, Next::Drop);
     let view = port.view.ok_or(drop(Error::UnknownInterface))?;
+    if !view.ethernet {
+        return bare(view, buffer);
+    }
     let table = view.tags.as_ref().ok_or(drop(Error::UnknownInterface))?;
     let header = *buffer.view::<Header>().ok_or(drop(Error::Truncated))?;
     let (tags, ethertype, length) =

@@ -49,7 +49,8 @@ impl Main {
         Ok(())
     }
 
-    /// Changes how the threads of an interface's queues, or of one of them, learn of packets.
+    /// Changes how the threads of an interface's queues, or of one of them, learn of packets. Queues that are disabled are left
+    /// alone: for a device that will bring nothing any more, but stays.
     ///
     /// # Errors
     /// When there is no such queue, its device cannot tell of packets, or refuses.
@@ -121,7 +122,8 @@ impl Main {
         let queues: Vec<_> = self.rx_queues.iter().copied().collect();
         for queue in &queues {
             let Some(fd) = queue.fd else { continue };
-            if queue.active && queue.mode != InputMode::Polling {
+            let waits = matches!(queue.mode, InputMode::Interrupt | InputMode::Adaptive);
+            if queue.active && waits {
                 self.watch(queue.thread, fd, queue.node);
             } else {
                 self.unwatch(queue.thread, fd);

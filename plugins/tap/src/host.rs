@@ -1,0 +1,271 @@
+//! The host's side of a TAP interface: the kernel's interface, and what the operator wants of it.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    os::unix::fs::OpenOptionsExt,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use netlink_packet_route::link::LinkAttribute;
+use vnet::command::value::IpWithLength;
+
+use crate::{error::TapError, netlink, sys};
+
+/// What packets of an interface begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An Ethernet header.
+    Tap,
+    /// An IPv4 or IPv6 header.
+    Tun,
+}
+
+impl Kind {
+    /// What names of its interfaces begin with.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tap => "tap",
+            Self::Tun => "tun",
+        }
+    }
+
+    fn flags(self) -> libc::c_int {
+        let kind = match self {
+            Self::Tap => libc::IFF_TAP,
+            Self::Tun => libc::IFF_TUN,
+        };
+        kind | libc::IFF_NO_PI
+    }
+}
+
+/// What is asked of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRequest {
+    /// What packets begin with.
+    pub kind: Kind,
+    /// Name of the host's interface; the kernel chooses one where there is none.
+    pub name: Option<String>,
+    /// Network namespace: a name in `/var/run/netns`, `pid:<n>`, or the path of a file.
+    pub namespace: Option<String>,
+    /// Queues.
+    pub queues: u16,
+    /// Use an interface that is there, instead of making one.
+    pub attach: bool,
+    /// Its MAC address.
+    pub mac: Option<[u8; 6]>,
+    /// Its MTU in octets.
+    pub mtu: Option<u32>,
+    /// The bridge that it becomes a port of.
+    pub bridge: Option<String>,
+    /// Its IPv4 address.
+    pub ip4: Option<IpWithLength>,
+    /// Its IPv6 address.
+    pub ip6: Option<IpWithLength>,
+    /// The host's default gateway.
+    pub gateway4: Option<Ipv4Addr>,
+    /// The host's default gateway of IPv6.
+    pub gateway6: Option<Ipv6Addr>,
+}
+
+/// An interface of the host, whose other end are the queues. It goes when they are closed, unless it is to persist.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) mac: Option<[u8; 6]>,
+    pub(crate) mtu: u32,
+    pub(crate) queues: Vec<File>,
+    gone: AtomicBool,
+}
+
+impl Host {
+    /// Makes the interface and sets it up. Moves the calling thread into the namespace, so it needs one of its own.
+    ///
+    /// # Errors
+    /// What the host has against it; nothing is left behind then.
+    pub(crate) fn make(request: &HostRequest) -> Result<Self, TapError> {
+        if let Some(name) = &request.namespace {
+            let entered = open_namespace(name).and_then(|file| sys::enter_namespace(&file));
+            entered.map_err(|error| {
+                TapError::refused("entering a namespace", error, |error| {
+                    let name = name.clone();
+                    TapError::Namespace { name, error }
+                })
+            })?;
+        }
+        let (name, queues) = open_queues(request)?;
+        let failed = |error| TapError::Setting { name: name.clone(), setting: "its use", error };
+        let link = netlink::find(&name)
+            .and_then(|link| link.ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(failed)?;
+        set_up(&name, link.index, request)?;
+        let link = netlink::find(&name).map_err(failed)?.unwrap_or(link);
+        Ok(Self {
+            kind: request.kind,
+            name,
+            namespace: request.namespace.clone(),
+            mac: link.mac,
+            mtu: link.mtu,
+            queues,
+            gone: AtomicBool::new(false),
+        })
+    }
+
+    /// The host's interface was deleted; whether that is news.
+    pub(crate) fn note_gone(&self) -> bool {
+        !self.gone.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the host's interface was deleted.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    /// Tells the host whether there is a carrier. One that is gone needs to know nothing.
+    pub(crate) fn set_carrier(&self, on: bool) {
+        if let Some(queue) = self.queues.first() {
+            // Kernels before 4.20 cannot be told; their interfaces have a carrier always.
+            let _: io::Result<()> = sys::set_carrier(queue, on);
+        }
+    }
+
+    /// Has the host's interface stay when its queues are closed.
+    ///
+    /// # Errors
+    /// What the kernel has against it.
+    pub(crate) fn persist(&self) -> Result<(), TapError> {
+        let Some(queue) = self.queues.first() else { return Ok(()) };
+        sys::set_persistent(queue, true).map_err(|error| TapError::Setting {
+            name: self.name.clone(),
+            setting: "persist",
+            error,
+        })
+    }
+}
+
+fn open_namespace(name: &str) -> io::Result<File> {
+    match name.strip_prefix("pid:") {
+        Some(pid) => File::open(format!("/proc/{pid}/ns/net")),
+        None if name.starts_with('/') => File::open(name),
+        None => File::open(format!("/var/run/netns/{name}")),
+    }
+}
+
+fn open_queue() -> Result<File, TapError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open("/dev/net/tun");
+    file.map_err(|error| TapError::refused("opening /dev/net/tun", error, TapError::NoDevice))
+}
+
+/// Opens all queues; the first one makes the interface, or finds it.
+fn open_queues(request: &HostRequest) -> Result<(String, Vec<File>), TapError> {
+    let mut flags = request.kind.flags();
+    if request.queues > 1 {
+        flags |= libc::IFF_MULTI_QUEUE;
+    }
+    let first = open_queue()?;
+    let name = match (&request.name, request.attach) {
+        (None, true) => return Err(TapError::AttachToNothing),
+        (Some(name), true) => attach(&first, name, &mut flags)?,
+        (name, false) => make(&first, name.as_deref().unwrap_or_default(), flags)?,
+    };
+    let mut queues = vec![first];
+    while queues.len() < usize::from(request.queues) {
+        let queue = open_queue()?;
+        sys::attach(&queue, &name, flags).map_err(|error| TapError::Setting {
+            name: name.clone(),
+            setting: "the number of queues",
+            error,
+        })?;
+        queues.push(queue);
+    }
+    Ok((name, queues))
+}
+
+fn make(queue: &File, name: &str, flags: libc::c_int) -> Result<String, TapError> {
+    // Exclusive: what is there already is not ours to take.
+    sys::attach(queue, name, flags | libc::IFF_TUN_EXCL).map_err(|error| {
+        TapError::refused("making an interface of the host", error, |error| {
+            let name = name.to_owned();
+            match error.raw_os_error() {
+                Some(libc::EBUSY | libc::EEXIST | libc::EINVAL) => TapError::HostNameTaken(name),
+                _ => TapError::Setting { name, setting: "its use", error },
+            }
+        })
+    })
+}
+
+/// Attaches to an interface that is there. One with several queues takes also who wants only one.
+fn attach(queue: &File, name: &str, flags: &mut libc::c_int) -> Result<String, TapError> {
+    let found = netlink::find(name).map_err(|error| TapError::Setting {
+        name: name.to_owned(),
+        setting: "its use",
+        error,
+    })?;
+    if found.is_none() {
+        return Err(TapError::NoSuchHost(name.to_owned()));
+    }
+    let is_other = |error: &io::Error| error.raw_os_error() == Some(libc::EINVAL);
+    sys::attach(queue, name, *flags)
+        .or_else(|error| match is_other(&error) {
+            true => {
+                *flags |= libc::IFF_MULTI_QUEUE;
+                sys::attach(queue, name, *flags)
+            }
+            false => Err(error),
+        })
+        .map_err(|error| {
+            TapError::refused("attaching to an interface of the host", error, |error| {
+                match error.raw_os_error() {
+                    Some(libc::EBUSY) => TapError::InUse(name.to_owned()),
+                    _ => TapError::CannotAttach(name.to_owned()),
+                }
+            })
+        })
+}
+
+/// Does what else is asked of the interface `index`, called `name`.
+fn set_up(name: &str, index: u32, request: &HostRequest) -> Result<(), TapError> {
+    let failed = |setting| {
+        let name = name.to_owned();
+        move |error| {
+            TapError::refused("setting up an interface of the host", error, |error| {
+                TapError::Setting { name, setting, error }
+            })
+        }
+    };
+    if let Some(mac) = request.mac {
+        netlink::set(index, LinkAttribute::Address(mac.to_vec()))
+            .map_err(failed("host-mac-addr"))?;
+    }
+    if let Some(mtu) = request.mtu {
+        netlink::set(index, LinkAttribute::Mtu(mtu)).map_err(failed("host-mtu-size"))?;
+    }
+    if let Some(bridge) = &request.bridge {
+        let found = netlink::find(bridge).map_err(failed("host-bridge"))?;
+        let found = found.ok_or_else(|| TapError::NoSuchBridge(bridge.clone()))?;
+        netlink::set(index, LinkAttribute::Controller(found.index))
+            .map_err(failed("host-bridge"))?;
+    }
+    for (address, setting) in [(request.ip4, "host-ip4-addr"), (request.ip6, "host-ip6-addr")] {
+        if let Some(address) = address {
+            netlink::add_address(index, address).map_err(failed(setting))?;
+        }
+    }
+    netlink::set_up(index).map_err(failed("state up"))?;
+    let gateways = [
+        (request.gateway4.map(IpAddr::V4), "host-ip4-gw"),
+        (request.gateway6.map(IpAddr::V6), "host-ip6-gw"),
+    ];
+    for (gateway, setting) in gateways {
+        if let Some(gateway) = gateway {
+            netlink::add_default_route(index, gateway).map_err(failed(setting))?;
+        }
+    }
+    Ok(())
+}

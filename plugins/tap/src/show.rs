@@ -1,0 +1,90 @@
+//! `show tap`.
+
+use std::os::fd::AsRawFd;
+
+use serde_json::{Value, json};
+use vnet::{
+    command::{Cell, Record},
+    interface::SwIfIndex,
+    runtime::Main,
+    wire::ethernet::MacAddress,
+};
+
+use crate::{
+    error::TapError,
+    port::{Port, Taps},
+};
+
+/// All interfaces, or one, in VPP's manner.
+pub(crate) fn show(main: &Main, taps: &Taps, only: Option<SwIfIndex>) -> Result<Record, TapError> {
+    let ports = taps.ports.view(main.held()).values();
+    let mut shown: Vec<&Port> =
+        ports.filter(|port| only.is_none_or(|only| only == port.sw_if_index)).collect();
+    if let (Some(only), []) = (only, shown.as_slice()) {
+        return Err(TapError::NotTap(main.interface_name(only)));
+    }
+    shown.sort_by_key(|port| port.id);
+    let mut record = Record::new();
+    for port in &shown {
+        record = lines(main, port).into_iter().fold(record, Record::line);
+    }
+    let json: Vec<_> = shown.iter().map(|port| fields(main, port)).collect();
+    Ok(record.field("interfaces", Cell::shown("", json)))
+}
+
+fn mac(octets: Option<[u8; 6]>) -> String {
+    octets.map_or_else(|| "none".to_owned(), |mac| MacAddress(mac).to_string())
+}
+
+fn own_mac(main: &Main, port: &Port) -> Option<[u8; 6]> {
+    main.interfaces().hardware_interface(port.hw_if_index)?.mac
+}
+
+fn is_up(main: &Main, port: &Port) -> bool {
+    main.interfaces().interface(port.sw_if_index).is_some_and(|sw| sw.admin_up)
+}
+
+fn lines(main: &Main, port: &Port) -> Vec<String> {
+    let (host, up) = (&*port.host, is_up(main, port));
+    let name = main.interface_name(port.sw_if_index);
+    let fds: Vec<_> = host.queues.iter().map(|file| file.as_raw_fd().to_string()).collect();
+    let mut lines = vec![
+        format!("Interface: {name} (ifindex {})", port.hw_if_index),
+        format!(
+            "  name \"{}\"{}",
+            host.name,
+            if host.is_gone() { " deleted by the host" } else { "" }
+        ),
+        format!("  host-ns \"{}\"", host.namespace.as_deref().unwrap_or("(nil)")),
+        format!("  host-mtu-size \"{}\"", host.mtu),
+        format!("  host-mac-addr: {}", mac(host.mac)),
+        format!("  tap-fds: {}", fds.join(" ")),
+        "  gso-enabled 0".to_owned(),
+        "  csum-enabled 0".to_owned(),
+        format!("  Mac Address: {}", mac(own_mac(main, port))),
+        format!("  Device instance: {}", port.id),
+        format!("  flags 0x{:x}", u8::from(up)),
+    ];
+    if up {
+        lines.push("    admin-up (0)".to_owned());
+    }
+    lines.push(format!("  Number of queues {}", host.queues.len()));
+    lines
+}
+
+fn fields(main: &Main, port: &Port) -> Value {
+    let host = &*port.host;
+    json!({
+        "interface": main.interface_name(port.sw_if_index),
+        "id": port.id,
+        "kind": host.kind.word(),
+        "host_name": host.name,
+        "host_namespace": host.namespace,
+        "host_mtu": host.mtu,
+        "host_mac": host.mac.map(|mac| MacAddress(mac).to_string()),
+        "host_deleted": host.is_gone(),
+        "mac": own_mac(main, port).map(|mac| MacAddress(mac).to_string()),
+        "admin_up": is_up(main, port),
+        "queues": host.queues.len(),
+    })
+}

@@ -1,0 +1,5 @@
+//! TAP and TUN interfaces, judged by the kernel at their other ends.
+
+mod life;
+mod net;
+mod traffic;
