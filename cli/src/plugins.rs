@@ -27,6 +27,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "nodes", required: true, make: nodes::plugin },
     Known { name: "pg", required: false, make: pg::plugin },
     Known { name: "capture", required: false, make: || capture::plugin(Captures::new()) },
+    Known { name: "af_packet", required: false, make: af_packet::plugin },
     Known { name: "flowprobe", required: false, make: flowprobe::plugin },
     Known { name: "tap", required: false, make: tap::plugin },
 ];
@@ -183,7 +184,7 @@ mod tests {
         let has = |choice: &Choice| -> Vec<_> {
             KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
         };
-        assert_eq!(has(&choice), ["nodes", "capture", "flowprobe", "tap"]);
+        assert_eq!(has(&choice), ["nodes", "capture", "af_packet", "flowprobe", "tap"]);
         assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
     }
 }

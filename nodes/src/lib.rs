@@ -26,6 +26,9 @@ use vnet::{
     runtime::Main,
 };
 
+/// Nodes that bring packets in; an engine need not have them all.
+const DEVICES: &[&str] = &["af-packet-input", "pcap-input", "pg-input", "tap-input"];
+
 /// The plugin with the nodes that every engine has.
 #[must_use]
 pub fn plugin() -> Plugin {
@@ -33,11 +36,7 @@ pub fn plugin() -> Plugin {
         r.node(sink::Sink::spec());
         r.node(punt::Punt::spec(r.interface_views()));
         r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
-        r.arc(ArcSpec::new(
-            "device-input",
-            &["pcap-input", "pg-input", "tap-input"],
-            "ethernet-input",
-        ));
+        r.arc(ArcSpec::new("device-input", DEVICES, "ethernet-input"));
         r.feature(FeatureSpec::new("device-input", "sink"));
         ip4::register(r);
         ip6::register(r);

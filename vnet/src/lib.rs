@@ -10,6 +10,7 @@ pub mod fib;
 pub mod flow;
 pub mod frame;
 pub mod graph;
+pub mod host;
 mod huge_pages;
 pub mod interface;
 pub mod ipfix;

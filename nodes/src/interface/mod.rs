@@ -2,6 +2,7 @@
 
 mod commands;
 pub mod loopback;
+mod offload;
 mod output;
 
 pub use output::add_device;

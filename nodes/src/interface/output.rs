@@ -9,7 +9,7 @@ use vnet::{
         ArcDoor, ArcIndex, ArcSpec, GraphError, NextIndex, Node, NodeCx, NodeIndex, NodeSpec,
         PacketCx, Slot, Verdict,
     },
-    interface::{InterfaceViews, SwIfIndex},
+    interface::{InterfaceView, InterfaceViews, SwIfIndex},
     plugin::Registrar,
     runtime::{Main, Shared},
     trace::{Start, Tap, Taps, TraceCx, TraceRecord},
@@ -23,6 +23,7 @@ vnet::next_nodes! {
     /// Where packets go that cannot be sent.
     pub(crate) enum Next {
         Drop => "error-drop",
+        Offload => "interface-output-offload",
     }
 }
 
@@ -50,6 +51,7 @@ pub(crate) fn register(r: &mut Registrar) {
         });
         r.node(if starts { spec } else { spec.sibling_of(OUTPUT) });
     }
+    r.node(super::offload::spec(r.interface_views()));
     r.arc(ArcSpec::new(OUTPUT, &[OUTPUT], END));
     super::commands::commands().into_iter().for_each(|command| r.command(command));
 }
@@ -93,7 +95,9 @@ impl Output {
         let views = self.views.read(cx.token());
         for buffer in cx.buffers(frame).iter_mut() {
             let tx = buffer.tx;
-            if let Some(view) = views.get(tx).filter(|view| view.up) {
+            // What the device cannot be left to do is done first, and shown then.
+            let as_is = |view: &&InterfaceView| view.offloads || buffer.offload().is_none();
+            if let Some(view) = views.get(tx).filter(|view| view.up).filter(as_is) {
                 cx.show_tap(tap, views, buffer, Start::here(buffer, view.ethernet), tx);
             }
         }
@@ -110,6 +114,66 @@ fn refuse(cx: &PacketCx<'_, Next, Error>, buffer: &mut Buffer, error: Error) -> 
     Next::Drop.into()
 }
 
+/// What is found once for all packets in a row that leave by the same interface, and what they come to.
+struct Run {
+    way: Way,
+    /// The device is not to be given packets to which something is still to be done.
+    finish: bool,
+    octets: u64,
+    /// Packets on the wire beyond those of the run; or those that are not yet to be counted, negative.
+    beyond: i64,
+}
+
+impl Output {
+    /// Sends packets on. `OFFLOADS` tells that there may be some to which something is still to be done, which nobody pays
+    /// for who has none.
+    #[inline(always)]
+    fn run<const OFFLOADS: bool>(
+        &self,
+        cx: &mut NodeCx<'_, Next, Error>,
+        frame: &mut Frame,
+        views: &InterfaceViews,
+    ) -> Verdict<Next> {
+        cx.each_run(
+            frame,
+            |_, buffer| buffer.tx,
+            |cx, tx| Run {
+                way: self.way(cx, views, tx),
+                finish: OFFLOADS && views.get(tx).is_some_and(|view| !view.offloads),
+                octets: 0,
+                beyond: 0,
+            },
+            |cx, run, buffer| {
+                if OFFLOADS && run.finish && run.way.is_ok() && buffer.offload().is_some() {
+                    // It comes again.
+                    run.beyond -= 1;
+                    return Next::Offload.into();
+                }
+                if OFFLOADS {
+                    let on_wire = buffer.on_wire();
+                    run.octets += on_wire.octets;
+                    run.beyond += i64::from(on_wire.packets) - 1;
+                } else {
+                    run.octets += buffer.length_in_chain() as u64;
+                }
+                match run.way {
+                    Ok(door) => door.enter(buffer),
+                    Err(error) => refuse(cx, buffer, error),
+                }
+            },
+            |cx, tx, run, packets| {
+                if self.counts && run.way.is_ok() {
+                    let packets = (packets as u64).saturating_add_signed(run.beyond);
+                    // What a sub-interface sends its main interface sends, too.
+                    for interface in [Some(tx), views.above(tx)].into_iter().flatten() {
+                        cx.state().interfaces.tx.add(interface.0, packets, run.octets);
+                    }
+                }
+            },
+        )
+    }
+}
+
 impl Node for Output {
     type Error = Error;
     type Next = Next;
@@ -122,26 +186,10 @@ impl Node for Output {
             self.tap(cx, &**tap, frame);
         }
         let views = self.views.read(cx.token());
-        cx.each_run(
-            frame,
-            |_, buffer| buffer.tx,
-            |cx, tx| (self.way(cx, views, tx), 0),
-            |cx, (way, bytes), buffer| {
-                *bytes += buffer.length_in_chain() as u64;
-                match *way {
-                    Ok(door) => door.enter(buffer),
-                    Err(error) => refuse(cx, buffer, error),
-                }
-            },
-            |cx, tx, (way, bytes), packets| {
-                if self.counts && way.is_ok() {
-                    // What a sub-interface sends its main interface sends, too.
-                    for interface in [Some(tx), views.above(tx)].into_iter().flatten() {
-                        cx.state().interfaces.tx.add(interface.0, packets as u64, bytes);
-                    }
-                }
-            },
-        )
+        match views.has_offloads() {
+            false => self.run::<false>(cx, frame, views),
+            true => self.run::<true>(cx, frame, views),
+        }
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {

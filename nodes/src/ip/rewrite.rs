@@ -89,6 +89,11 @@ fn rewrite_any<F: Family>(
     aged: bool,
 ) -> Slot<F::RewriteNext> {
     let bytes = way.adjacency.rewrite_len();
+    // A large packet is no longer than those for which it stands.
+    let aged = aged
+        || buffer.gso_headers().is_some()
+            && buffer.longest_on_wire() <= way.max_length as usize
+            && F::age(buffer, u32::MAX);
     let fault = if !aged {
         F::fault(buffer, way.max_length)
     } else if !buffer.push(bytes) {

@@ -17,6 +17,7 @@ use vnet::{
 
 use crate::{
     context::Origin,
+    large,
     node::observed,
     point::{Aside, MAX_SETTINGS, Place, ThreadMeter},
     site::Site,
@@ -76,9 +77,27 @@ pub(crate) fn show<S: Site>(
 ) {
     let ThreadMeter { meter, outbox, with_link, at_interface, contexts, .. } = to;
     let now = origin.now;
+    let is_large = origin.views.has_offloads() && large::any(buffers.behind(0));
     let shown = buffers.prefetched::<8>().enumerate().filter(|(at, _)| share.has(*at));
     let shown = shown.map(|(_, buffer)| buffer);
     let mut sink = |record: &FlowRecord| outbox.push(record);
+    if is_large {
+        // Selected as one, measured as those for which it stands.
+        let (at_interface, with_link) = (*at_interface, *with_link);
+        match contexts {
+            Some(contexts) => {
+                large::show(contexts.pairs::<S>(shown, origin, with_link), meter, &mut sink);
+            }
+            None => {
+                let pair = |buffer| {
+                    let packet = observed::<S>(buffer, with_link, now);
+                    (buffer, if at_interface { of_interface::<S>(packet) } else { packet })
+                };
+                large::show(shown.map(|buffer| pair(buffer)), meter, &mut sink);
+            }
+        }
+        return;
+    }
     // Known when the loop is compiled, this decides most of what is asked of a packet.
     match (contexts, *at_interface, *with_link) {
         (Some(contexts), _, with_link) => {

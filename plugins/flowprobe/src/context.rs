@@ -38,9 +38,20 @@ impl Contexts {
         origin: Origin<'b>,
         with_link: bool,
     ) -> impl Iterator<Item = Observed<'b>> {
+        self.pairs::<S>(buffers, origin, with_link).map(|(_, packet)| packet)
+    }
+
+    /// The same, each behind its buffer.
+    pub(crate) fn pairs<'b, S: Site>(
+        &'b mut self,
+        buffers: impl Iterator<Item = &'b mut Buffer>,
+        origin: Origin<'b>,
+        with_link: bool,
+    ) -> impl Iterator<Item = (&'b Buffer, Observed<'b>)> {
         buffers.zip(self.0.iter_mut()).map(move |(buffer, context)| {
+            let buffer = &*buffer;
             *context = origin.context::<S>(buffer);
-            Observed { context, ..observed::<S>(buffer, with_link, origin.now) }
+            (buffer, Observed { context, ..observed::<S>(buffer, with_link, origin.now) })
         })
     }
 }

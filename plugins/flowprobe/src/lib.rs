@@ -34,6 +34,7 @@ mod aside;
 mod commands;
 mod context;
 mod error;
+mod large;
 mod metering;
 mod node;
 mod own;

@@ -20,6 +20,7 @@ use vnet::{
 use crate::{
     aside,
     context::Origin,
+    large,
     point::{Aside, LocalPoint, Place, Point, ThreadMeter},
     site::{Dropped, IpInput, IpOutput, L2Input, L2Output, Site},
     trace::Trace,
@@ -148,12 +149,38 @@ impl<S: Site> Probe<S> {
         sink: &mut impl FnMut(&FlowRecord),
     ) -> Onward {
         let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
+        if views.has_offloads() && large::any(cx.buffers(frame)) {
+            return self.show_large::<WITH_LINK>(cx, frame, meter, sink);
+        }
         let mut buffers = cx.buffers(frame);
         let mut onward = Onward::new(buffers.get(0));
         let (buffers, site) = (buffers.prefetched::<8>(), S::new(views));
         let onward_of = &mut onward;
         let packets = Packets::<_, S, WITH_LINK> { buffers, onward: onward_of, site, views, now };
         meter.frame(packets, sink);
+        onward
+    }
+
+    /// The same where some packets stand for several.
+    #[cold]
+    fn show_large<const WITH_LINK: bool>(
+        &self,
+        cx: Cx<'_, '_>,
+        frame: &mut Frame,
+        meter: &mut Meter,
+        sink: &mut impl FnMut(&FlowRecord),
+    ) -> Onward {
+        let (now, views) = (cx.packet_time(), self.views.read(cx.token()));
+        let mut buffers = cx.buffers(frame);
+        let mut onward = Onward::new(buffers.get(0));
+        let mut site = S::new(views);
+        let packets = buffers.iter_mut().map(|buffer| {
+            onward.step(buffer);
+            site.note(views, buffer);
+            let buffer = &*buffer;
+            (buffer, observed::<S>(buffer, WITH_LINK, now))
+        });
+        large::show(packets, meter, sink);
         onward
     }
 }

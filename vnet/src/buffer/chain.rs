@@ -7,7 +7,7 @@
 #![allow(unsafe_code, reason = "follows the links between buffers")]
 
 use super::{
-    Buffer, BufferFlags, BufferIndex, Magazine,
+    Buffer, BufferFlags, BufferIndex, DATA_SIZE, Magazine,
     pool::{buffer_mut, segment},
 };
 
@@ -15,22 +15,43 @@ impl Magazine {
     /// Hangs `tail` behind `head`, which has no chain yet, spread over as many buffers as it needs. When the pool has not
     /// enough of them, `head` is left as it was; whether it had.
     pub(crate) fn append_chain(&mut self, head: &mut Buffer, tail: &[u8]) -> bool {
-        let fits = head.append(tail);
-        let mut rest = &tail[fits..];
+        let fits = tail.len().min(head.room());
+        self.extend_chain(head, fits, tail.len() - fits, |at, room| {
+            room.copy_from_slice(&tail[at..at + room.len()]);
+        })
+    }
+
+    /// Makes a packet longer of which `head`, which has no chain yet, is the first buffer: by `own` octets in `head` itself, and
+    /// `tail` behind it, spread over as many buffers as they need. `fill` gets the octets to fill, and how many there were before.
+    /// When the pool has not enough buffers, `head` is left as it was; whether it had.
+    pub(crate) fn extend_chain(
+        &mut self,
+        head: &mut Buffer,
+        own: usize,
+        tail: usize,
+        mut fill: impl FnMut(usize, &mut [u8]),
+    ) -> bool {
+        let before = head.len();
+        let Some(room) = head.extend(own) else { return false };
+        fill(0, room);
+        let mut done = own;
         let (mut first, mut last) = (BufferIndex::NONE, BufferIndex::NONE);
-        while !rest.is_empty() {
+        while done < own + tail {
             let mut taken = [BufferIndex::NONE];
             if self.take(&mut taken) == 0 {
                 if first != BufferIndex::NONE {
                     self.give(&[first]);
                 }
-                head.truncate(head.len() - fits);
+                head.truncate(before);
                 return false;
             }
             let [new] = taken;
             // SAFETY: just taken, linked to nothing yet.
-            let n = unsafe { buffer_mut(self.base(), new) }.append(rest);
-            rest = &rest[n..];
+            let buffer = unsafe { buffer_mut(self.base(), new) };
+            if let Some(room) = buffer.extend((own + tail - done).min(DATA_SIZE)) {
+                fill(done, room);
+                done += room.len();
+            }
             if first == BufferIndex::NONE {
                 first = new;
             } else {
@@ -41,7 +62,7 @@ impl Magazine {
         }
         if first != BufferIndex::NONE {
             head.link(first);
-            head.set_tail_length((tail.len() - fits) as u32);
+            head.set_tail_length(tail as u32);
         }
         true
     }

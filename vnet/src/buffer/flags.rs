@@ -24,5 +24,7 @@ bitflags! {
         const VLAN_2_DEEP = 1 << 8;
         /// The capture holds less of the packet than was on the wire.
         const TRUNCATED = 1 << 9;
+        /// Something is still to be done to the packet before it is on a wire: [`Buffer::offload`](super::Buffer::offload).
+        const OFFLOAD = 1 << 10;
     }
 }

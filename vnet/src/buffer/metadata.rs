@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicU16, Ordering};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{BufferFlags, BufferIndex};
+use super::{BufferFlags, BufferIndex, Offload};
 use crate::{counter::ErrorIndex, interface::SwIfIndex, runtime::PacketTime};
 
 /// Bytes before the data into which headers can be pushed.
@@ -62,8 +62,10 @@ pub struct Buffer {
     pub(crate) trace: u32,
     /// Bytes in the buffers behind this one; of no meaning where there are none.
     tail_length: u32,
+    /// What is still to be done to the packet; of meaning with [`BufferFlags::OFFLOAD`] alone, see [`Self::offload`].
+    pub offload: Offload,
     /// Private to nodes that agree on it.
-    pub opaque2: [u32; 14],
+    pub opaque2: [u32; 11],
 
     bytes: [u8; HEADROOM + DATA_SIZE],
 }
@@ -130,7 +132,8 @@ impl Buffer {
             opaque: [0; 2],
             trace: 0,
             tail_length: 0,
-            opaque2: [0; 14],
+            offload: Offload::NONE,
+            opaque2: [0; 11],
             bytes: [0; HEADROOM + DATA_SIZE],
         }
     }
@@ -346,6 +349,13 @@ impl Buffer {
         self.current_length = (self.current_length as usize).min(n) as u16;
     }
 
+    /// Octets that fit behind the current ones.
+    #[inline]
+    #[must_use]
+    pub fn room(&self) -> usize {
+        HEADROOM + DATA_SIZE - self.start() - self.current_length as usize
+    }
+
     /// Appends as many of `data` as fit behind the current bytes; returns how many.
     #[inline]
     pub fn append(&mut self, data: &[u8]) -> usize {
@@ -402,6 +412,23 @@ impl Buffer {
         self.references.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
+    /// Takes over what describes the packet `from`, of which this one is a part that begins with the same headers, but not its
+    /// chain, its trace or what is still to be done to it.
+    pub fn describe_as(&mut self, from: &Self) {
+        const OF_ITSELF: BufferFlags =
+            BufferFlags::NEXT_PRESENT.union(BufferFlags::TRACED).union(BufferFlags::OFFLOAD);
+        let behind = self.current_data.wrapping_sub(from.current_data);
+        let place = |offset: i16| offset.wrapping_add(behind);
+        self.flags = (self.flags & OF_ITSELF) | from.flags.difference(OF_ITSELF);
+        (self.error, self.rx, self.tx) = (from.error, from.rx, from.tx);
+        self.l2_offset = place(from.l2_offset);
+        self.l3_offset = place(from.l3_offset);
+        self.l4_offset = place(from.l4_offset);
+        (self.link_type, self.feature) = (from.link_type, from.feature);
+        (self.flow_hash, self.adjacency) = (from.flow_hash, from.adjacency);
+        (self.time, self.opaque, self.opaque2) = (from.time, from.opaque, from.opaque2);
+    }
+
     /// Takes over the bytes of the head `from`, those in front of the current ones included, and what describes the packet, but
     /// not its chain and not its trace.
     pub(crate) fn copy_from(&mut self, from: &Self) {
@@ -423,6 +450,7 @@ impl Buffer {
         self.time = from.time;
         self.opaque = from.opaque;
         self.wire_length = from.wire_length;
+        self.offload = from.offload;
         self.opaque2 = from.opaque2;
     }
 }

@@ -16,6 +16,7 @@ mod commands;
 mod flags;
 mod index;
 mod metadata;
+mod offload;
 mod pool;
 mod template;
 
@@ -24,6 +25,7 @@ pub(crate) use commands::commands;
 pub use flags::BufferFlags;
 pub use index::BufferIndex;
 pub use metadata::{Buffer, DATA_SIZE, HEADROOM};
+pub use offload::{Gso, Offload, OnWire};
 pub use pool::{BufferPool, Magazine, PoolUsage};
 pub use template::{Notes, Template};
 

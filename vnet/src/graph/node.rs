@@ -406,6 +406,59 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
         Verdict::PerPacket
     }
 
+    /// Runs `f` on each packet of `frame`; what it returns is where the packet goes at once, or that it goes back to the pool. For a
+    /// node that also [emits](Self::emit) packets, which leave in between.
+    pub fn each_in_order(
+        &mut self,
+        frame: &mut Frame,
+        mut f: impl FnMut(&mut Self, &mut Buffer) -> Option<Slot<Next>>,
+    ) -> Verdict<Next> {
+        let (base, traced) = (self.packet.state.base(), frame.is_traced());
+        for i in 0..frame.len() {
+            let index = frame.indices()[i];
+            let mut buffers = frame.buffers(base);
+            let Some(buffer) = buffers.get(i) else { break };
+            let next = f(self, buffer);
+            let state = &mut *self.packet.state;
+            let Some(next) = next else {
+                state.magazine.give(&[index]);
+                continue;
+            };
+            match super::resolve(next.raw(), self.packet.next_nodes) {
+                Some(node) => state.put_indices(node, &[index], traced),
+                None => {
+                    let mut lost = state.spare_frame();
+                    lost.append(&[index], traced);
+                    state.put_lost(&mut lost);
+                    state.recycle(lost);
+                }
+            }
+        }
+        frame.clear();
+        Verdict::Consumed
+    }
+
+    /// Sends a new packet by `next`, which `fill` builds in an empty buffer; it goes back to the pool when that says `false`.
+    /// Whether it was sent: not either when the pool has no buffer, or there is no such next node.
+    pub fn emit(
+        &mut self,
+        next: Slot<Next>,
+        fill: impl FnOnce(&mut Self, &mut Buffer) -> bool,
+    ) -> bool {
+        let Some(node) = super::resolve(next.raw(), self.packet.next_nodes) else { return false };
+        let mut frame = self.packet.state.spare_frame();
+        frame.fill_from(&mut self.packet.state.magazine, 1);
+        let mut buffers = frame.buffers(self.packet.state.base());
+        let filled = buffers.get(0).is_some_and(|buffer| fill(self, buffer));
+        let state = &mut *self.packet.state;
+        if filled {
+            state.put(node, &mut frame);
+        }
+        frame.free_from(&mut state.magazine, 0);
+        state.recycle(frame);
+        filled
+    }
+
     /// The buffers of `frame`, for a node that makes several passes; it ends with [`Self::each`] or [`Self::set_next`].
     #[inline]
     pub fn buffers<'f>(&self, frame: &'f mut Frame) -> Buffers<'f> {
@@ -460,6 +513,19 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
     /// packet is left as it was.
     pub fn append_chain(&mut self, buffer: &mut Buffer, tail: &[u8]) -> bool {
         self.packet.state.magazine.append_chain(buffer, tail)
+    }
+
+    /// Makes a packet longer of which `buffer`, which has no chain yet, is the first buffer: by `own` octets in itself, and `tail`
+    /// behind it, spread over as many buffers as they need. `fill` gets the octets to fill, and how many there were before.
+    /// Whether the pool had the buffers; when not, the packet is left as it was.
+    pub fn extend_chain(
+        &mut self,
+        buffer: &mut Buffer,
+        own: usize,
+        tail: usize,
+        fill: impl FnMut(usize, &mut [u8]),
+    ) -> bool {
+        self.packet.state.magazine.extend_chain(buffer, own, tail, fill)
     }
 
     /// Calls `f` with each run of bytes of the packet, from the current position on.

@@ -30,10 +30,25 @@ pub trait Device {
         Ok(())
     }
 
+    /// Whether it takes packets with [`Buffer::offload`](crate::buffer::Buffer::offload) and brings such. Asked once.
+    fn offloads(&self) -> Offloads {
+        Offloads::default()
+    }
+
     /// What else there is to say in `show hardware-interfaces`, a line each.
     fn details(&self, _verbosity: Verbosity) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// What a device does with packets to which something is still to be done, see
+/// [`Buffer::offload`](crate::buffer::Buffer::offload).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offloads {
+    /// The making of checksums and the cutting of large packets can be left to it.
+    pub takes: bool,
+    /// It may bring packets whose checksums are still to be made, or large ones.
+    pub brings: bool,
 }
 
 /// A device without a wire, whose link nothing can cut.
@@ -63,6 +78,7 @@ impl Devices {
         index: HwIfIndex,
         mut device: Box<dyn Device>,
     ) {
+        table.set_offloads(index, device.offloads());
         let set = table.set_link(index, device.set_admin(false));
         debug_assert!(set.is_ok(), "the interface is new");
         self.0.insert(index, device);

@@ -1,6 +1,6 @@
 //! Hardware interfaces.
 
-use super::{SwIfIndex, TagTable};
+use super::{Offloads, SwIfIndex, TagTable};
 use core::fmt;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -83,6 +83,8 @@ pub struct HwInterface {
     pub max_frame_size: u32,
     /// Whether it takes frames for other MAC addresses too.
     pub promiscuous: bool,
+    /// What its device does with packets to which something is still to be done.
+    pub offloads: Offloads,
     /// The device's own number for sending.
     pub tx_next: u16,
     /// Sub-interfaces by their id.

@@ -38,7 +38,7 @@ pub use address::InterfaceAddress;
 pub(crate) use commands::commands;
 pub use counters::{InterfaceCounters, InterfaceWriters};
 pub(crate) use device::Devices;
-pub use device::{Device, NoWire};
+pub use device::{Device, NoWire, Offloads};
 pub use error::InterfaceError;
 pub use event::Event;
 pub use hardware::{Duplex, HwIfIndex, HwInterface, LinkState, NewHardware};

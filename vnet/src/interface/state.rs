@@ -1,8 +1,8 @@
 //! What the operator and devices set on interfaces: state, MTU, MAC address, notes.
 
 use super::{
-    Event, HwIfIndex, InterfaceError, InterfaceTable, LinkState, MtuKind, SwIfIndex, SwKind,
-    table::is_unicast,
+    Event, HwIfIndex, InterfaceError, InterfaceTable, LinkState, MtuKind, Offloads, SwIfIndex,
+    SwKind, table::is_unicast,
 };
 
 /// Bytes of a tag at most, as VPP's API has it.
@@ -60,6 +60,13 @@ impl InterfaceTable {
             self.events.push(Event::Link { hw_if_index, link });
         }
         Ok(())
+    }
+
+    /// Notes what the device of new hardware can be left to do.
+    pub(super) fn set_offloads(&mut self, hw_if_index: HwIfIndex, offloads: Offloads) {
+        if let Some(hardware) = self.hardware.at_mut(hw_if_index.0) {
+            hardware.offloads = offloads;
+        }
     }
 
     /// Sets an MTU in bytes; 0 takes it back.

@@ -1,8 +1,8 @@
 //! The table: who is there, and how they come and go.
 
 use super::{
-    Event, HwIfIndex, HwInterface, InterfaceError, LinkState, Mtu, NewHardware, OutputTags,
-    SubInterface, SwIfIndex, SwInterface, SwKind, TableBinding, TagMatch, TagTable,
+    Event, HwIfIndex, HwInterface, InterfaceError, LinkState, Mtu, NewHardware, Offloads,
+    OutputTags, SubInterface, SwIfIndex, SwInterface, SwKind, TableBinding, TagMatch, TagTable,
     address::ConnectedPrefixes, pool::Pool, tags::Candidate,
 };
 use std::{
@@ -291,6 +291,7 @@ impl InterfaceTable {
             link: LinkState::DOWN,
             max_frame_size: new.max_frame_size,
             promiscuous: false,
+            offloads: Offloads::default(),
             tx_next: new.tx_next,
             subs: BTreeMap::new(),
             tags: None,

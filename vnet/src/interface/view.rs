@@ -26,6 +26,8 @@ pub struct InterfaceView {
     pub main: SwIfIndex,
     /// The next slot of `interface-output-arc-end` that leads to the device.
     pub tx_next: u16,
+    /// Whether the device makes checksums and cuts large packets.
+    pub offloads: bool,
     /// The tags that a main Ethernet interface and its sub-interfaces take.
     pub tags: Option<Arc<TagTable>>,
 }
@@ -41,7 +43,10 @@ pub struct TableIds {
 
 /// The entries of all interfaces, by number.
 #[derive(Debug, Default)]
-pub struct InterfaceViews(Vec<Option<InterfaceView>>);
+pub struct InterfaceViews {
+    views: Vec<Option<InterfaceView>>,
+    offloads: bool,
+}
 
 impl InterfaceViews {
     /// What `table` says now.
@@ -73,17 +78,27 @@ impl InterfaceViews {
                 },
                 main: hw.sw_if_index,
                 tx_next: hw.tx_next,
+                offloads: hw.offloads.takes,
                 tags: (sw.sub().is_none() && hw.is_ethernet()).then_some(tags).flatten(),
             });
         }
-        Self(views)
+        let offloads = table.hardware_interfaces().any(|hardware| hardware.offloads.brings);
+        Self { views, offloads }
     }
 
     /// What is known of `interface`; `None` for one that does not exist.
     #[inline]
     #[must_use]
     pub fn get(&self, interface: SwIfIndex) -> Option<&InterfaceView> {
-        self.0.get(interface.0 as usize)?.as_ref()
+        self.views.get(interface.0 as usize)?.as_ref()
+    }
+
+    /// Whether packets may be on their way to which something is still to be done ([`Buffer::offload`](crate::buffer::Buffer::offload)):
+    /// some device brings such.
+    #[inline]
+    #[must_use]
+    pub fn has_offloads(&self) -> bool {
+        self.offloads
     }
 
     /// The main interface above a sub-interface, whose counters count for both.

@@ -16,8 +16,8 @@ use crate::{
         FeatureError, FeatureTables, Features, Graph, GraphError, NextIndex, NodeIndex, NodeSpec,
     },
     interface::{
-        Devices, Event, InterfaceCounters, InterfaceTable, InterfaceViews, RxPlacement, RxQueues,
-        SwIfIndex,
+        Devices, Event, InterfaceCounters, InterfaceTable, InterfaceViews, InterfaceWriters,
+        RxPlacement, RxQueues, SwIfIndex,
     },
     log::Log,
     plugin::{PluginInfo, Provided},
@@ -258,6 +258,12 @@ impl Main {
     #[must_use]
     pub fn interface_counters(&self) -> &InterfaceCounters {
         &self.interface_counters
+    }
+
+    /// The main thread's writers of those counters, for what devices count beside their nodes.
+    #[must_use]
+    pub fn interface_writers(&self) -> &InterfaceWriters {
+        &self.worker.state.interfaces
     }
 
     /// The plugins, in load order.

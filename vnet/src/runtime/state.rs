@@ -147,7 +147,7 @@ impl WorkerState {
         }
     }
 
-    pub(super) fn put_indices(
+    pub(crate) fn put_indices(
         &mut self,
         node: NodeIndex,
         mut indices: &[BufferIndex],
@@ -189,7 +189,7 @@ impl WorkerState {
     }
 
     #[cold]
-    fn put_lost(&mut self, frame: &mut Frame) {
+    pub(crate) fn put_lost(&mut self, frame: &mut Frame) {
         let (base, error) = (self.base(), self.no_such_next);
         frame.buffers(base).iter_mut().for_each(|b| b.error = error);
         self.put(self.drop_node, frame);

@@ -1,0 +1,142 @@
+//! `interface-output-offload`: does what a device cannot be left to do: makes checksums, and cuts large packets into those that
+//! they stand for. `interface-output` sends packets here, and gets them back when nothing is left to do.
+
+use vnet::{
+    buffer::{Buffer, BufferFlags, Gso},
+    frame::Frame,
+    graph::{Node, NodeCx, NodeSpec, Slot, Verdict},
+    interface::InterfaceViews,
+    runtime::Shared,
+    trace::NoTrace,
+    wire::{checksum::Sum, gso::Segments, link::LinkType, udp, walk},
+};
+
+use crate::segments::add_segments;
+
+vnet::next_nodes! {
+    /// Where packets go from here.
+    pub(crate) enum Next {
+        Output => "interface-output",
+        Drop => "error-drop",
+    }
+}
+
+vnet::node_errors! {
+    /// What is counted.
+    pub(crate) enum Error {
+        NoBuffer => ("no-buffer", "no buffers for the segments of a packet", Error),
+        BadOffload => ("bad-offload", "offload that contradicts its packet", Error),
+        Checksums => ("checksums", "checksums made", Info),
+        Segments => ("segments", "segments made of large packets", Info),
+    }
+}
+
+/// Its name.
+pub(super) const OFFLOAD: &str = "interface-output-offload";
+
+/// The node.
+struct Offload {
+    views: Shared<InterfaceViews>,
+    /// The octets of the packet that is being cut.
+    whole: Vec<u8>,
+}
+
+pub(super) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
+    NodeSpec::internal(OFFLOAD, move |_| Offload { views: views.clone(), whole: Vec::new() })
+}
+
+type Cx<'a> = NodeCx<'a, Next, Error>;
+
+impl Offload {
+    /// Where the packet goes; it goes nowhere when others went in its place.
+    fn finish(&mut self, cx: &mut Cx<'_>, buffer: &mut Buffer) -> Option<Slot<Next>> {
+        let done = match buffer.offload().map(|offload| offload.gso) {
+            None => Ok(true),
+            Some(Gso::None) => make_checksum(cx, buffer).map(|()| true),
+            Some(_) => self.cut(cx, buffer).map(|()| false),
+        };
+        match done {
+            Ok(stays) => stays.then(|| Next::Output.into()),
+            Err(error) => {
+                cx.state_ref().interfaces.tx_error.add(buffer.tx.0, 1);
+                cx.error(buffer, error);
+                Some(Next::Drop.into())
+            }
+        }
+    }
+
+    /// Sends the packets for which `buffer` stands.
+    fn cut(&mut self, cx: &mut Cx<'_>, buffer: &Buffer) -> Result<(), Error> {
+        let ethernet = self.views.read(cx.token()).get(buffer.tx).is_some_and(|v| v.ethernet);
+        let link = if ethernet { LinkType::Ethernet } else { LinkType::Raw };
+        let network = walk::link(buffer.current(), link).map_err(|_| Error::BadOffload)?.payload;
+        let segments = Segments::of(buffer, network).ok_or(Error::BadOffload)?;
+        self.whole.clear();
+        cx.for_each_segment(buffer, |bytes| self.whole.extend_from_slice(bytes));
+        let count = segments.count();
+        for i in 0..count {
+            let fill = |cx: &mut Cx<'_>, new: &mut Buffer| {
+                segment(cx, &self.whole, buffer, &segments, i, new).is_some()
+            };
+            if !cx.emit(Next::Output.into(), fill) {
+                let left = (count - i) as u64;
+                cx.count(Error::NoBuffer, left);
+                cx.state_ref().interfaces.tx_error.add(buffer.tx.0, left);
+                break;
+            }
+            cx.count(Error::Segments, 1);
+        }
+        Ok(())
+    }
+}
+
+/// Builds the `i`-th of the packets for which `from` stands.
+fn segment(
+    cx: &mut Cx<'_>,
+    whole: &[u8],
+    from: &Buffer,
+    segments: &Segments<'_>,
+    i: usize,
+    new: &mut Buffer,
+) -> Option<()> {
+    let payload = whole.get(segments.payload(i))?;
+    segments.write(i, new.extend(segments.headers())?);
+    if !cx.append_chain(new, payload) {
+        return None;
+    }
+    new.describe_as(from);
+    new.wire_length = new.length_in_chain() as u32;
+    new.offload = segments.checksum_only(new.current_data());
+    new.set_flags(BufferFlags::OFFLOAD);
+    make_checksum(cx, new).ok()
+}
+
+/// Makes the checksum that is still to be made; then nothing is left to do.
+fn make_checksum(cx: &mut Cx<'_>, buffer: &mut Buffer) -> Result<(), Error> {
+    let Some(offload) = buffer.offload().copied() else { return Ok(()) };
+    let start = i32::from(offload.checksum_start) - i32::from(buffer.current_data());
+    let start = usize::try_from(start).map_err(|_| Error::BadOffload)?;
+    let length = buffer.length_in_chain().checked_sub(start).ok_or(Error::BadOffload)?;
+    let sum = add_segments(cx, buffer, start, length, Sum::EMPTY).ok_or(Error::BadOffload)?;
+    let at = start + usize::from(offload.checksum_offset);
+    let field = buffer.current_mut().get_mut(at..at + 2).ok_or(Error::BadOffload)?;
+    // 0 would mean "none" in UDP; elsewhere both mean the same.
+    field.copy_from_slice(&udp::checksum_field(sum.checksum()).to_be_bytes());
+    buffer.clear_flags(BufferFlags::OFFLOAD);
+    cx.count(Error::Checksums, 1);
+    Ok(())
+}
+
+impl Node for Offload {
+    type Error = Error;
+    type Next = Next;
+    type Trace = NoTrace;
+
+    fn process(&mut self, cx: &mut Cx<'_>, frame: &mut Frame) -> Verdict<Next> {
+        cx.each_in_order(frame, |cx, buffer| self.finish(cx, buffer))
+    }
+
+    fn trace(&self, _: &Buffer) -> NoTrace {
+        NoTrace
+    }
+}

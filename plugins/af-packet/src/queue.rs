@@ -1,0 +1,217 @@
+//! Queues: what nodes and the main thread share of a ring.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, RawFd},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use crate::{
+    abi::{Membership, Version},
+    error::{HostError, OPEN},
+    rx::RxRing,
+    socket::PacketSocket,
+    tx::{TxRing, TxSettings},
+};
+
+/// A receive queue.
+pub(crate) struct RxQueue {
+    fd: RawFd,
+    side: Mutex<Option<RxSide>>,
+}
+
+/// A receive queue's socket and ring, there until its interface is deleted.
+pub(crate) struct RxSide {
+    pub(crate) socket: PacketSocket,
+    /// There, except when a new one could not be made.
+    pub(crate) ring: Option<RxRing>,
+    mtu: usize,
+    offloads: bool,
+    /// Packets that were in rings that are no more.
+    lost: u64,
+}
+
+/// How a receive queue is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RxSettings {
+    pub(crate) ifindex: u32,
+    pub(crate) version: Version,
+    pub(crate) mtu: usize,
+    pub(crate) offloads: bool,
+}
+
+impl RxQueue {
+    /// A queue into which nothing comes before [`Self::set_open`].
+    pub(crate) fn new(name: &str, settings: RxSettings) -> Result<Self, HostError> {
+        let RxSettings { ifindex, version, mtu, offloads } = settings;
+        let failed = |what| move |error| HostError::of(name, what, error);
+        let socket = PacketSocket::new().map_err(failed(OPEN))?;
+        socket.ignore_outgoing().map_err(failed("leave out what the host sends"))?;
+        socket.set_open(false).map_err(failed("set a socket filter"))?;
+        if offloads {
+            let what = "receive with offloads (`cksum-gso-disable' does without)";
+            socket.set_offloads().map_err(failed(what))?;
+        }
+        let ring =
+            RxRing::new(&socket, version, mtu, offloads).map_err(failed("make a receive ring"))?;
+        socket.receive_from(ifindex).map_err(failed("bind the receive socket"))?;
+        let fd = socket.as_raw_fd();
+        let side = RxSide { socket, ring: Some(ring), mtu, offloads, lost: 0 };
+        Ok(Self { fd, side: Mutex::new(Some(side)) })
+    }
+
+    /// What can be read while packets wait.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<RxSide>> {
+        self.side.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, none: T, f: impl FnOnce(&mut RxSide) -> T) -> T {
+        self.lock().as_mut().map_or(none, f)
+    }
+
+    /// Joins a fanout group, a new one unless it is given; returns its number.
+    pub(crate) fn join_fanout(&self, group: Option<u16>) -> io::Result<u16> {
+        self.with(Ok(0), |side| side.socket.join_fanout(group))
+    }
+
+    pub(crate) fn set_membership(&self, membership: &Membership, member: bool) -> io::Result<()> {
+        self.with(Ok(()), |side| side.socket.set_membership(membership, member))
+    }
+
+    /// Lets packets in, or none; what waits is lost then.
+    pub(crate) fn set_open(&self, open: bool) -> io::Result<()> {
+        self.with(Ok(()), |side| {
+            side.socket.set_open(open)?;
+            if !open && let Some(ring) = &mut side.ring {
+                side.lost += ring.discard();
+            }
+            Ok(())
+        })
+    }
+
+    /// Has the kernel hand packets over in another way.
+    pub(crate) fn set_version(&self, version: Version) -> io::Result<()> {
+        self.with(Ok(()), |side| {
+            let is_same = side.ring.as_ref().is_some_and(|ring| ring.version() == version);
+            if is_same { Ok(()) } else { side.make_ring(version) }
+        })
+    }
+
+    /// Makes room for packets of another MTU.
+    pub(crate) fn set_mtu(&self, mtu: usize) -> io::Result<()> {
+        self.with(Ok(()), |side| {
+            let grows = mtu > side.mtu;
+            side.mtu = mtu;
+            match side.ring.as_ref().map(RxRing::version) {
+                Some(version @ Version::V2) if grows => side.make_ring(version),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Packets that were lost since the last call, because the ring was full or is no more.
+    pub(crate) fn take_missed(&self) -> u64 {
+        self.with(0, RxSide::take_missed)
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        self.with("closed".to_owned(), |side| {
+            side.ring.as_ref().map_or_else(|| "no ring".to_owned(), RxRing::describe)
+        })
+    }
+
+    /// Closes the socket; returns the packets lost since they were asked for.
+    pub(crate) fn close(&self) -> u64 {
+        self.lock().take().map_or(0, |mut side| {
+            side.lost += side.ring.as_mut().map_or(0, RxRing::discard);
+            side.take_missed()
+        })
+    }
+}
+
+impl RxSide {
+    fn take_missed(&mut self) -> u64 {
+        let dropped = self.socket.take_statistics().map_or(0, |counted| counted.drops);
+        std::mem::take(&mut self.lost) + u64::from(dropped)
+    }
+
+    /// Another ring in place of the one that there is. When that cannot be, one like it.
+    fn make_ring(&mut self, version: Version) -> io::Result<()> {
+        let before = self.ring.as_ref().map(RxRing::version);
+        if let Some(mut ring) = self.ring.take() {
+            self.lost += ring.discard();
+            ring.end(&self.socket)?;
+        }
+        let make = |version| RxRing::new(&self.socket, version, self.mtu, self.offloads);
+        match make(version) {
+            Ok(ring) => {
+                self.ring = Some(ring);
+                Ok(())
+            }
+            Err(error) => {
+                self.ring = before.and_then(|before| make(before).ok());
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A transmit queue.
+pub(crate) struct TxQueue {
+    side: Mutex<Option<TxRing>>,
+    settings: Mutex<TxSettings>,
+    /// Octets of the longest packet that the host's interface takes, without its link header.
+    mtu: AtomicUsize,
+}
+
+impl TxQueue {
+    pub(crate) fn new(name: &str, settings: TxSettings) -> Result<Self, HostError> {
+        let ring = TxRing::new(settings)
+            .map_err(|error| HostError::of(name, "make a transmit ring", error))?;
+        Ok(Self {
+            side: Mutex::new(Some(ring)),
+            settings: Mutex::new(settings),
+            mtu: AtomicUsize::new(settings.mtu),
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<TxRing>> {
+        self.side.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The MTU of the host's interface.
+    #[inline]
+    pub(crate) fn mtu(&self) -> usize {
+        self.mtu.load(Ordering::Relaxed)
+    }
+
+    /// Makes room for packets of another MTU.
+    pub(crate) fn set_mtu(&self, mtu: usize) -> io::Result<()> {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let grows = mtu > settings.mtu && !settings.offloads;
+        if grows {
+            let ring = TxRing::new(TxSettings { mtu, ..*settings })?;
+            if let Some(side) = &mut *self.lock() {
+                *side = ring;
+            }
+        }
+        settings.mtu = settings.mtu.max(mtu);
+        self.mtu.store(mtu, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        self.lock().as_ref().map_or_else(|| "closed".to_owned(), TxRing::describe)
+    }
+
+    pub(crate) fn close(&self) {
+        *self.lock() = None;
+    }
+}

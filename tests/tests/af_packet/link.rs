@@ -1,0 +1,86 @@
+//! The host's interface changes, goes and comes again.
+
+use peloton_tests::program::wait_for;
+
+use crate::net::Net;
+
+fn shows(net: &Net, interface: &str, text: &str) -> bool {
+    net.ctl(&format!("show hardware-interfaces {interface}")).contains(text)
+}
+
+fn link(net: &Net, interface: &str) -> bool {
+    let shown = net.ctl(&format!("show hardware-interfaces {interface}"));
+    let line = shown.lines().find(|line| line.starts_with(interface)).unwrap_or_default();
+    line.split_whitespace().nth(2) == Some("up")
+}
+
+#[test]
+fn carrier_mtu_and_name_of_the_hosts_interface_are_followed() {
+    let Some(mut net) = Net::new("links of host interfaces", &[]) else { return };
+    net.start("", "");
+    assert!(link(&net, "host-ra"));
+    net.ip_in("a", "link set eth0 down");
+    wait_for("the link to go", || !link(&net, "host-ra"));
+    assert!(shows(&net, "host-ra", "no carrier"));
+    net.ip_in("a", "link set eth0 up");
+    wait_for("the link to come", || link(&net, "host-ra"));
+    for (mtu, size) in [(9000, 8972), (1300, 1272)] {
+        for end in ["a", "b"] {
+            net.ip_in("r", &format!("link set r{end} mtu {mtu}"));
+            net.ip_in(end, &format!("link set eth0 mtu {mtu}"));
+        }
+        wait_for("the MTU", || {
+            net.ctl("show interface").matches(&format!("{mtu}/0/0/0")).count() == 2
+        });
+        // Routes and neighbours went with the link of `a`'s interface.
+        net.ip_in("a", "route replace default via 10.1.0.1");
+        net.ip_in("a", "neigh replace 10.1.0.1 lladdr 02:fe:00:00:00:0a dev eth0 nud permanent");
+        assert_eq!(net.ping(&format!("-i 0.01 -M do -s {size} 10.2.0.2"), 5), 5, "{mtu}");
+    }
+    net.ip_in("r", "link set ra down");
+    wait_for("the link to go", || !link(&net, "host-ra"));
+    net.ip_in("r", "link set ra name other");
+    net.ip_in("r", "link set other up");
+    wait_for("the name", || shows(&net, "host-ra", "interface on other (ifindex"));
+    wait_for("the link to come", || link(&net, "host-ra"));
+    assert_eq!(net.ping("-i 0.01 10.2.0.2", 5), 5);
+}
+
+#[test]
+fn an_interface_that_the_host_deletes_goes_down_and_another_takes_its_place() {
+    let Some(mut net) = Net::new("host interfaces that go", &[]) else { return };
+    for mode in ["interrupt", "polling"] {
+        net.start("", "");
+        net.ctl(&format!("set interface rx-mode host-ra {mode}"));
+        assert_eq!(net.ping("-i 0.01 10.2.0.2", 3), 3);
+        net.ip_in("r", "link del ra");
+        wait_for("the link to go", || !link(&net, "host-ra"));
+        assert!(shows(&net, "host-ra", "ra is gone"));
+        // Packets to it are lost, and nothing else is.
+        let _: std::process::Output = net.run("b", "ping -q -c 3 -i 0.01 -W 1 10.1.0.2");
+        net.ctl("set interface rx-mode host-ra interrupt");
+        net.ctl("set interface state host-ra down");
+        net.ctl("set interface state host-ra up");
+        net.ctl("delete host-interface name ra");
+        net.connect("a");
+        for line in [
+            "addr add 10.1.0.2/24 dev eth0",
+            "link set eth0 up",
+            "route add default via 10.1.0.1",
+            "neigh replace 10.1.0.1 lladdr 02:fe:00:00:00:0a dev eth0 nud permanent",
+        ] {
+            net.ip_in("a", line);
+        }
+        let mac = net.text("a", "cat /sys/class/net/eth0/address");
+        for line in [
+            "create host-interface name ra hw-addr 02:fe:00:00:00:0a".to_owned(),
+            "set interface state host-ra up".to_owned(),
+            "set interface ip address host-ra 10.1.0.1/24".to_owned(),
+            format!("set ip neighbor host-ra 10.1.0.2 {}", mac.trim()),
+        ] {
+            net.ctl(&line);
+        }
+        wait_for("the new link", || link(&net, "host-ra"));
+        assert_eq!(net.ping("-i 0.01 10.2.0.2", 3), 3);
+    }
+}

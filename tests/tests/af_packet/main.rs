@@ -1,0 +1,7 @@
+//! Interfaces of the host: `peloton` between network namespaces, judged by the kernel's ping, iperf3 and tshark.
+
+mod link;
+mod modes;
+mod net;
+mod offloads;
+mod router;

@@ -1,0 +1,252 @@
+//! Three network namespaces in a row, `a`, `r` and `b`; `peloton` runs in `r` and routes between the others.
+
+use std::{
+    fs,
+    process::{Command, Output},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use peloton_tests::program::{Running, Scratch, has, not_run, peloton, run, wait_for};
+use serde_json::Value;
+
+/// MAC addresses of the router towards `a` and towards `b`.
+const ROUTER: [&str; 2] = ["02:fe:00:00:00:0a", "02:fe:00:00:00:0b"];
+
+/// The namespaces, gone with this value.
+pub(crate) struct Net {
+    prefix: String,
+    scratch: Scratch,
+    engine: Option<Running>,
+}
+
+fn checked(command: &mut Command) -> String {
+    let output = run(command);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+impl Net {
+    /// The namespaces, with addresses and neighbours; `None` where they cannot be made. `test` and `programs` say who needs what.
+    pub(crate) fn new(test: &str, programs: &[&str]) -> Option<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        if !has(test, &["ip", "ping"]) || !has(test, programs) {
+            return None;
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("plt{}-{number}", std::process::id());
+        let probe = format!("{prefix}r");
+        if !run(Command::new("ip").args(["netns", "add", &probe])).status.success() {
+            not_run(test, "network namespaces cannot be made (root is needed)");
+            return None;
+        }
+        let net = Self { scratch: Scratch::new(&prefix), prefix, engine: None };
+        for (i, end) in ["a", "b"].into_iter().enumerate() {
+            net.ip(&format!("netns add {}", net.name(end)));
+            net.connect(end);
+            let n = i + 1;
+            for line in [
+                "link set lo up".to_owned(),
+                format!("addr add 10.{n}.0.2/24 dev eth0"),
+                format!("addr add 2001:db8:{n}::2/64 dev eth0 nodad"),
+                "link set eth0 up".to_owned(),
+                format!("route add default via 10.{n}.0.1"),
+                format!("-6 route add default via 2001:db8:{n}::1"),
+                format!("neigh replace 10.{n}.0.1 lladdr {} dev eth0 nud permanent", ROUTER[i]),
+                format!(
+                    "neigh replace 2001:db8:{n}::1 lladdr {} dev eth0 nud permanent",
+                    ROUTER[i]
+                ),
+            ] {
+                net.ip_in(end, &line);
+            }
+        }
+        Some(net)
+    }
+
+    fn name(&self, namespace: &str) -> String {
+        format!("{}{namespace}", self.prefix)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.scratch.path(name)
+    }
+
+    /// `eth0` of `end` and the router's end of the cable, `r` and its name.
+    pub(crate) fn connect(&self, end: &str) {
+        let (router, there) = (self.name("r"), self.name(end));
+        self.ip(&format!("link add r{end} netns {router} type veth peer name eth0 netns {there}"));
+    }
+
+    fn ip(&self, line: &str) {
+        checked(Command::new("ip").args(line.split_whitespace()));
+    }
+
+    /// `ip` in a namespace.
+    pub(crate) fn ip_in(&self, namespace: &str, line: &str) -> String {
+        let mut command = Command::new("ip");
+        checked(command.args(["-n", &self.name(namespace)]).args(line.split_whitespace()))
+    }
+
+    /// A program in a namespace, to be started. A no-break space is a space inside of a word.
+    pub(crate) fn command(&self, namespace: &str, line: &str) -> Command {
+        let mut command = Command::new("ip");
+        let words = line.split_ascii_whitespace().map(|word| word.replace('\u{a0}', " "));
+        command.args(["netns", "exec", &self.name(namespace)]).args(words);
+        command
+    }
+
+    /// A program in a namespace, run to its end.
+    pub(crate) fn run(&self, namespace: &str, line: &str) -> Output {
+        run(&mut self.command(namespace, line))
+    }
+
+    /// What a program in a namespace says, which must succeed.
+    pub(crate) fn text(&self, namespace: &str, line: &str) -> String {
+        checked(&mut self.command(namespace, line))
+    }
+
+    fn mac(&self, namespace: &str) -> String {
+        self.text(namespace, "cat /sys/class/net/eth0/address").trim().to_owned()
+    }
+
+    /// Starts the router with `options` of both interfaces, and `cpu` in its startup file.
+    pub(crate) fn start(&mut self, options: &str, cpu: &str) {
+        self.start_with(options, options, cpu);
+    }
+
+    /// Starts the router with options of each interface.
+    pub(crate) fn start_with(&mut self, a: &str, b: &str, cpu: &str) {
+        self.engine = None;
+        let mut script = String::new();
+        for (i, (end, options)) in [("a", a), ("b", b)].into_iter().enumerate() {
+            let (n, mac) = (i + 1, self.mac(end));
+            script += &format!(
+                "create host-interface name r{end} hw-addr {} {options}\n\
+                 set interface state host-r{end} up\n\
+                 set interface ip address host-r{end} 10.{n}.0.1/24\n\
+                 set interface ip address host-r{end} 2001:db8:{n}::1/64\n\
+                 set ip neighbor host-r{end} 10.{n}.0.2 {mac}\n\
+                 set ip neighbor host-r{end} 2001:db8:{n}::2 {mac}\n",
+                ROUTER[i]
+            );
+        }
+        let (file, conf) = (self.path("script"), self.path("startup.conf"));
+        fs::write(&file, script).unwrap();
+        let socket = self.path("cli.sock");
+        let (file, socket) = (file.display(), socket.display());
+        let text = format!("unix {{ nodaemon exec {file} cli-listen {socket} }}\n{cpu}\n");
+        fs::write(&conf, text).unwrap();
+        let program = peloton().get_program().to_owned();
+        let mut command = self.command("r", "");
+        command.arg(program).arg("-c").arg(&conf);
+        self.engine = Some(Running::start(&mut command));
+        wait_for("the script", || {
+            // Its last line.
+            let shown = self.try_ctl("show ip6 neighbors");
+            shown.is_some_and(|text| text.contains("2001:db8:2::2"))
+        });
+        wait_for("the links", || {
+            let shown = self.ctl("show hardware-interfaces brief");
+            let up = |end: &str| {
+                let is_its = |line: &&str| line.contains(&format!("host-r{end} "));
+                shown.lines().find(is_its).is_some_and(|line| line.contains(" up "))
+            };
+            up("a") && up("b")
+        });
+    }
+
+    /// The router's process.
+    pub(crate) fn pid(&mut self) -> u32 {
+        // `ip netns exec` becomes the program.
+        self.engine.as_mut().expect("it was started").child().id()
+    }
+
+    /// Sends the router's process a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        self.engine.as_ref().expect("it was started").signal(name);
+    }
+
+    fn try_ctl(&self, line: &str) -> Option<String> {
+        let mut command = peloton();
+        command.arg("ctl").arg("-s").arg(self.path("cli.sock")).arg(line);
+        let output = run(&mut command);
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// What a command of the router prints, which must succeed.
+    pub(crate) fn ctl(&self, line: &str) -> String {
+        self.try_ctl(line).unwrap_or_else(|| panic!("{line} failed"))
+    }
+
+    /// What a command of the router says that must fail.
+    pub(crate) fn refused(&self, line: &str) -> String {
+        let mut command = peloton();
+        command.arg("ctl").arg("-s").arg(self.path("cli.sock")).arg(line);
+        let output = run(&mut command);
+        assert!(!output.status.success(), "{line} succeeded");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// A counter of an interface, 0 where it is not shown.
+    pub(crate) fn counter(&self, interface: &str, name: &str) -> u64 {
+        let line = format!("show interface {interface} json");
+        let shown: Value = serde_json::from_str(&self.ctl(&line)).unwrap();
+        shown["interfaces"][0]["counters"][name].as_u64().unwrap_or(0)
+    }
+
+    /// Those of the router's two interfaces, as `show interface json` has them.
+    pub(crate) fn counters(&self) -> Value {
+        serde_json::from_str(&self.ctl("show interface host-ra host-rb json")).unwrap()
+    }
+
+    /// Packets that a node has seen on all threads, large ones as one.
+    pub(crate) fn vectors(&self, node: &str) -> u64 {
+        let runtime = self.ctl("show runtime");
+        let lines = runtime.lines().filter(|line| line.trim_start().starts_with(node));
+        let words = lines.map(|line| line.split_whitespace().rev().nth(3).map(str::to_owned));
+        words.flatten().filter_map(|word| word.parse::<u64>().ok()).sum()
+    }
+
+    /// Pings from `a` to `b`; how many answers of `count` there were.
+    pub(crate) fn ping(&self, options: &str, count: u32) -> u32 {
+        let line = format!("ping -q -c {count} -W 2 {options}");
+        let output = self.run("a", &line);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let words: Vec<_> = text.split_whitespace().collect();
+        let at = words.iter().position(|word| word.starts_with("received"));
+        at.and_then(|at| words[at - 1].parse().ok()).unwrap_or_else(|| panic!("{line}: {text}"))
+    }
+
+    /// Runs iperf3 from `a` to `b` for a second; what the client measured.
+    pub(crate) fn iperf3(&self, options: &str) -> Value {
+        let mut server = Running::start(&mut self.command("b", "iperf3 -s -1 --forceflush"));
+        wait_for("iperf3", || {
+            self.text("b", "cat /proc/net/tcp6 /proc/net/tcp").contains(":1451 ")
+        });
+        let text = self.text("a", &format!("iperf3 -J -t 1 {options}"));
+        let _: std::io::Result<()> = server.child().kill();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Waits for `duration` of real time, where nothing that can be asked for tells that something did not happen.
+    pub(crate) fn pass(duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        self.engine = None;
+        for namespace in ["a", "b", "r"] {
+            let name = self.name(namespace);
+            let _: Output = run(Command::new("ip").args(["netns", "del", &name]));
+        }
+    }
+}
