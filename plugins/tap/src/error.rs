@@ -17,9 +17,9 @@ pub enum TapError {
     )]
     NoDevice(io::Error),
     /// The process may not.
-    #[error("{what} needs the capability CAP_NET_ADMIN: {error}")]
+    #[error("{what}: {error}")]
     NotAllowed {
-        /// What was to be done.
+        /// What was to be done, and what that needs.
         what: &'static str,
         /// What the kernel said.
         error: io::Error,

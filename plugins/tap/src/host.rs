@@ -91,10 +91,14 @@ impl Host {
         if let Some(name) = &request.namespace {
             let entered = open_namespace(name).and_then(|file| sys::enter_namespace(&file));
             entered.map_err(|error| {
-                TapError::refused("entering a namespace", error, |error| {
-                    let name = name.clone();
-                    TapError::Namespace { name, error }
-                })
+                TapError::refused(
+                    "entering a namespace needs the capability CAP_SYS_ADMIN",
+                    error,
+                    |error| {
+                        let name = name.clone();
+                        TapError::Namespace { name, error }
+                    },
+                )
             })?;
         }
         let (name, queues) = open_queues(request)?;
@@ -159,7 +163,13 @@ fn open_queue() -> Result<File, TapError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
     let file = options.open("/dev/net/tun");
-    file.map_err(|error| TapError::refused("opening /dev/net/tun", error, TapError::NoDevice))
+    file.map_err(|error| {
+        TapError::refused(
+            "/dev/net/tun may be opened by those to whom its permissions allow it",
+            error,
+            TapError::NoDevice,
+        )
+    })
 }
 
 /// Opens all queues; the first one makes the interface, or finds it.
@@ -190,13 +200,17 @@ fn open_queues(request: &HostRequest) -> Result<(String, Vec<File>), TapError> {
 fn make(queue: &File, name: &str, flags: libc::c_int) -> Result<String, TapError> {
     // Exclusive: what is there already is not ours to take.
     sys::attach(queue, name, flags | libc::IFF_TUN_EXCL).map_err(|error| {
-        TapError::refused("making an interface of the host", error, |error| {
-            let name = name.to_owned();
-            match error.raw_os_error() {
-                Some(libc::EBUSY | libc::EEXIST | libc::EINVAL) => TapError::HostNameTaken(name),
-                _ => TapError::Setting { name, setting: "its use", error },
-            }
-        })
+        TapError::refused(
+            "making an interface of the host needs the capability CAP_NET_ADMIN",
+            error,
+            |error| {
+                let name = name.to_owned();
+                match error.raw_os_error() {
+                    Some(libc::EBUSY | libc::EEXIST) => TapError::HostNameTaken(name),
+                    _ => TapError::Setting { name, setting: "its use", error },
+                }
+            },
+        )
     })
 }
 
@@ -220,12 +234,14 @@ fn attach(queue: &File, name: &str, flags: &mut libc::c_int) -> Result<String, T
             false => Err(error),
         })
         .map_err(|error| {
-            TapError::refused("attaching to an interface of the host", error, |error| {
-                match error.raw_os_error() {
+            TapError::refused(
+                "attaching to an interface of the host needs the capability CAP_NET_ADMIN",
+                error,
+                |error| match error.raw_os_error() {
                     Some(libc::EBUSY) => TapError::InUse(name.to_owned()),
                     _ => TapError::CannotAttach(name.to_owned()),
-                }
-            })
+                },
+            )
         })
 }
 
@@ -234,9 +250,11 @@ fn set_up(name: &str, index: u32, request: &HostRequest) -> Result<(), TapError>
     let failed = |setting| {
         let name = name.to_owned();
         move |error| {
-            TapError::refused("setting up an interface of the host", error, |error| {
-                TapError::Setting { name, setting, error }
-            })
+            TapError::refused(
+                "setting up an interface of the host needs the capability CAP_NET_ADMIN",
+                error,
+                |error| TapError::Setting { name, setting, error },
+            )
         }
     };
     if let Some(mac) = request.mac {
