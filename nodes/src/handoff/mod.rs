@@ -182,7 +182,7 @@ impl Node for WorkerHandoff {
                 buffer.flow_hash = hash::of(buffer.current(), assignment.symmetrical);
                 let n = assignment.threads.len() as u64;
                 // The high half of a product spreads evenly, whatever the number of threads is.
-                let at = (u64::from(buffer.flow_hash) * n >> 32) as usize;
+                let at = ((u64::from(buffer.flow_hash) * n) >> 32) as usize;
                 assignment.threads.get(at).copied().unwrap_or(own)
             });
             cx.set_thread(i, thread);

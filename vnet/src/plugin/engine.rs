@@ -34,7 +34,7 @@ use crate::{
     process::{Cx, Executor},
     runtime::{
         BarrierHeld, Bed, Clock, EngineId, EngineTime, Interrupts, Locals, Main, Peers, Shared,
-        TRACE_NODE, TraceNode, Way, Ways, Worker, WorkerState, Workers,
+        TRACE_NODE, ThreadWriters, TraceNode, Way, Ways, Worker, WorkerState, Workers,
     },
     trace::{Taps, TraceFilter},
 };
@@ -233,13 +233,16 @@ impl Builder {
         let mut workers = Vec::new();
         for (thread, own) in threads.map(ThreadIndex).zip(&*interrupts) {
             let number = usize::from(thread.0);
+            let writers = ThreadWriters {
+                errors: errors.writer(thread)?,
+                interfaces: interface_counters.writers(thread)?,
+                routes: route_counters.writer(thread)?,
+                counters: counters.writers(thread)?,
+            };
             let mut state = WorkerState::new(
                 number,
                 Magazine::new(pool.clone()),
-                errors.writer(thread)?,
-                interface_counters.writers(thread)?,
-                route_counters.writer(thread)?,
-                counters.writers(thread)?,
+                writers,
                 Locals::new(&locals, number),
                 Peers { interrupts: interrupts.clone(), trace_node },
             );

@@ -47,6 +47,7 @@ pub(crate) use local::{Locals, MakeLocal};
 pub(crate) use main::InterfaceHook;
 pub use main::{FrameTo, Main};
 pub use shared::{BarrierHeld, Dispatching, EngineId, Shared};
+pub(crate) use state::ThreadWriters;
 pub use state::WorkerState;
 pub use stats::{NodeState, NodeStats};
 pub use threads::thread_name;

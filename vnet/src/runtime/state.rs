@@ -41,17 +41,23 @@ pub struct WorkerState {
     no_such_next: ErrorIndex,
 }
 
+/// How one thread counts.
+pub(crate) struct ThreadWriters {
+    pub(crate) errors: ErrorWriter,
+    pub(crate) interfaces: InterfaceWriters,
+    pub(crate) routes: CombinedWriter,
+    pub(crate) counters: Writers,
+}
+
 impl WorkerState {
     pub(crate) fn new(
         thread: usize,
         magazine: Magazine,
-        errors: ErrorWriter,
-        interfaces: InterfaceWriters,
-        routes: CombinedWriter,
-        counters: Writers,
+        writers: ThreadWriters,
         locals: Locals,
         peers: Peers,
     ) -> Self {
+        let ThreadWriters { errors, interfaces, routes, counters } = writers;
         Self {
             thread,
             magazine,

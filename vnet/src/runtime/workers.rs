@@ -25,6 +25,7 @@ pub(crate) struct Workers {
     engine: EngineId,
     threads: Vec<Thread>,
     /// All of them while the barrier is held, in their order; none otherwise.
+    #[allow(clippy::vec_box, reason = "boxes change hands, and what is in them stays where it is")]
     boxes: Vec<Box<Worker>>,
     /// When the barrier that is held was asked for, and when it was there.
     held: Option<(Instant, Instant)>,
