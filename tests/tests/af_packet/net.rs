@@ -216,7 +216,9 @@ impl Net {
 
     /// Pings from `a` to `b`; how many answers of `count` there were.
     pub(crate) fn ping(&self, options: &str, count: u32) -> u32 {
-        let line = format!("ping -q -c {count} -W 2 {options}");
+        // With a deadline it waits for all answers; without, for twice the longest time that one took, which is none where packets
+        // have no room for a time.
+        let line = format!("ping -q -c {count} -w 60 {options}");
         let output = self.run("a", &line);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let words: Vec<_> = text.split_whitespace().collect();

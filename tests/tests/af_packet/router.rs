@@ -83,7 +83,7 @@ fn a_host_interface_is_made_shown_and_deleted() {
     }
     net.ctl("delete host-interface name ra");
     assert!(!net.ctl("show interface").contains("host-ra"));
-    assert_eq!(net.ping("-W 1 10.2.0.2", 1), 0);
+    assert_eq!(net.ping("-w 1 10.2.0.2", 1), 0);
     assert_eq!(net.ctl("create host-interface name ra num-rx-queues 4"), "host-ra\n");
     let shown = net.ctl("show hardware-interfaces host-ra");
     assert!(shown.contains("RX queue 3: ") && shown.contains("fanout group "), "{shown}");
