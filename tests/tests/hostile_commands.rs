@@ -76,7 +76,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// What changes the host when a line is right by accident, and so is called wrongly alone.
-const HOST: &[&str] = &["create tap"];
+const HOST: &[&str] = &["create tap", "create host-interface"];
 
 struct Victim {
     engine: Engine,

@@ -1,7 +1,8 @@
 //! A table takes more of its slots into use.
 //!
 //! That follows from where flows find room, so from the packets alone: a flow that lies far from its home has one group of homes
-//! split, with up to two groups of flows to look at and to move. No packet waits for more.
+//! split, with up to two groups of flows to look at and to move. No packet waits for more, but for one that finds no room at all:
+//! then groups are split until there is some, since nothing is evicted while there are slots that were never used.
 
 use super::{
     FlowRecord,
@@ -12,9 +13,6 @@ use super::{
 
 /// How far from its home a flow lies where a table is crowded. So one that grows is a third full.
 pub(super) const CROWDED: usize = 4;
-
-/// Groups that are split for one packet that finds a window full.
-pub(super) const MOST_STEPS: usize = 64;
 
 impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     /// Splits the next group of homes; `false` where all slots are in use already.

@@ -11,7 +11,7 @@ use super::{
     Addresses, Counters, Details, Direction, EndReason, FlowRecord, StartTime,
     details::{Extra, orient},
     directory::{Directory, Place, WINDOW},
-    growth::{CROWDED, MOST_STEPS},
+    growth::CROWDED,
     hash::prefetch,
     key::{Key, Kind, Slot, describe},
     lanes::Lane,
@@ -160,15 +160,12 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     fn room(&mut self, place: Place, watermark: u64) -> usize {
         let mut home = self.directory.home(place);
         let mut vacancy = self.vacancy(home, watermark);
-        let steps = match vacancy {
-            Some(at) if at - home < CROWDED => return at,
-            Some(_) => 1,
-            None => MOST_STEPS,
-        };
-        for _ in 0..steps {
-            if !self.grow(watermark) {
-                break;
-            }
+        if let Some(at) = vacancy
+            && at - home < CROWDED
+        {
+            return at;
+        }
+        while self.grow(watermark) {
             home = self.directory.home(place);
             vacancy = self.vacancy(home, watermark);
             if vacancy.is_some() {

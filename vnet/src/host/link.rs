@@ -50,6 +50,10 @@ impl Link {
     /// # Errors
     /// When the kernel cannot be asked.
     pub fn named(name: &str) -> io::Result<Option<Self>> {
+        // No interface has a longer one, and what is much longer does not fit into a message.
+        if name.is_empty() || name.len() >= libc::IFNAMSIZ {
+            return Ok(None);
+        }
         let mut asked = LinkMessage::default();
         asked.attributes.push(LinkAttribute::IfName(name.to_owned()));
         ask(asked)
