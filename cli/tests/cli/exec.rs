@@ -184,7 +184,8 @@ fn bench_gives_the_clocks_of_each_node_as_a_table_and_as_json() {
     assert!(number(&json["packets_per_second"]) && number(&json["total_clocks_per_packet"]));
     let keys =
         |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    let all = ["workload", "packets_per_second", "total_clocks_per_packet", "nodes"];
+    let all =
+        ["workload", "packets_per_second", "total_clocks_per_packet", "nodes", "packets_by_worker"];
     assert_eq!(keys(&json), all);
     let nodes = json["nodes"].as_array().unwrap();
     assert_eq!((nodes.len(), &nodes[0]["name"]), (1, &"ip6-lookup".into()));
