@@ -50,6 +50,7 @@ fn who_has_the_box_has_it_alone() {
             while let Some(mut hold) = theirs.take() {
                 let rounds: Option<&mut usize> = hold.get();
                 *rounds.unwrap() += 1;
+                // SAFETY: loom ends the model where somebody writes meanwhile.
                 their_cell.with(|value| assert!(unsafe { *value } <= 2));
                 while !theirs.is_wanted() {
                     thread::yield_now();
@@ -61,6 +62,7 @@ fn who_has_the_box_has_it_alone() {
             slot.put(rounds);
             slot.want();
             rounds = slot.claim();
+            // SAFETY: loom ends the model where somebody looks meanwhile.
             shared.with_mut(|value| unsafe { *value += 1 });
         }
         slot.end();
@@ -109,6 +111,7 @@ fn nothing_is_used_again_while_a_worker_may_look_at_it() {
         let worker = thread::spawn(move || {
             for _ in 0..2 {
                 let entry = their_word.load(Ordering::Acquire);
+                // SAFETY: loom ends the model where somebody writes meanwhile.
                 their_entries[entry].with(|value| assert_eq!(unsafe { *value }, 1));
                 their_passes.pass();
             }
@@ -116,6 +119,7 @@ fn nothing_is_used_again_while_a_worker_may_look_at_it() {
         word.store(1, Ordering::Release);
         let before = passes.after_edits();
         if passes.has_passed(before) {
+            // SAFETY: loom ends the model where somebody looks meanwhile.
             entries[0].with_mut(|value| unsafe { *value = 2 });
         }
         worker.join().unwrap();
