@@ -9,7 +9,7 @@ use std::{
 };
 
 use netlink_packet_route::link::LinkAttribute;
-use vnet::command::value::IpWithLength;
+use vnet::{command::value::IpWithLength, host::Link};
 
 use crate::{error::TapError, netlink, sys};
 
@@ -103,11 +103,11 @@ impl Host {
         }
         let (name, queues) = open_queues(request)?;
         let failed = |error| TapError::Setting { name: name.clone(), setting: "its use", error };
-        let link = netlink::find(&name)
+        let link = Link::named(&name)
             .and_then(|link| link.ok_or_else(|| io::ErrorKind::NotFound.into()))
             .map_err(failed)?;
         set_up(&name, link.index, request)?;
-        let link = netlink::find(&name).map_err(failed)?.unwrap_or(link);
+        let link = Link::named(&name).map_err(failed)?.unwrap_or(link);
         Ok(Self {
             kind: request.kind,
             name,
@@ -216,7 +216,7 @@ fn make(queue: &File, name: &str, flags: libc::c_int) -> Result<String, TapError
 
 /// Attaches to an interface that is there. One with several queues takes also who wants only one.
 fn attach(queue: &File, name: &str, flags: &mut libc::c_int) -> Result<String, TapError> {
-    let found = netlink::find(name).map_err(|error| TapError::Setting {
+    let found = Link::named(name).map_err(|error| TapError::Setting {
         name: name.to_owned(),
         setting: "its use",
         error,
@@ -265,7 +265,7 @@ fn set_up(name: &str, index: u32, request: &HostRequest) -> Result<(), TapError>
         netlink::set(index, LinkAttribute::Mtu(mtu)).map_err(failed("host-mtu-size"))?;
     }
     if let Some(bridge) = &request.bridge {
-        let found = netlink::find(bridge).map_err(failed("host-bridge"))?;
+        let found = Link::named(bridge).map_err(failed("host-bridge"))?;
         let found = found.ok_or_else(|| TapError::NoSuchBridge(bridge.clone()))?;
         netlink::set(index, LinkAttribute::Controller(found.index))
             .map_err(failed("host-bridge"))?;

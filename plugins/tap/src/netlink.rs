@@ -1,59 +1,17 @@
-//! What a TAP interface asks of its host by rtnetlink (RFC 3549): to find interfaces, and to set up its own.
+//! What a TAP interface asks of its host by rtnetlink (RFC 3549): to set up its other end.
 //!
 //! All of it speaks to the network namespace of the calling thread.
 
 use std::{io, net::IpAddr};
 
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NetlinkPayload};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
     link::{LinkAttribute, LinkFlags, LinkMessage},
     route::{RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use vnet::command::value::IpWithLength;
-
-/// Octets of room for one answer: a message about an interface with many attributes has some 2,000.
-const ANSWER: usize = 1 << 16;
-
-/// An interface of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
-    /// Its number.
-    pub(crate) index: u32,
-    /// Its MAC address, where it has one.
-    pub(crate) mac: Option<[u8; 6]>,
-    /// The largest packet behind its link header, in octets.
-    pub(crate) mtu: u32,
-}
-
-/// The interface called `name`; `None` when there is none.
-pub(crate) fn find(name: &str) -> io::Result<Option<Link>> {
-    let mut asked = LinkMessage::default();
-    asked.attributes.push(LinkAttribute::IfName(name.to_owned()));
-    match request(RouteNetlinkMessage::GetLink(asked), 0)? {
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(Some(read(&link))),
-        NetlinkPayload::Error(error) if error.raw_code() == -libc::ENODEV => Ok(None),
-        NetlinkPayload::Error(error) => Err(error.to_io()),
-        _ => Err(io::ErrorKind::InvalidData.into()),
-    }
-}
-
-fn read(message: &LinkMessage) -> Link {
-    let mut link = Link { index: message.header.index, mac: None, mtu: 0 };
-    for attribute in &message.attributes {
-        match attribute {
-            LinkAttribute::Address(bytes) => link.mac = bytes.as_slice().try_into().ok(),
-            LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-            _ => {}
-        }
-    }
-    link
-}
+use vnet::{command::value::IpWithLength, host::request};
 
 /// Changes one attribute of an interface.
 pub(crate) fn set(index: u32, attribute: LinkAttribute) -> io::Result<()> {
@@ -113,37 +71,12 @@ fn acknowledged(message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
     }
 }
 
-/// The kernel's answer, which it gives before it returns from the call.
-fn request(
-    message: RouteNetlinkMessage,
-    flags: u16,
-) -> io::Result<NetlinkPayload<RouteNetlinkMessage>> {
-    let mut socket = Socket::new(NETLINK_ROUTE)?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
-    let payload = NetlinkPayload::from(message);
-    let mut question = NetlinkMessage::new(NetlinkHeader::default(), payload);
-    question.header.flags = NLM_F_REQUEST | flags;
-    question.finalize();
-    let mut bytes = vec![0; question.buffer_len()];
-    question.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-    let mut answer = Vec::with_capacity(ANSWER);
-    socket.recv(&mut answer, 0)?;
-    NetlinkMessage::deserialize(&answer)
-        .map(|answer| answer.payload)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_hosts_loopback_interface_is_found_by_its_name() {
-        let lo = find("lo").unwrap().unwrap();
-        assert_eq!((lo.index, lo.mac), (1, Some([0; 6])));
-        assert_eq!(find("no-such-link").unwrap(), None);
+    fn what_there_is_not_cannot_be_set_up() {
         assert_eq!(set_up(1 << 30).unwrap_err().raw_os_error(), Some(libc::ENODEV));
     }
 }

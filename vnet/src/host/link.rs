@@ -129,8 +129,12 @@ fn ask(asked: LinkMessage) -> io::Result<Option<Link>> {
     }
 }
 
-/// The kernel's answer, which it gives before it returns from the call.
-fn request(
+/// What the kernel answers to a message of rtnetlink, which it does before it returns from the call. `flags` come on top of those
+/// of every request (RFC 3549, 2.3.2).
+///
+/// # Errors
+/// When the kernel cannot be asked, or its answer cannot be read. What it has against the request is an answer.
+pub fn request(
     message: RouteNetlinkMessage,
     flags: u16,
 ) -> io::Result<NetlinkPayload<RouteNetlinkMessage>> {

@@ -5,5 +5,5 @@
 mod link;
 mod monitor;
 
-pub use link::{Link, LinkLayer};
+pub use link::{Link, LinkLayer, request};
 pub use monitor::{LinkEvent, LinkMonitor};
