@@ -29,8 +29,6 @@ fn ends(frame: &[u8]) -> (u128, u128, u8, u32) {
         known.or_else(|| walk::ip(version, bytes, bytes.len() as u32).ok())
     });
     let v4 = |address: [u8; 4]| u128::from(u32::from_be_bytes(address));
-    let mac =
-        |address: [u8; 6]| address.into_iter().fold(0, |all, octet| all << 8 | u128::from(octet));
     match packet {
         Some(Ip::V4(header, rest)) => (
             v4(header.source),
@@ -44,7 +42,7 @@ fn ends(frame: &[u8]) -> (u128, u128, u8, u32) {
             rest.protocol,
             ports(rest.protocol, rest.ports),
         ),
-        None => (mac(link.source.0), mac(link.destination.0), 0, 0),
+        None => (link.source.get().into(), link.destination.get().into(), 0, 0),
     }
 }
 

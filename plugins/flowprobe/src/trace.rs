@@ -116,8 +116,8 @@ impl Trace {
     }
 
     fn fill_link(&mut self, link: &walk::Link) {
-        self.source_mac = link.source.0;
-        self.destination_mac = link.destination.0;
+        self.source_mac = link.source.address().0;
+        self.destination_mac = link.destination.address().0;
         self.ethertype = link.ethertype.0;
     }
 

@@ -5,7 +5,7 @@ use crate::{
     interface::SwIfIndex,
     runtime::PacketTime,
     wire::{
-        ethernet::{EtherType, MacAddress},
+        ethernet::{EtherType, MacWord},
         link::LinkType,
         walk::{self, Ip, Link, Miss, Version},
     },
@@ -202,7 +202,7 @@ impl<'a> Observed<'a> {
 }
 
 const fn no_link(ethertype: EtherType) -> Link {
-    let none = MacAddress([0; 6]);
+    let none = MacWord::ZERO;
     Link { source: none, destination: none, vlan: None, ethertype, payload: 0 }
 }
 

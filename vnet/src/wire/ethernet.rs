@@ -19,6 +19,15 @@ pub struct Header {
 }
 
 impl Header {
+    /// Destination and source, by a load each.
+    #[inline(always)]
+    #[must_use]
+    pub fn words(&self) -> [MacWord; 2] {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n]: [u8; 14] = zerocopy::transmute!(*self);
+        let word = |bytes| MacWord(u64::from_le_bytes(bytes) & MacWord::MASK);
+        [word([a, b, c, d, e, f, g, h]), word([g, h, i, j, k, l, m, n])]
+    }
+
     /// Whether it is the frame of a station with this address: one load, one shift, one compare.
     #[inline]
     #[must_use]
@@ -147,6 +156,37 @@ impl fmt::Display for EtherType {
 )]
 #[repr(transparent)]
 pub struct MacAddress(pub [u8; 6]);
+
+/// A [`MacAddress`] as a word: its octets in order from the lowest on, and zeros above them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MacWord(u64);
+
+impl MacWord {
+    /// An address of zeros.
+    pub const ZERO: Self = Self(0);
+    /// The bits that an address has.
+    pub const MASK: u64 = (1 << 48) - 1;
+
+    /// The word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The address.
+    #[must_use]
+    pub const fn address(self) -> MacAddress {
+        let [a, b, c, d, e, f, ..] = self.0.to_le_bytes();
+        MacAddress([a, b, c, d, e, f])
+    }
+}
+
+impl From<MacAddress> for MacWord {
+    fn from(MacAddress([a, b, c, d, e, f]): MacAddress) -> Self {
+        Self(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+    }
+}
 
 impl MacAddress {
     /// The address of everyone.

@@ -7,6 +7,7 @@ use crate::{
         details::{DetailKeys, Seen},
     },
     wire::{
+        ethernet::MacWord,
         ip4::{self, protocol},
         walk::{Link, Transport},
     },
@@ -17,7 +18,7 @@ pub(super) const VLAN_MASK: u64 = 0x0fff;
 pub(super) const TAGGED: u64 = 0x1000;
 pub(super) const EGRESS: u64 = 0x2000;
 pub(super) const PRESENT: u64 = 0x8000;
-pub(super) const MAC_MASK: u64 = (1 << 48) - 1;
+pub(super) const MAC_MASK: u64 = MacWord::MASK;
 pub(super) const PORT_MASK: u64 = 0xffff;
 pub(super) const LOW_HALF: u64 = 0xffff_ffff;
 pub(super) const PROTOCOL_SHIFT: u32 = 32;
@@ -115,9 +116,8 @@ pub(super) fn addresses6(source: [u64; 2], destination: [u64; 2]) -> Addresses {
 /// Source address and type, destination address.
 #[inline(always)]
 pub(super) fn mac_words(link: &Link) -> [u64; 2] {
-    let word = |[a, b, c, d, e, f]: [u8; 6]| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
     let ethertype = u64::from(link.ethertype.0) << TAG_SHIFT;
-    [word(link.source.0) | ethertype, word(link.destination.0)]
+    [link.source.get() | ethertype, link.destination.get()]
 }
 
 pub(super) fn describe_macs(source: u64, destination: u64, record: &mut FlowRecord) {

@@ -11,7 +11,7 @@ use zerocopy::{
 };
 
 use super::{
-    ethernet::{self, EtherType, MacAddress, VlanTag},
+    ethernet::{self, EtherType, MacAddress, MacWord, VlanTag},
     ip4,
     ip4::protocol,
     ip6,
@@ -38,9 +38,9 @@ pub enum Miss {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Source address; zero where the link type has none.
-    pub source: MacAddress,
+    pub source: MacWord,
     /// Destination address; zero where the link type has none.
-    pub destination: MacAddress,
+    pub destination: MacWord,
     /// VLAN identifier of the outermost tag.
     pub vlan: Option<u16>,
     /// Type of the payload behind all tags; 0 when an LLC header without an Ethernet type follows.
@@ -101,12 +101,13 @@ impl Transport {
 /// [`Miss::TruncatedLink`]; for raw IP also [`Miss::TruncatedIp`] without any byte and [`Miss::BadIpHeader`] when the
 /// first is neither of a version 4 nor a 6.
 pub fn link(bytes: &[u8], link_type: LinkType) -> Result<Link, Miss> {
-    let none = MacAddress([0; 6]);
+    let none = MacWord::ZERO;
     let (source, destination, ethertype, payload) = match link_type {
         LinkType::Ethernet => {
             let (header, _) =
                 ethernet::Header::ref_from_prefix(bytes).map_err(|_| Miss::TruncatedLink)?;
-            (header.source, header.destination, header.ethertype, size_of::<ethernet::Header>())
+            let [destination, source] = header.words();
+            (source, destination, header.ethertype, size_of::<ethernet::Header>())
         }
         LinkType::LinuxSll => {
             let (header, _) = SllHeader::ref_from_prefix(bytes).map_err(|_| Miss::TruncatedLink)?;
@@ -202,8 +203,8 @@ pub fn ip(version: Version, bytes: &[u8], wire_length: u32) -> Result<Ip<'_>, Mi
 #[must_use]
 pub fn common_link(bytes: &[u8]) -> Option<Link> {
     let (tagged, _) = Tagged::ref_from_prefix(bytes).ok()?;
-    let ethernet::Header { destination, source, ethertype } = tagged.header;
-    let outer = EtherType(ethertype.get());
+    let [destination, source] = tagged.header.words();
+    let outer = EtherType(tagged.header.ethertype.get());
     if matches!(outer, EtherType::IP4 | EtherType::IP6) {
         let payload = size_of::<ethernet::Header>();
         return Some(Link { source, destination, vlan: None, ethertype: outer, payload });
@@ -291,9 +292,9 @@ struct TransportPrefix {
 
 const FIXED6: u32 = size_of::<ip6::Header>() as u32;
 
-fn cooked_address(address: [u8; 8], length: u16) -> MacAddress {
+fn cooked_address(address: [u8; 8], length: u16) -> MacWord {
     let [a, b, c, d, e, f, ..] = address;
-    MacAddress(if length == 6 { [a, b, c, d, e, f] } else { [0; 6] })
+    if length == 6 { MacAddress([a, b, c, d, e, f]).into() } else { MacWord::ZERO }
 }
 
 /// Steps over tags, and over a SNAP header with an Ethernet type (RFC 1042).

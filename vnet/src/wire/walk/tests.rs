@@ -71,7 +71,7 @@ fn ip_is_found_behind_every_stack() {
         let frame = behind(headers, packet);
         let (link, _) = walk(&frame, LinkType::Ethernet).unwrap();
         assert_eq!(link.vlan, vlan, "{headers:x?}");
-        assert_eq!(link.source.0, MACS[6..]);
+        assert_eq!(link.source.address().0, MACS[6..]);
         let octets = packet.len() as u32;
         assert_eq!(
             transport_of(&frame, LinkType::Ethernet),
@@ -99,7 +99,7 @@ fn every_link_type_leads_to_the_packet() {
         assert_eq!(transport_of(&bytes, link_type), (6, 80, 0xc000, 0x112, 40), "{link_type:?}");
         let (link, _) = walk(&bytes, link_type).unwrap();
         assert_eq!(link.vlan, vlan);
-        assert_eq!(link.source.0 == [2, 0, 0, 0, 0, 1], link_type != LinkType::Raw);
+        assert_eq!(link.source.address().0 == [2, 0, 0, 0, 0, 1], link_type != LinkType::Raw);
     }
     assert_eq!(transport_of(&ip6(17, &UDP), LinkType::Raw), (17, 53, 0x1234, 0, 52));
 }
