@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import re
+import statistics
 import subprocess
 import time
 from pathlib import Path
@@ -70,6 +72,18 @@ class Tcp(Load):
 
     def host_per_gigabyte(self):
         return self.host / (self.octets * 1e-9)
+
+
+class Idle(Load):
+    pings = ()
+
+    def share(self):
+        """Of a core that the datapath's process took."""
+        return None if self.own is None else self.own / self.seconds
+
+    def median(self):
+        """Microseconds until the answer."""
+        return statistics.median(self.pings)
 
 
 class Lab:
@@ -145,6 +159,13 @@ class Lab:
         with Udp(pid) as load:
             self.iperf3("-u", "-l", str(size), "-b", "0", "-t", str(seconds))
         load.sent, load.arrived = self.packets("a", "tx") - sent, self.packets("b", "rx") - arrived
+        return load
+
+    def idle(self, seconds, pid):
+        """Nothing but a ping each half second: each finds everyone asleep."""
+        with Idle(pid) as load:
+            answer = run(*self.within("a", "ping", "-i", "0.5", "-c", str(2 * seconds), "10.2.0.2"))
+        load.pings = [1000 * float(time) for time in re.findall(r"time=([0-9.]+) ms", answer)]
         return load
 
     def tcp(self, seconds, pid):
