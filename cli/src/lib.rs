@@ -13,7 +13,9 @@ pub mod control;
 mod ctl;
 mod exec;
 pub mod plugins;
+pub mod probe;
 mod race;
+pub mod records;
 pub mod replay;
 pub mod shell;
 pub mod signal;
@@ -45,8 +47,14 @@ pub struct Command {
 }
 
 /// All commands, in the order in which the help lists them.
-pub const COMMANDS: &[Command] =
-    &[ctl::COMMAND, exec::COMMAND, replay::COMMAND, collect::COMMAND, bench::COMMAND];
+pub const COMMANDS: &[Command] = &[
+    ctl::COMMAND,
+    exec::COMMAND,
+    replay::COMMAND,
+    probe::COMMAND,
+    collect::COMMAND,
+    bench::COMMAND,
+];
 
 /// What `--version` prints.
 const VERSION: &str = concat!("peloton ", env!("CARGO_PKG_VERSION"), "\n");

@@ -4,9 +4,9 @@ use core::{ops::ControlFlow, time::Duration};
 use std::io;
 
 use nodes::capture::{Progress, Reader};
-use peloton::replay::{
-    run::{Replay, Sink},
-    top::TopFlows,
+use peloton::{
+    records::top::TopFlows,
+    replay::run::{Replay, Sink},
 };
 use peloton_tests::{allocations, replay::Endless};
 use vnet::{

@@ -5,24 +5,19 @@
 //! | `options` | the command line |
 //! | `pipe` | captures and outputs that are pipes |
 //! | `run` | captures into an engine, flow records out of it |
-//! | `outputs` | the table, JSON lines, an IPFIX File, a collector: any of them at once |
-//! | `collector`, `pace` | messages over UDP, and how fast |
-//! | `top` | the top flows and their table |
+//! | `sink` | records and rounds of a run, to its outputs |
 //! | `summary`, `progress` | what people see |
 //!
 //! The packets go through a graph of three nodes: `pcap-input`, `flowprobe-passive` on the `device-input` arc, `sink`. One
 //! thread does everything: between two rounds of dispatch it takes the records and puts them out, and nothing is read
 //! meanwhile, so outputs hold the input back and no record is lost.
 
-pub mod collector;
 pub mod options;
-pub mod outputs;
-mod pace;
 mod pipe;
 mod progress;
 pub mod run;
+mod sink;
 mod summary;
-pub mod top;
 
 use std::{
     fs,
@@ -35,6 +30,7 @@ use std::{
     time::Instant,
 };
 
+use flowprobe::passive::Passive;
 use nodes::capture::Reader;
 use vnet::flow::{Config, Pages};
 
@@ -42,13 +38,17 @@ use crate::{
     Command,
     args::Failure,
     complain,
+    records::{
+        collector::Feed,
+        outputs::{OutputError, Outputs, Written},
+    },
     signal::{self, Signal, Signals},
     stdout,
 };
 use options::Options;
-use outputs::{OutputError, Outputs, Written};
 use progress::Bar;
 use run::{Replay, Totals};
+use sink::Watched;
 use summary::Summary;
 
 /// The command.
@@ -63,41 +63,39 @@ pub const COMMAND: Command = Command {
 fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let bytes = check_captures(options)?;
     let signals = Signals::watch().map_err(Failure::failed)?;
-    let meter = Config { pages: Pages::Huge, ..options.meter.clone() };
+    let recording = &options.recording;
+    let meter = Config { pages: Pages::Huge, ..recording.meter.clone() };
+    let passive = Passive { inner: recording.inner, ..meter.into() };
     let mut replay =
-        Replay::new(meter, options.frame_size, options.rate).map_err(Failure::failed)?;
-    if let Some(path) = &options.ipfix_file
+        Replay::new(passive, options.frame_size, options.rate).map_err(Failure::failed)?;
+    if let Some(path) = &recording.ipfix_file
         && !pipe::wait_for_reader(path)
     {
         return Ok(signal::caught().map_or(ExitCode::FAILURE, Signal::status));
     }
-    let mut outputs = Outputs::open(options, Bar::new(bytes)).map_err(Failure::failed)?;
+    let outputs = Outputs::open(recording, Feed::Patient(options.rate)).map_err(Failure::failed)?;
+    let mut watched = Watched::new(outputs, Bar::new(bytes));
     let start = Instant::now();
-    let is_whole = read_all(options, &signals, &mut replay, &mut outputs);
-    replay.finish(&mut outputs);
+    let is_whole = read_all(options, &signals, &mut replay, &mut watched);
+    replay.finish(&mut watched);
+    let (mut outputs, signal) = watched.end();
     let (written, finished) = outputs.finish();
     let elapsed = start.elapsed();
-    let signal = outputs.signal();
     let summary = Summary { options, totals: replay.totals(), written, elapsed, signal };
     let finished = finished.and_then(|()| report(outputs, &summary));
     status(is_whole, finished, &summary)
 }
 
 /// Opens and reads the captures one after the other; whether all of them were read to their end.
-fn read_all(
-    options: &Options,
-    signals: &Signals,
-    replay: &mut Replay,
-    outputs: &mut Outputs,
-) -> bool {
+fn read_all(options: &Options, signals: &Signals, replay: &mut Replay, sink: &mut Watched) -> bool {
     let mut is_whole = true;
     for path in &options.captures {
-        let read = pipe::open(path, signals).and_then(|reader| replay.read(reader, outputs));
+        let read = pipe::open(path, signals).and_then(|reader| replay.read(reader, sink));
         if let Err(error) = read {
             is_whole = false;
             complain(&error);
         }
-        if outputs.is_stopped() {
+        if sink.is_stopped() {
             break;
         }
     }
@@ -107,8 +105,9 @@ fn read_all(
 /// Prints what people want to see, where they look.
 fn report(outputs: Outputs, summary: &Summary<'_>) -> Result<(), OutputError> {
     let Totals { read, .. } = &summary.totals;
-    if summary.options.prints_report() {
-        let table = outputs.top.table(summary.options.meter.record, run::precision(read));
+    let recording = &summary.options.recording;
+    if recording.prints_report() {
+        let table = outputs.top.table(recording.meter.record, run::precision(read));
         let gap = if table.is_empty() { "" } else { "\n" };
         stdout::print(format!("{table}{gap}{summary}"))?;
     } else if io::stderr().is_terminal() {
@@ -144,7 +143,8 @@ fn status(
 fn check_captures(options: &Options) -> Result<Option<u64>, Failure> {
     let mut bytes = Some(0);
     let stdout = pipe::own_file(io::stdout().as_fd());
-    let ipfix_file = options.ipfix_file.as_deref().and_then(|path| fs::metadata(path).ok());
+    let ipfix_file =
+        options.recording.ipfix_file.as_deref().and_then(|path| fs::metadata(path).ok());
     let is_written_to = |file: &&fs::Metadata| file.is_file() || file.file_type().is_fifo();
     if let (Some(file), Some(stdout)) = (&ipfix_file.as_ref().filter(is_written_to), &stdout)
         && is_same(file, stdout)

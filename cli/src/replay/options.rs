@@ -1,22 +1,19 @@
 //! The command line of `peloton replay`.
 
-use core::{num::NonZeroU32, time::Duration};
+use core::num::NonZeroU32;
 use std::path::PathBuf;
 
 use lexopt::Arg;
-use vnet::{
-    flow::{Config, Families, Known, RecordSet},
-    ipfix::{
-        fields::FieldList,
-        profile::{FlowTemplates, Profile},
-    },
+
+use super::run::FRAME_SIZE;
+use crate::{
+    args::{Failure, UsageError, file, number},
+    records::options::{Recording, export_help, metering_help, output_help},
 };
 
-use super::{collector, run::FRAME_SIZE};
-use crate::args::{Failure, UsageError, file, layers, number, seconds, text};
-
 /// What `peloton replay --help` prints.
-pub const HELP: &str = "\
+pub const HELP: &str = concat!(
+    "\
 peloton replay - flow records of captured packets
 
 Usage: peloton replay [OPTION...] CAPTURE...
@@ -24,42 +21,16 @@ Usage: peloton replay [OPTION...] CAPTURE...
 Reads pcap and pcapng captures one after the other, as one run; `-' is standard input.
 Prints the top flows and a summary, unless --json or --ipfix-file - wants standard output.
 
-Output:
-      --json               Print one JSON object a flow record, and nothing else
-      --ipfix-file FILE    Write an IPFIX File (RFC 5655); `-' is standard output
-      --collector HOST:PORT
-                           Send IPFIX messages over UDP; [ADDRESS]:PORT for IPv6
-      --top N              Print the N flows with most octets (default 10)
-
-Metering:
-      --active S           Make a record of a flow when it is S seconds old; 0 makes one
-                           a packet (default 15)
-      --passive S          End a flow that had no packet for more than S seconds; 0 is
-                           never (default 120)
-      --record LAYERS      Tell flows apart by l2 (MAC addresses, Ethernet type), l3 (IP
-                           addresses, protocol) and l4 (ports, protocol, TCP flags), a
-                           list with commas (default l3,l4); the outermost VLAN always
-      --template FIELDS    Make records of these fields, a list of IANA names with commas:
-                           those that are keys tell flows apart, and nothing else does;
-                           NAME/OCTETS makes an integer shorter (`show ipfix element' of
-                           peloton lists them, docs/IPFIX.md has the rules)
-      --fragments          Count later fragments in the flow of the first one of their
-                           datagram, which alone has ports
-      --non-ip             Measure what is not IP as flows of MAC addresses and Ethernet
-                           type
-      --max-flows N        Hold N flows of IPv4, of IPv6 and of others each before any is
-                           evicted (default 1048576)
-
-Export:
-      --domain N           Observation domain of the messages (default 1)
-      --path-mtu BYTES     Longest IP packet to the collector (default 1420)
-      --template-interval S
-                           Send the templates again after S seconds, and in any case
-                           after 64 messages (default 20)
-      --rate PPS           Read at most PPS packets a second, and send no more than as
+",
+    output_help!(),
+    "\n",
+    metering_help!(),
+    "\n",
+    export_help!(),
+    "      --rate PPS           Read at most PPS packets a second, and send no more than as
                            many messages. Without it packets are read as fast as they can
-                           be measured, and messages sent as fast as a collector on this
-                           host empties its socket, or 2500 a second to any other
+                           be measured, and messages sent over UDP as fast as a collector
+                           on this host empties its socket, or 2500 a second to any other
 
   -h, --help               Print this
   -V, --version            Print the version
@@ -68,29 +39,16 @@ Exit status: 0 when all went well; 1 when a capture could not be read to its end
 output not be written (the records of what was read are still put out where they can
 be); 2 when the command line makes no sense; 130 after an interrupt, which ends the run
 as if the capture ended there.
-";
+"
+);
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The captures in order; `-` is standard input.
     pub captures: Vec<PathBuf>,
-    /// What is measured, and how.
-    pub meter: Config,
-    /// The fields of records, where they are chosen one by one.
-    pub template: Option<FieldList>,
-    /// Whether layers were asked for.
-    has_record: bool,
-    /// JSON lines on standard output.
-    pub json: bool,
-    /// How many of the top flows are shown.
-    pub top: usize,
-    /// Where to write an IPFIX File.
-    pub ipfix_file: Option<PathBuf>,
-    /// Where to send messages.
-    pub collector: Option<collector::Target>,
-    /// How messages are made.
-    pub export: collector::Export,
+    /// What is measured, and where it goes.
+    pub recording: Recording,
     /// Packets a second at most.
     pub rate: Option<NonZeroU32>,
     /// Packets of a frame at most: results do not depend on it, which a test must be able to show.
@@ -100,21 +58,8 @@ pub struct Options {
 impl Options {
     /// A run without captures or outputs.
     const fn new() -> Self {
-        let families = Families::IP4.union(Families::IP6);
-        let record = RecordSet::L3.union(RecordSet::L4).union(RecordSet::VLAN);
-        Self {
-            captures: Vec::new(),
-            meter: Config::new(families, record),
-            template: None,
-            has_record: false,
-            json: false,
-            top: 10,
-            ipfix_file: None,
-            collector: None,
-            export: collector::Export::new(),
-            rate: None,
-            frame_size: FRAME_SIZE,
-        }
+        let recording = Recording::new();
+        Self { captures: Vec::new(), recording, rate: None, frame_size: FRAME_SIZE }
     }
 
     /// Reads the command line behind `replay`.
@@ -136,51 +81,12 @@ impl Options {
             }
         }
         options.check()?;
-        if let Some(list) = &options.template {
-            options.meter = list.metering(options.meter);
-        }
+        options.recording.complete()?;
         Ok(options)
     }
 
     fn option(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), UsageError> {
         match name {
-            "json" => self.json = true,
-            "fragments" => self.meter.fragments = true,
-            "non-ip" => self.meter.families |= Families::OTHER,
-            "top" => self.top = number("--top", &parser.value()?, 0..=1_000_000)?,
-            "ipfix-file" => self.ipfix_file = Some(file("--ipfix-file", parser.value()?)?),
-            "collector" => {
-                let value = parser.value()?;
-                let target = text("--collector", &value)?.parse();
-                let error = |_| UsageError::value("--collector", &value, "HOST:PORT");
-                self.collector = Some(target.map_err(error)?);
-            }
-            "active" => self.meter.active = seconds("--active", &parser.value()?)?,
-            "passive" => self.meter.passive = seconds("--passive", &parser.value()?)?,
-            "record" => {
-                let value = parser.value()?;
-                self.meter.record = layers("--record", &value)? | RecordSet::VLAN;
-                self.has_record = true;
-            }
-            "template" => {
-                let value = parser.value()?;
-                let refused = |error| UsageError::refused("--template", error);
-                let fields = FieldList::parse(&text("--template", &value)?).map_err(refused)?;
-                fields.check_known(Known::empty(), "in captures").map_err(refused)?;
-                self.template = Some(fields);
-            }
-            "max-flows" => {
-                self.meter.max_flows = number("--max-flows", &parser.value()?, 1..=1 << 30)?;
-            }
-            "domain" => self.export.domain = number("--domain", &parser.value()?, 0..=u32::MAX)?,
-            "path-mtu" => {
-                let range = collector::MIN_PATH_MTU..=u16::MAX;
-                self.export.path_mtu = number("--path-mtu", &parser.value()?, range)?;
-            }
-            "template-interval" => {
-                let value = number("--template-interval", &parser.value()?, 1..=1_000_000_000)?;
-                self.export.template_interval = Duration::from_secs(value);
-            }
             "rate" => {
                 let rate = number("--rate", &parser.value()?, 1..=u32::MAX)?;
                 self.rate = NonZeroU32::new(rate);
@@ -188,6 +94,7 @@ impl Options {
             "frame-size" => {
                 self.frame_size = number("--frame-size", &parser.value()?, 1..=FRAME_SIZE)?;
             }
+            _ if self.recording.option(name, parser, "in captures")? => (),
             _ => return Err(lexopt::Error::UnexpectedOption(format!("--{name}")).into()),
         }
         Ok(())
@@ -200,40 +107,16 @@ impl Options {
         if self.captures.iter().filter(|path| path.as_os_str() == "-").count() > 1 {
             return Err(UsageError::Conflict("CAPTURE -", "another CAPTURE -"));
         }
-        if self.template.is_some() && self.has_record {
-            return Err(UsageError::Conflict("--template", "--record"));
-        }
-        if self.json && self.file_is_stdout() {
-            return Err(UsageError::Conflict("--json", "--ipfix-file -"));
-        }
         Ok(())
-    }
-
-    /// The templates of the records.
-    #[must_use]
-    pub fn templates(&self) -> FlowTemplates {
-        let Config { record, families, .. } = self.meter;
-        match &self.template {
-            Some(list) => list.templates(families),
-            None => Profile::Rfc.templates(record, families),
-        }
-    }
-
-    /// Whether the IPFIX File goes to standard output.
-    #[must_use]
-    pub fn file_is_stdout(&self) -> bool {
-        self.ipfix_file.as_ref().is_some_and(|path| path.as_os_str() == "-")
-    }
-
-    /// Whether standard output is for people.
-    #[must_use]
-    pub fn prints_report(&self) -> bool {
-        !self.json && !self.file_is_stdout()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
+    use vnet::flow::{Families, RecordSet};
+
     use super::*;
 
     fn parse(words: &str) -> Result<Options, String> {
@@ -252,23 +135,37 @@ mod tests {
         )
         .unwrap();
         assert_eq!(options.captures, [PathBuf::from("a.pcap"), "-".into()]);
-        assert_eq!(options.meter.record, RecordSet::L2 | RecordSet::L4 | RecordSet::VLAN);
-        assert_eq!(options.meter.families, Families::all());
-        assert_eq!(options.meter.active, Duration::from_millis(500));
-        assert_eq!((options.meter.max_flows, options.export.domain, options.top), (7, 9, 3));
+        assert_eq!(options.recording.meter.record, RecordSet::L2 | RecordSet::L4 | RecordSet::VLAN);
+        assert_eq!(options.recording.meter.families, Families::all());
+        assert_eq!(options.recording.meter.active, Duration::from_millis(500));
+        assert_eq!(
+            (
+                options.recording.meter.max_flows,
+                options.recording.export.domain,
+                options.recording.top
+            ),
+            (7, 9, 3)
+        );
         assert_eq!(options.rate.map(NonZeroU32::get), Some(100));
-        assert!(options.json && options.collector.is_some());
+        assert!(options.recording.json && options.recording.collector.is_some());
     }
 
     #[test]
     fn defaults_are_those_of_the_help() {
         let options = parse("a.pcap").unwrap();
-        assert_eq!(options.meter.active, Duration::from_secs(15));
-        assert_eq!(options.meter.passive, Duration::from_secs(120));
-        assert_eq!(options.meter.max_flows, 1_048_576);
-        assert_eq!((options.top, options.export.domain, options.export.path_mtu), (10, 1, 1420));
-        assert_eq!(options.export.template_interval, Duration::from_secs(20));
-        assert_eq!(options.meter.families, Families::IP4 | Families::IP6);
+        assert_eq!(options.recording.meter.active, Duration::from_secs(15));
+        assert_eq!(options.recording.meter.passive, Duration::from_secs(120));
+        assert_eq!(options.recording.meter.max_flows, 1_048_576);
+        assert_eq!(
+            (
+                options.recording.top,
+                options.recording.export.domain,
+                options.recording.export.path_mtu
+            ),
+            (10, 1, 1420)
+        );
+        assert_eq!(options.recording.export.template_interval, Duration::from_secs(20));
+        assert_eq!(options.recording.meter.families, Families::IP4 | Families::IP6);
     }
 
     #[test]
@@ -279,6 +176,10 @@ mod tests {
             ("a --record l1", "--record `l1': expected some of l2,l3,l4"),
             ("a --record l3,", "--record `l3,': expected some of l2,l3,l4"),
             ("a --collector 9995", "--collector `9995': expected HOST:PORT"),
+            ("a --collector tls:b:1", "no --tls-ca"),
+            ("a --collector tls:b:1 --tls-ca c --tls-cert d", "no --tls-key"),
+            ("a --collector b:1 --tls-ca c", "--tls-ca: the collector is not tls:HOST:PORT"),
+            ("a --tls-name b", "--tls-name: the collector is not tls:HOST:PORT"),
             ("a --top ten", "--top `ten': expected a number from 0 to 1000000"),
             ("a --rate 0", "--rate `0': expected a number from 1 to 4294967295"),
             ("a --frame-size 257", "--frame-size `257': expected a number from 1 to 256"),

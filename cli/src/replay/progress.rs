@@ -15,7 +15,7 @@ const ROUNDS: u32 = 64;
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How far a run is, on standard error. It goes away when dropped.
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     start: Instant,
     drawn: Instant,
@@ -25,7 +25,7 @@ pub struct Bar {
 impl Bar {
     /// A bar for captures of `bytes` in all, where that is known; none when standard error is no terminal.
     #[must_use]
-    pub fn new(bytes: Option<u64>) -> Option<Self> {
+    pub(super) fn new(bytes: Option<u64>) -> Option<Self> {
         if !io::stderr().is_terminal() {
             return None;
         }
@@ -41,7 +41,7 @@ impl Bar {
     }
 
     /// Draws it, now and then.
-    pub fn show(&mut self, progress: &Progress) {
+    pub(super) fn show(&mut self, progress: &Progress) {
         self.rounds += 1;
         if self.rounds < ROUNDS || self.drawn.elapsed() < INTERVAL {
             return;

@@ -3,10 +3,10 @@
 use core::{num::NonZeroU32, ops::ControlFlow, time::Duration};
 use std::{sync::Arc, thread, time::Instant};
 
-use flowprobe::passive::{self, PassivePoints};
+use flowprobe::passive::{self, Passive, PassivePoints, Seen};
 use nodes::capture::{Captures, Progress, ReadError, Reader};
 use vnet::{
-    flow::{Config, Counters, FlowRecord},
+    flow::{Counters, FlowRecord},
     graph::{FeatureError, GraphError, InputMode},
     interface::SwIfIndex,
     ipfix::time::Precision,
@@ -56,6 +56,8 @@ pub struct Totals {
     pub read: Progress,
     /// Of the meter.
     pub flows: Counters,
+    /// What was looked at.
+    pub seen: Seen,
 }
 
 impl Totals {
@@ -82,13 +84,13 @@ impl Replay {
     /// # Errors
     /// When there is not enough memory.
     pub fn new(
-        meter: Config,
+        passive: impl Into<Passive>,
         frame_size: usize,
         rate: Option<NonZeroU32>,
     ) -> Result<Self, StartError> {
         let captures = Captures::new();
         captures.set_batch(frame_size);
-        let (passive, points) = passive::plugin(meter);
+        let (passive, points) = passive::plugin(passive);
         let engine = Engine::builder()
             .plugin(nodes::plugin())
             .plugin(nodes::capture::plugin(captures.clone()))
@@ -145,8 +147,8 @@ impl Replay {
     /// What was seen and made so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let flows = self.engine.with(|main| self.points.counters(main).unwrap_or_default());
-        Totals { read: self.captures.progress(), flows }
+        let sums = self.engine.with(|main| self.points.sums(main));
+        Totals { read: self.captures.progress(), flows: sums.flows, seen: sums.seen }
     }
 
     fn take(&self, sink: &mut impl Sink) {

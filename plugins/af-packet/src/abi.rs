@@ -158,6 +158,13 @@ pub(crate) struct Packet {
     pub(crate) padding: [u8; 10],
 }
 
+/// `sll_pkttype` of what the host itself sends (PACKET_OUTGOING).
+pub(crate) const OUTGOING: u8 = 4;
+
+/// Where `sll_pkttype` is behind the header of a slot of the second version, or of a packet of the third one: both headers
+/// are as long as TPACKET_ALIGN asks for, and the address follows.
+pub(crate) const PACKET_TYPE: usize = core::mem::offset_of!(Address, pkttype);
+
 /// Octets of a slot of the second version before the packet that the program fills in: TPACKET2_HDRLEN without the address.
 pub(crate) const TX_HEADER: usize = size_of::<Slot>();
 /// Octets of a received slot before the packet, at most: its header, an address, room to align, a virtio-net header.

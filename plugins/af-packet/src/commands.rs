@@ -41,6 +41,7 @@ pub(crate) fn commands(interfaces: &HostInterfaces) -> [Command; 2] {
             bypass_qdisc: !args.qdisc_bypass_disable,
             offloads: !args.offload_disable,
             v2: args.v2,
+            listening: None,
         };
         let made = cx.with(|main| creates.create(main, &new));
         made.map(|made| format!("{}\n", cx.interface_name(made)))

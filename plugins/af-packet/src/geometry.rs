@@ -20,7 +20,7 @@ const ALIGNMENT: usize = 16;
 /// Octets of a block of packets, how many blocks there are, and after how many milliseconds one is handed over that is not full.
 const PACKET_BLOCK: usize = 1 << 18;
 const PACKET_BLOCKS: usize = 64;
-const RETIRE_MS: u32 = 1;
+pub(crate) const RETIRE_MS: u32 = 1;
 
 /// The slots of a ring: none crosses a block, so that there may be a rest at a block's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Blocks {
         Self::SIZE * Self::COUNT
     }
 
-    pub(crate) fn request() -> RingRequest {
+    pub(crate) fn request(retire_block_ms: u32) -> RingRequest {
         // The kernel wants to know a size of frames, and makes nothing of it.
         let frame_size = 2048;
         RingRequest {
@@ -95,7 +95,7 @@ impl Blocks {
             blocks: Self::COUNT as u32,
             frame_size,
             frames: (Self::memory() / frame_size as usize) as u32,
-            retire_block_ms: RETIRE_MS,
+            retire_block_ms,
             ..RingRequest::default()
         }
     }

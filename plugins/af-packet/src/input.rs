@@ -8,7 +8,13 @@ use vnet::{
     graph::{ArcIndex, InputMode, Instance, Node, NodeCx, NodeSpec, Slot, Verdict},
     interface::{RxPlacement, RxQueueId, SwIfIndex},
     runtime::Shared,
-    wire::{ip4, ip6, link::LinkType, tcp, udp, virtio_net::VirtioNetHeader, walk},
+    wire::{
+        ip4, ip6,
+        link::LinkType,
+        tcp, udp,
+        virtio_net::{Malformed, VirtioNetHeader},
+        walk,
+    },
     zerocopy::FromBytes,
 };
 
@@ -61,6 +67,8 @@ pub(crate) struct Source {
     pub(crate) rx: SwIfIndex,
     /// Whether its packets begin with an Ethernet header.
     pub(crate) ethernet: bool,
+    /// Whether it only listens: cut packets are whole, and those that the host sends have `tx` set.
+    pub(crate) listens: bool,
 }
 
 /// The queues of all interfaces, written under the barrier.
@@ -164,16 +172,25 @@ fn drain(
     let mut taken = 0;
     while filled < FRAME_SIZE && taken < FRAME_SIZE {
         let Some(received) = ring.peek() else { break };
-        taken += 1;
         if filled == frame.len() && cx.allocate(frame, BATCH.min(frame.room())) == 0 {
+            if source.listens {
+                // Buffers come back with the next round; packets can wait in their ring.
+                break;
+            }
             cx.count(Error::NoBuffer, 1);
             tally.no_buffer += 1;
+            taken += 1;
             ring.advance();
             continue;
         }
+        taken += 1;
         let mut buffers = cx.buffers(frame);
         let Some(buffer) = buffers.get(filled) else { break };
-        match bring(cx, ring, &received, buffer, source) {
+        let brought = match source.listens {
+            true => listen(ring, &received, buffer, source),
+            false => bring(cx, ring, &received, buffer, source),
+        };
+        match brought {
             Ok(next) => {
                 let on_wire = buffer.on_wire();
                 tally.packets += u64::from(on_wire.packets);
@@ -187,14 +204,18 @@ fn drain(
                 cx.count(error, 1);
                 match error {
                     Error::NoBuffer => tally.no_buffer += 1,
-                    _ => tally.errors += 1,
+                    _ => {
+                        tally.errors += 1;
+                        side.heard.unreadable += 1;
+                    }
                 }
                 cx.free(frame, filled);
             }
         }
         ring.advance();
     }
-    if taken == 0 && ring.version() == Version::V2 {
+    side.heard.taken += taken as u64;
+    if taken == 0 && (source.listens || ring.version() == Version::V2) {
         // An interface that is down or gone makes its descriptor ready until somebody has asked for the reason.
         let _: std::io::Result<()> = side.socket.take_error();
     }
@@ -260,6 +281,38 @@ fn bring(
         Some(6) => Ok(Next::Ip6.into()),
         _ => Err(Error::NotIp),
     }
+}
+
+/// Copies what was taken of a packet into `buffer`, which is empty.
+fn listen(
+    ring: &RxRing,
+    received: &Received,
+    buffer: &mut Buffer,
+    source: &Source,
+) -> Result<Slot<Next>, Error> {
+    if received.captured == 0 || received.captured > buffer.room() {
+        return Err(Error::Truncated);
+    }
+    let inserted = match received.vlan {
+        Some(tag) if source.ethernet && received.captured >= ADDRESSES => {
+            insert_tag(ring, received, buffer, tag)?
+        }
+        _ => 0,
+    };
+    let skip = if inserted > 0 { ADDRESSES } else { 0 };
+    let room = buffer.extend(received.captured - skip).ok_or(Error::Truncated)?;
+    ring.read(received, skip, room);
+    buffer.rx = source.rx;
+    buffer.tx = if ring.is_outgoing(received) { source.rx } else { SwIfIndex::NONE };
+    buffer.time = received.time;
+    buffer.wire_length = (received.length.max(received.captured) + inserted) as u32;
+    let link = if source.ethernet { LinkType::Ethernet } else { LinkType::Raw };
+    buffer.link_type = link.number();
+    if received.offload.is_gso() {
+        // One that contradicts itself is measured as it is.
+        let _: Result<(), Malformed> = received.offload.note(buffer, inserted);
+    }
+    Ok(Next::Ethernet.into())
 }
 
 /// The MAC addresses and the tag that belongs behind them; returns the octets of the tag.

@@ -132,7 +132,8 @@ impl HostInterfaces {
         let sources = self.sources.write(main.held_mut());
         for (queue, rx) in (0..).zip(&port.rx) {
             let ethernet = !port.settings.ip;
-            let source = Source { queue: rx.clone(), rx: interface, ethernet };
+            let listens = port.settings.listening.is_some();
+            let source = Source { queue: rx.clone(), rx: interface, ethernet, listens };
             sources.insert(RxQueueId { hw_if_index, queue }, source);
         }
         let new = |fd| NewRxQueue { node, fd: Some(fd), mode: InputMode::Interrupt };
@@ -155,6 +156,12 @@ impl HostInterfaces {
         }
         port.count_missed(main);
         Ok(main.change_interfaces(|table| table.delete_hardware(interface))?)
+    }
+
+    /// The port behind an interface here.
+    pub(crate) fn port(&self, interface: SwIfIndex) -> Option<Rc<Port>> {
+        let state = self.state.borrow();
+        state.ports.iter().find(|port| port.interface.get() == interface).cloned()
     }
 
     /// Whether there are any.
@@ -225,6 +232,7 @@ fn check_layer(new: &NewHostInterface, link: &Link) -> Result<(), HostError> {
     let wrong =
         |found, advice| Err(HostError::WrongLayer { name: new.name.clone(), found, advice });
     match (link.layer, new.ip) {
+        _ if new.listening.is_some() => Ok(()),
         (LinkLayer::Ethernet, false) | (LinkLayer::Ip, true) => Ok(()),
         (LinkLayer::Ethernet, true) => wrong("an Ethernet header", "leave out `mode ip'"),
         (LinkLayer::Ip, false) => wrong("an IP header", "add `mode ip'"),

@@ -16,6 +16,7 @@ mod follow;
 mod geometry;
 mod input;
 mod interfaces;
+mod listen;
 mod memory;
 mod output;
 mod port;
@@ -28,6 +29,7 @@ use vnet::plugin::{Plugin, Registrar};
 
 pub use error::HostError;
 pub use interfaces::HostInterfaces;
+pub use listen::{Heard, Listener, Listening};
 pub use port::NewHostInterface;
 
 /// The plugin. It provides the engine's [`HostInterfaces`].

@@ -17,6 +17,7 @@ use vnet::{
 use crate::{
     abi::{MR_PROMISC, MR_UNICAST, Membership, Version},
     error::HostError,
+    listen::{Heard, Listening},
     queue::{RxQueue, RxSettings, TxQueue},
     tx::TxSettings,
 };
@@ -40,6 +41,8 @@ pub struct NewHostInterface {
     pub offloads: bool,
     /// Receive rings are of the second version, also where they are polled.
     pub v2: bool,
+    /// It only listens: nothing is sent, and nothing of the host's interface is changed.
+    pub listening: Option<Listening>,
 }
 
 /// A host interface.
@@ -68,12 +71,15 @@ impl Port {
     pub(crate) fn open(new: &NewHostInterface, link: Link) -> Result<Self, HostError> {
         let name = &new.name;
         let (ifindex, mtu, offloads) = (link.index, link.mtu as usize, new.offloads);
-        let rx = RxSettings { ifindex, version: Version::V2, mtu, offloads };
+        let listening = new.listening;
+        let version = if listening.is_some() { Version::V3 } else { Version::V2 };
+        let rx = RxSettings { ifindex, version, mtu, offloads, listening };
         let tx = TxSettings { ifindex, mtu, offloads, bypass_qdisc: new.bypass_qdisc };
         let rx: Vec<_> = (0..new.rx_queues)
             .map(|_| RxQueue::new(name, rx).map(Arc::new))
             .collect::<Result<_, _>>()?;
-        let tx: Vec<_> = (0..new.tx_queues)
+        let tx_queues = if listening.is_some() { 0 } else { new.tx_queues };
+        let tx: Vec<_> = (0..tx_queues)
             .map(|_| TxQueue::new(name, tx).map(Arc::new))
             .collect::<Result<_, _>>()?;
         let mut fanout = None;
@@ -162,7 +168,9 @@ impl Port {
 
     /// Has the device receive frames for `mac`, and no more for the address before.
     pub(crate) fn receive_for(&self, mac: [u8; 6]) {
-        let Some(queue) = self.rx.first() else { return };
+        let Some(queue) = self.rx.first().filter(|_| self.settings.listening.is_none()) else {
+            return;
+        };
         if let Some(before) = self.unicast.take() {
             let left = queue.set_membership(&self.membership(MR_UNICAST, before), false);
             self.note(left, "take a MAC address back");
@@ -178,7 +186,8 @@ impl Port {
     fn set_admin(&self, up: bool) -> LinkState {
         if up {
             let link = Link::numbered(self.ifindex).ok().flatten();
-            if let Some(link) = link.as_ref().filter(|link| !link.up) {
+            let is_ours = self.settings.listening.is_none();
+            if let Some(link) = link.as_ref().filter(|link| is_ours && !link.up) {
                 self.note(link.set_up(), "set the host's interface up");
             }
             self.follow_quietly();
@@ -186,6 +195,24 @@ impl Port {
         let opened = self.rx.iter().try_for_each(|queue| queue.set_open(up));
         self.note(opened, "set a socket filter");
         self.link_state()
+    }
+
+    /// The host's interface as it was last; `None` when it is gone.
+    pub(crate) fn link(&self) -> Option<Link> {
+        self.link.borrow().clone()
+    }
+
+    /// Lets no more packets in; what waits can still be taken.
+    pub(crate) fn shut(&self) {
+        let shut = self.rx.iter().try_for_each(|queue| queue.shut());
+        self.note(shut, "set a socket filter");
+    }
+
+    /// What was heard so far.
+    pub(crate) fn heard(&self) -> Heard {
+        let mut sum = Heard::default();
+        self.rx.iter().for_each(|queue| sum += queue.heard());
+        sum
     }
 
     /// Asks for the link. Its MTU is left to the process that follows changes.
@@ -220,6 +247,7 @@ impl Device for HostDevice {
         let Some(queue) = self.0.rx.get(usize::from(queue)) else { return Ok(()) };
         // Blocks are handed over when they are full or their time is up: good for who polls, late for who waits.
         let version = match mode {
+            _ if queue.is_listening() => Version::V3,
             InputMode::Polling if !self.0.settings.v2 => Version::V3,
             _ => Version::V2,
         };

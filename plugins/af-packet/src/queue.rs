@@ -12,7 +12,9 @@ use std::{
 use crate::{
     abi::{Membership, Version},
     error::{HostError, OPEN},
-    rx::RxRing,
+    geometry::RETIRE_MS,
+    listen::{Heard, Listening},
+    rx::{RingSettings, RxRing},
     socket::PacketSocket,
     tx::{TxRing, TxSettings},
 };
@@ -30,8 +32,14 @@ pub(crate) struct RxSide {
     pub(crate) ring: Option<RxRing>,
     mtu: usize,
     offloads: bool,
+    /// Of a queue that only listens.
+    listening: Option<Listening>,
     /// Packets that were in rings that are no more.
     lost: u64,
+    /// What the kernel has counted, and what was taken.
+    pub(crate) heard: Heard,
+    /// Packets that found no room, of those that [`RxQueue::take_missed`] has told.
+    told: u64,
 }
 
 /// How a receive queue is to be.
@@ -41,25 +49,40 @@ pub(crate) struct RxSettings {
     pub(crate) version: Version,
     pub(crate) mtu: usize,
     pub(crate) offloads: bool,
+    pub(crate) listening: Option<Listening>,
 }
 
 impl RxQueue {
     /// A queue into which nothing comes before [`Self::set_open`].
     pub(crate) fn new(name: &str, settings: RxSettings) -> Result<Self, HostError> {
-        let RxSettings { ifindex, version, mtu, offloads } = settings;
+        let RxSettings { ifindex, version, mtu, offloads, listening } = settings;
         let failed = |what| move |error| HostError::of(name, what, error);
-        let socket = PacketSocket::new().map_err(failed(OPEN))?;
-        socket.ignore_outgoing().map_err(failed("leave out what the host sends"))?;
-        socket.set_open(false).map_err(failed("set a socket filter"))?;
+        let socket = match listening {
+            Some(Listening { has_link: false, .. }) => PacketSocket::without_link(),
+            _ => PacketSocket::new(),
+        };
+        let socket = socket.map_err(failed(OPEN))?;
+        if listening.is_none_or(|listening| listening.ignores_outgoing) {
+            socket.ignore_outgoing().map_err(failed("leave out what the host sends"))?;
+        }
+        socket.let_in(0).map_err(failed("set a socket filter"))?;
         if offloads {
             let what = "receive with offloads (`cksum-gso-disable' does without)";
             socket.set_offloads().map_err(failed(what))?;
         }
-        let ring =
-            RxRing::new(&socket, version, mtu, offloads).map_err(failed("make a receive ring"))?;
-        socket.receive_from(ifindex).map_err(failed("bind the receive socket"))?;
         let fd = socket.as_raw_fd();
-        let side = RxSide { socket, ring: Some(ring), mtu, offloads, lost: 0 };
+        let mut side = RxSide {
+            socket,
+            ring: None,
+            mtu,
+            offloads,
+            listening,
+            lost: 0,
+            heard: Heard::default(),
+            told: 0,
+        };
+        side.ring = Some(side.new_ring(version).map_err(failed("make a receive ring"))?);
+        side.socket.receive_from(ifindex).map_err(failed("bind the receive socket"))?;
         Ok(Self { fd, side: Mutex::new(Some(side)) })
     }
 
@@ -88,12 +111,34 @@ impl RxQueue {
     /// Lets packets in, or none; what waits is lost then.
     pub(crate) fn set_open(&self, open: bool) -> io::Result<()> {
         self.with(Ok(()), |side| {
-            side.socket.set_open(open)?;
+            match (open, side.listening) {
+                (false, _) => side.socket.let_in(0)?,
+                (true, None) => side.socket.let_all_in()?,
+                (true, Some(listening)) => side.socket.let_in(listening.octets)?,
+            }
             if !open && let Some(ring) = &mut side.ring {
                 side.lost += ring.discard();
             }
             Ok(())
         })
+    }
+
+    /// Lets no more packets in; what waits can still be taken.
+    pub(crate) fn shut(&self) -> io::Result<()> {
+        self.with(Ok(()), |side| side.socket.let_in(0))
+    }
+
+    /// What was heard so far.
+    pub(crate) fn heard(&self) -> Heard {
+        self.with(Heard::default(), |side| {
+            side.refresh();
+            side.heard
+        })
+    }
+
+    /// Whether it only listens: its ring is of the third version then, whichever way its thread learns of packets.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.with(false, |side| side.listening.is_some())
     }
 
     /// Has the kernel hand packets over in another way.
@@ -138,8 +183,23 @@ impl RxQueue {
 
 impl RxSide {
     fn take_missed(&mut self) -> u64 {
-        let dropped = self.socket.take_statistics().map_or(0, |counted| counted.drops);
-        std::mem::take(&mut self.lost) + u64::from(dropped)
+        self.refresh();
+        let new = self.heard.lost - std::mem::replace(&mut self.told, self.heard.lost);
+        std::mem::take(&mut self.lost) + new
+    }
+
+    /// The kernel counts from one question to the next.
+    fn refresh(&mut self) {
+        if let Ok(counted) = self.socket.take_statistics() {
+            self.heard.packets += u64::from(counted.packets);
+            self.heard.lost += u64::from(counted.drops);
+        }
+    }
+
+    fn new_ring(&self, version: Version) -> io::Result<RxRing> {
+        let retire_ms = self.listening.map_or(RETIRE_MS, |_| Listening::RETIRE_MS);
+        let (mtu, offloads) = (self.mtu, self.offloads);
+        RxRing::new(&self.socket, RingSettings { version, mtu, offloads, retire_ms })
     }
 
     /// Another ring in place of the one that there is. When that cannot be, one like it.
@@ -149,14 +209,13 @@ impl RxSide {
             self.lost += ring.discard();
             ring.end(&self.socket)?;
         }
-        let make = |version| RxRing::new(&self.socket, version, self.mtu, self.offloads);
-        match make(version) {
+        match self.new_ring(version) {
             Ok(ring) => {
                 self.ring = Some(ring);
                 Ok(())
             }
             Err(error) => {
-                self.ring = before.and_then(|before| make(before).ok());
+                self.ring = before.and_then(|before| self.new_ring(before).ok());
                 Err(error)
             }
         }

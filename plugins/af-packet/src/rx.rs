@@ -6,8 +6,9 @@ use vnet::{runtime::PacketTime, wire::virtio_net::VirtioNetHeader};
 
 use crate::{
     abi::{
-        BLOCK_STATUS, Block, Packet, RingRequest, STATUS_AVAILABLE, STATUS_CHECKSUM_NOT_READY,
-        STATUS_USER, STATUS_VLAN_TPID_VALID, STATUS_VLAN_VALID, Slot, Version,
+        BLOCK_STATUS, Block, OUTGOING, PACKET_TYPE, Packet, RingRequest, STATUS_AVAILABLE,
+        STATUS_CHECKSUM_NOT_READY, STATUS_USER, STATUS_VLAN_TPID_VALID, STATUS_VLAN_VALID, Slot,
+        Version,
     },
     geometry::{Blocks, Slots},
     memory::Memory,
@@ -31,6 +32,8 @@ pub(crate) struct Received {
     pub(crate) offload: VirtioNetHeader,
     /// Where it has none, whether its checksum is still to be made.
     pub(crate) is_partial: bool,
+    /// Where its kind is in the ring.
+    kind_at: usize,
 }
 
 /// A receive ring. The kernel fills it in order, so packets are taken in order.
@@ -47,13 +50,21 @@ enum Walk {
     Blocks { next: usize, left: u32, at: usize },
 }
 
+/// How a ring is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RingSettings {
+    pub(crate) version: Version,
+    pub(crate) mtu: usize,
+    pub(crate) offloads: bool,
+    /// Milliseconds after which a block is handed over that is not full.
+    pub(crate) retire_ms: u32,
+}
+
 impl RxRing {
     /// Gives `socket`, which has none, a ring. Offloads are set on it before.
     pub(crate) fn new(
         socket: &PacketSocket,
-        version: Version,
-        mtu: usize,
-        offloads: bool,
+        RingSettings { version, mtu, offloads, retire_ms }: RingSettings,
     ) -> io::Result<Self> {
         socket.set_version(version)?;
         let (request, length, walk) = match version {
@@ -63,7 +74,7 @@ impl RxRing {
             }
             Version::V3 => {
                 let walk = Walk::Blocks { next: 0, left: 0, at: 0 };
-                (Blocks::request(), Blocks::memory(), walk)
+                (Blocks::request(retire_ms), Blocks::memory(), walk)
             }
         };
         socket.set_ring(Ring::Receive, version, &request)?;
@@ -160,6 +171,7 @@ impl RxRing {
             at,
             captured: captured as usize,
             length: length as usize,
+            kind_at: start + self.header() + PACKET_TYPE,
             time: PacketTime(u64::from(seconds) * 1_000_000_000 + u64::from(nanoseconds)),
             ..Received::default()
         };
@@ -178,6 +190,20 @@ impl RxRing {
             received.is_partial = status & STATUS_CHECKSUM_NOT_READY != 0;
         }
         received
+    }
+
+    /// Octets of a packet's header, which its address follows.
+    const fn header(&self) -> usize {
+        match self.walk {
+            Walk::Slots { .. } => size_of::<Slot>(),
+            Walk::Blocks { .. } => size_of::<Packet>(),
+        }
+    }
+
+    /// Whether the host itself sends a packet.
+    #[inline]
+    pub(crate) fn is_outgoing(&self, received: &Received) -> bool {
+        self.memory.get::<u8>(received.kind_at) == Some(OUTGOING)
     }
 
     /// Copies octets of a packet, from its `skip`-th on.

@@ -39,8 +39,18 @@ impl AsRawFd for PacketSocket {
 }
 
 impl PacketSocket {
+    /// Its packets begin with their link header.
     pub(crate) fn new() -> io::Result<Self> {
-        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        Self::open(libc::SOCK_RAW)
+    }
+
+    /// Its packets begin behind their link header, whatever that is.
+    pub(crate) fn without_link() -> io::Result<Self> {
+        Self::open(libc::SOCK_DGRAM)
+    }
+
+    fn open(kind: i32) -> io::Result<Self> {
+        let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: takes plain values, and gives a new descriptor or -1.
         let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
         if fd < 0 {
@@ -138,17 +148,20 @@ impl PacketSocket {
         self.set(SOL_PACKET, option, membership)
     }
 
-    /// Lets packets in, or none: by a filter, since a socket in a fanout group cannot be bound to nothing.
-    pub(crate) fn set_open(&self, open: bool) -> io::Result<()> {
-        if open {
-            return match self.set(libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0_i32) {
-                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
-                result => result,
-            };
+    /// Lets packets in, whole.
+    pub(crate) fn let_all_in(&self) -> io::Result<()> {
+        match self.set(libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0_i32) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            result => result,
         }
-        // BPF_RET | BPF_K with 0: none of the packet is taken.
-        let mut none = libc::sock_filter { code: 6, jt: 0, jf: 0, k: 0 };
-        let program = libc::sock_fprog { len: 1, filter: &raw mut none };
+    }
+
+    /// Lets in the first `octets` of each packet, or nothing where that is 0: by a filter, since a socket in a fanout group
+    /// cannot be bound to nothing.
+    pub(crate) fn let_in(&self, octets: u32) -> io::Result<()> {
+        // BPF_RET | BPF_K: so much of the packet is taken.
+        let mut take = libc::sock_filter { code: 6, jt: 0, jf: 0, k: octets };
+        let program = libc::sock_fprog { len: 1, filter: &raw mut take };
         let length = size_of::<libc::sock_fprog>() as libc::socklen_t;
         let (fd, value) = (self.as_raw_fd(), ptr::from_ref(&program).cast());
         // SAFETY: the program and its one instruction live through the call, and the kernel copies them.

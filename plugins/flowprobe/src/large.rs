@@ -54,9 +54,10 @@ impl<'b> Seen<'b> {
             Start::Link(link) => walk::link(observed.bytes, link).ok()?.payload,
         };
         // What the observation point looks at may begin in front of the current position, or behind it.
-        let front = observed.bytes.len().saturating_sub(buffer.len());
-        let behind = buffer.len().saturating_sub(observed.bytes.len());
-        let segments = Segments::of(buffer, (network + behind).checked_sub(front)?)?;
+        let (at, current) = (observed.bytes.as_ptr().addr(), buffer.current().as_ptr().addr());
+        let (front, behind) = (current.saturating_sub(at), at.saturating_sub(current));
+        let length = (observed.wire_length as usize + behind).checked_sub(front)?;
+        let segments = Segments::of_length(buffer, (network + behind).checked_sub(front)?, length)?;
         let octets = segments.headers().checked_sub(behind)?;
         for i in 0..segments.count() {
             let start = self.headers.len();

@@ -66,3 +66,18 @@ impl Counters {
         self.recorded += packets;
     }
 }
+
+impl core::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.seen += other.seen;
+        self.measured += other.measured;
+        self.recorded += other.recorded;
+        self.created += other.created;
+        self.evictions += other.evictions;
+        self.fragments += other.fragments;
+        let unmeasured = self.unmeasured.iter_mut().zip(other.unmeasured);
+        let octets = self.unmeasured_octets.iter_mut().zip(other.unmeasured_octets);
+        let records = self.records.iter_mut().zip(other.records);
+        unmeasured.chain(octets).chain(records).for_each(|(sum, more)| *sum += more);
+    }
+}

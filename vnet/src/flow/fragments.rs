@@ -33,6 +33,15 @@ pub struct FragmentCounters {
     pub evictions: u64,
 }
 
+impl core::ops::AddAssign for FragmentCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.first += other.first;
+        self.attributed += other.attributed;
+        self.without_first += other.without_first;
+        self.evictions += other.evictions;
+    }
+}
+
 /// For how long later fragments are looked for, by packet time: what RFC 791 section 3.2 has for its timer of reassembly. RFC
 /// 1122 and RFC 8200 let hosts wait for a minute, but in a minute a fast sender has used its identifications again (RFC 4963), and
 /// a meter that is wrong is worse than one that knows no ports.

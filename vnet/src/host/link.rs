@@ -38,6 +38,8 @@ pub struct Link {
     pub mtu: u32,
     /// What its frames begin with.
     pub layer: LinkLayer,
+    /// Whether it is a loopback interface, which receives what it sends.
+    pub loopback: bool,
     /// The host has set it up.
     pub up: bool,
     /// It has a carrier; none counts while it is down.
@@ -103,6 +105,7 @@ impl Link {
                 LinkLayerType::None => LinkLayer::Ip,
                 _ => LinkLayer::Other,
             },
+            loopback: flags.contains(LinkFlags::Loopback),
             up: flags.contains(LinkFlags::Up),
             carrier: flags.contains(LinkFlags::LowerUp),
         };

@@ -12,6 +12,7 @@
 //! | [`export`] | exporters, streams, reports; the headers of exported packets |
 //! | [`engine`] | the exporters of an engine: their process, their transports, the way of records from the nodes |
 //! | [`reliable`] | transports that deliver everything: TCP, TLS, files |
+//! | [`sessions`] | the sockets by which this process exports |
 //! | [`options`] | what an exporter tells of itself and of its records |
 //! | [`decode`] | messages of anyone into typed records |
 //! | [`json`] | records as JSON lines |
@@ -62,6 +63,7 @@ pub mod options;
 pub mod profile;
 pub mod record;
 pub mod reliable;
+pub mod sessions;
 pub mod template;
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,13 @@ impl<'a> Segments<'a> {
     /// stands for itself, or its headers are not what they should be, or not all in the first buffer.
     #[must_use]
     pub fn of(buffer: &'a Buffer, network: usize) -> Option<Self> {
+        Self::of_length(buffer, network, buffer.length_in_chain())
+    }
+
+    /// The same of a packet that has `length` octets from the current position on, of which the buffer has no more than the first.
+    /// Headers of tunnels may be in front of the transport header; `network` says which IP header is to be right.
+    #[must_use]
+    pub fn of_length(buffer: &'a Buffer, network: usize, length: usize) -> Option<Self> {
         let headers = buffer.gso_headers()?;
         let offload = *buffer.offload()?;
         let head = buffer.current().get(..headers)?;
@@ -49,7 +56,7 @@ impl<'a> Segments<'a> {
         };
         let is_transport = headers - transport >= least
             && usize::from(offload.checksum_offset) + 2 <= headers - transport;
-        let payload = buffer.length_in_chain() - headers;
+        let payload = length.checked_sub(headers)?;
         (is_ip && is_transport).then_some(Self { head, network, transport, payload, offload })
     }
 

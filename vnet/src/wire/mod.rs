@@ -5,7 +5,7 @@
 //! accessor of a view panics, whatever the bytes are. What a value means for forwarding or metering is decided
 //! elsewhere.
 //!
-//! [`walk`] finds the outermost IP header of a frame and what a flow key needs from it; [`checksum`] holds the
+//! [`walk`] finds the outermost IP header of a frame and what a flow key needs from it, [`tunnel`] what a frame carries; [`checksum`] holds the
 //! Internet checksum; [`trace`] writes headers as VPP's packet trace does.
 
 pub mod arp;
@@ -21,6 +21,7 @@ pub mod mpls;
 pub mod pppoe;
 pub mod tcp;
 pub mod trace;
+pub mod tunnel;
 pub mod udp;
 pub mod virtio_net;
 pub mod walk;

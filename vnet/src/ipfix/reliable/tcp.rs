@@ -2,15 +2,19 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs},
     time::Duration,
 };
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use super::{
     link::{Link, PATIENCE},
     unsent::unacknowledged,
+};
+use crate::{
+    ipfix::sessions::{self, OwnSession},
+    wire::ip4::protocol,
 };
 
 /// A collector that acknowledges nothing for this long is gone.
@@ -50,18 +54,38 @@ impl Link for TcpLink {
 pub(super) fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut last = io::Error::new(ErrorKind::NotFound, format!("{host} has no address"));
     for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                let socket = SockRef::from(&stream);
+        match connect_to(address) {
+            Ok(socket) => {
+                socket.set_tcp_nodelay(true)?;
                 socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
                 socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(USER_TIMEOUT))?;
-                return Ok(stream);
+                return Ok(socket.into());
             }
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// Connects from a port that is known before the first packet leaves.
+fn connect_to(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    socket.bind(&SocketAddr::new(any, 0).into())?;
+    note(&socket, address)?;
+    socket.connect_timeout(&address.into(), PATIENCE)?;
+    note(&socket, address)?;
+    Ok(socket)
+}
+
+fn note(socket: &Socket, remote: SocketAddr) -> io::Result<()> {
+    if let Some(local) = socket.local_addr()?.as_socket() {
+        sessions::note(OwnSession { protocol: protocol::TCP, local, remote });
+    }
+    Ok(())
 }
 
 /// As many octets as the host takes now.

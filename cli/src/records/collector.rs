@@ -1,9 +1,11 @@
-//! `--collector`: flow records as IPFIX messages over UDP.
+//! `--collector`: flow records as IPFIX messages over UDP, TCP or TLS.
+//!
+//! A replay waits for its collector, and fails with it. A live probe waits for nobody: what cannot be sent is counted, and told
+//! once until it can be sent again.
 
-use core::{num::NonZeroU32, str::FromStr, time::Duration};
+use core::{num::NonZeroU32, time::Duration};
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -11,55 +13,23 @@ use vnet::{
     flow::FlowRecord,
     ipfix::{
         export::{Counters, Outgoing, Outlet, SendError, Stream, StreamKey},
-        message::PackError,
+        message::{MAX_MESSAGE_LEN, PackError},
         profile::{FlowTemplates, Framing},
+        reliable::{Item, TlsError, TlsFiles},
         template::{Template, TemplateError, TemplateId},
     },
 };
 
-use super::pace::Pace;
+use super::{
+    datagrams::{self, Datagrams},
+    session::Session,
+    target::{Target, Way},
+};
 
 /// Smallest path MTU with room for the longest record and the longest template, alone in a message over IPv6.
 pub const MIN_PATH_MTU: u16 = 256;
 /// Messages after which the templates are sent again, since the ones before may have been lost.
 const TEMPLATE_MESSAGES: u64 = 64;
-/// Octets of IP and UDP headers.
-const HEADERS: [usize; 2] = [28, 48];
-
-/// Where messages go: a name or an address, and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    host: String,
-    port: u16,
-}
-
-/// Not of the form `HOST:PORT`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected HOST:PORT")]
-pub struct NotATarget;
-
-impl FromStr for Target {
-    type Err = NotATarget;
-
-    fn from_str(text: &str) -> Result<Self, NotATarget> {
-        let (host, port) = text.rsplit_once(':').ok_or(NotATarget)?;
-        let port = port.parse().ok().filter(|&port| port != 0).ok_or(NotATarget)?;
-        let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
-            Some(inner) => inner.filter(|host| host.parse::<Ipv6Addr>().is_ok()),
-            // An address of IPv6 without brackets would swallow the port.
-            None => Some(host).filter(|host| !host.is_empty() && !host.contains(':')),
-        };
-        Ok(Self { host: host.ok_or(NotATarget)?.to_owned(), port })
-    }
-}
-
-impl core::fmt::Display for Target {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
-    }
-}
-
 /// How messages are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Export {
@@ -74,7 +44,7 @@ pub struct Export {
 impl Export {
     /// Domain 1; packets that fit an Ethernet frame with a tunnel header or two around them; RFC 7011 leaves the interval
     /// to the exporter, and VPP has 20 seconds.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { domain: 1, path_mtu: 1420, template_interval: Duration::from_secs(20) }
     }
 }
@@ -118,6 +88,24 @@ pub enum CollectorError {
         /// What the system said.
         source: io::Error,
     },
+    /// Certificates or keys are of no use.
+    #[error("collector {target}: {source}")]
+    Tls {
+        /// As given.
+        target: Target,
+        /// What is wrong with them.
+        source: TlsError,
+    },
+    /// The collector did not take everything.
+    #[error("collector {target}: {messages} messages could not be delivered: {reason}")]
+    Undelivered {
+        /// As given.
+        target: Target,
+        /// How many.
+        messages: u64,
+        /// Why not.
+        reason: String,
+    },
     /// The fields make no template, or no message has room for a record.
     #[error("collector {target}: {reason}")]
     Unsendable {
@@ -128,13 +116,23 @@ pub enum CollectorError {
     },
 }
 
-/// A UDP transport session with one stream of records.
+/// Who is held up by a collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Whoever makes the records waits; at most so many messages a second where that is said.
+    Patient(Option<NonZeroU32>),
+    /// Nobody: what cannot be sent is counted.
+    Live,
+}
+
+/// A transport session with one stream of records.
 pub struct Collector {
     target: Target,
     flows: FlowTemplates,
     templates: Vec<Template>,
     stream: Stream,
     link: Link,
+    is_live: bool,
     /// Seconds since 1970.
     export_time: u32,
     /// When, and after how many messages, the templates are to be sent again.
@@ -142,27 +140,36 @@ pub struct Collector {
     template_interval: Duration,
 }
 
-/// The socket and how fast it is used.
-struct Link {
-    socket: UdpSocket,
-    pace: Pace,
+/// The way there.
+enum Link {
+    Datagrams(Datagrams),
+    Session(Session),
 }
 
 impl Collector {
-    /// Begins a session with `target` and sends the templates. Without `rate`, messages a second, they are paced so that a
-    /// collector keeps up.
+    /// Begins a session with `target`, and sends the templates.
     ///
     /// # Errors
-    /// When there is no such host, no way to it, or nobody listens on its port as far as can be told.
+    /// When there is no such host, no way to it, or nobody listens on its port as far as can be told; where nobody waits, only the
+    /// first of these, and over UDP.
     pub fn connect(
         target: Target,
+        tls: Option<TlsFiles>,
         export: Export,
-        rate: Option<NonZeroU32>,
+        feed: Feed,
         flows: FlowTemplates,
     ) -> Result<Self, CollectorError> {
-        let (socket, address) = connect(&target)?;
-        let headers = HEADERS[usize::from(address.is_ipv6())];
-        let limit = usize::from(export.path_mtu) - headers;
+        let (link, limit) = match target.way {
+            Way::Udp => {
+                let datagrams = Datagrams::connect(&target, feed)?;
+                let limit = usize::from(export.path_mtu) - datagrams.headers();
+                (Link::Datagrams(datagrams), limit)
+            }
+            Way::Tcp | Way::Tls => {
+                let limit = usize::from(export.path_mtu).min(MAX_MESSAGE_LEN);
+                (Link::Session(Session::begin(&target, tls, feed)?), limit)
+            }
+        };
         let templates = (0..).zip(flows.encoders()).map(|(ordinal, encoder)| {
             Template::new(TemplateId::from_ordinal(ordinal), 0, encoder.fields())
         });
@@ -172,32 +179,40 @@ impl Collector {
                 return Err(CollectorError::Unsendable { target, reason: error.to_string() });
             }
         };
-        let pace = match rate {
-            Some(rate) => Pace::fixed(rate.get()),
-            None => Pace::to(&socket, address),
-        };
         let key = StreamKey { domain: export.domain, source_port: 0 };
         let mut collector = Self {
             target,
             flows,
             templates,
             stream: Stream::new(key, limit),
-            link: Link { socket, pace },
+            link,
+            is_live: feed == Feed::Live,
             export_time: 0,
             templates_due: (Instant::now(), 0),
             template_interval: export.template_interval,
         };
         collector.tick()?;
-        collector.add_templates()?;
-        collector.flush()?;
-        collector.check_refusal()?;
+        collector.begin(export.domain)?;
         Ok(collector)
+    }
+
+    /// Tells the templates, for the first time.
+    fn begin(&mut self, domain: u32) -> Result<(), CollectorError> {
+        if let Link::Session(session) = &mut self.link {
+            for template in &self.templates {
+                session.push(Item::Template { domain, template: template.clone() });
+            }
+            return Ok(());
+        }
+        self.add_templates()?;
+        self.flush()?;
+        self.check_refusal()
     }
 
     /// Adds a record; its message is sent when it is full.
     ///
     /// # Errors
-    /// When a message could not be sent. Its records are lost, and counted in [`Self::counters`].
+    /// When a message could not be sent, and somebody waits for that. Its records are lost, and counted in [`Self::counters`].
     pub fn record(&mut self, record: &FlowRecord) -> Result<(), CollectorError> {
         // Every family that is measured has its template.
         let Some((slot, encoder)) = self.flows.select(record) else { return Ok(()) };
@@ -206,7 +221,7 @@ impl Collector {
         let before = self.stream.counters().messages;
         let export_time = self.export_time;
         let Self { stream, link, .. } = self;
-        let mut send = |outgoing: Outgoing<'_>| link.send(outgoing.message);
+        let mut send = |outgoing: Outgoing<'_>| link.send(&outgoing);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         let added =
             stream.record(template.id(), len, &mut outlet, |out| encoder.encode(record, out));
@@ -228,33 +243,65 @@ impl Collector {
         self.export_time = since.as_secs() as u32;
         let (time, messages) = self.templates_due;
         let sent = self.stream.counters().messages;
-        if sent > 0 && (sent >= messages || Instant::now() >= time) {
+        let repeats = matches!(self.link, Link::Datagrams(_)) && sent > 0;
+        if repeats && (sent >= messages || Instant::now() >= time) {
             self.add_templates()?;
         }
         Ok(())
     }
 
-    /// Sends what is not sent yet.
+    /// Sends what is ready, full message or not, so that records do not wait for others.
     ///
     /// # Errors
     /// As [`Self::record`].
+    pub fn send_ready(&mut self) -> Result<(), CollectorError> {
+        self.tick()?;
+        self.flush()
+    }
+
+    /// Sends what is not sent yet, and waits until it is delivered where that can be told.
+    ///
+    /// # Errors
+    /// As [`Self::record`], and when not everything was delivered.
     pub fn finish(&mut self) -> Result<(), CollectorError> {
         self.tick()?;
         self.flush()?;
-        self.check_refusal()
+        match &mut self.link {
+            Link::Datagrams(_) => self.check_refusal(),
+            Link::Session(session) => session.finish().map_err(|(messages, reason)| {
+                CollectorError::Undelivered { target: self.target.clone(), messages, reason }
+            }),
+        }
     }
 
-    /// What was sent.
+    /// What was sent; what a session has not delivered when it is finished was not.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.stream.counters()
+        match &self.link {
+            Link::Datagrams(_) => self.stream.counters(),
+            Link::Session(session) => session.settled(self.stream.counters()),
+        }
     }
 
     /// Datagrams that a collector on this host had no room for, its other exporters' among them; `None` when that cannot be
     /// told.
     #[must_use]
     pub fn dropped(&mut self) -> Option<u64> {
-        self.link.pace.dropped()
+        match &mut self.link {
+            Link::Datagrams(datagrams) => datagrams.dropped(),
+            Link::Session(_) => None,
+        }
+    }
+
+    /// What has gone wrong, or is well again, since the last call, where nobody waits.
+    pub fn news(&mut self) -> Option<String> {
+        let target = &self.target;
+        match &mut self.link {
+            Link::Session(session) => {
+                session.news().map(|news| format!("collector {target}: {news}"))
+            }
+            Link::Datagrams(datagrams) => datagrams.news(),
+        }
     }
 
     /// As it was given.
@@ -268,7 +315,7 @@ impl Collector {
         self.templates_due = (Instant::now() + self.template_interval, sent + TEMPLATE_MESSAGES);
         let export_time = self.export_time;
         let Self { stream, link, templates, .. } = self;
-        let mut send = |outgoing: Outgoing<'_>| link.send(outgoing.message);
+        let mut send = |outgoing: Outgoing<'_>| link.send(&outgoing);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         let added = templates
             .iter()
@@ -280,7 +327,7 @@ impl Collector {
     fn flush(&mut self) -> Result<(), CollectorError> {
         let export_time = self.export_time;
         let Self { stream, link, .. } = self;
-        let mut send = |outgoing: Outgoing<'_>| link.send(outgoing.message);
+        let mut send = |outgoing: Outgoing<'_>| link.send(&outgoing);
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         stream.flush(&mut outlet);
         let failure = outlet.failure.take();
@@ -288,82 +335,48 @@ impl Collector {
     }
 
     fn settle(
-        &self,
+        &mut self,
         failure: Option<SendError>,
         added: Result<(), PackError>,
     ) -> Result<(), CollectorError> {
+        let failed = match failure {
+            None => Ok(()),
+            Some(SendError::Io(source)) => Err(datagrams::error(&self.target, source)),
+            Some(other) => Err(datagrams::error(&self.target, io::Error::other(other))),
+        };
         let target = || self.target.clone();
-        match failure {
-            None => {}
-            Some(SendError::Io(source)) => return Err(self.error(source)),
-            Some(other) => return Err(self.error(io::Error::other(other))),
+        let unsendable =
+            |e: PackError| CollectorError::Unsendable { target: target(), reason: e.to_string() };
+        match failed.and(added.map_err(unsendable)) {
+            Err(error) if self.is_live => {
+                self.note(&error);
+                Ok(())
+            }
+            result => result,
         }
-        added.map_err(|e| CollectorError::Unsendable { target: target(), reason: e.to_string() })
+    }
+
+    #[cold]
+    fn note(&mut self, error: &CollectorError) {
+        if let Link::Datagrams(datagrams) = &mut self.link {
+            datagrams.note(error.to_string());
+        }
     }
 
     /// A refusal comes back as an error of the socket, at once from this host.
     fn check_refusal(&self) -> Result<(), CollectorError> {
-        match self.link.socket.take_error() {
-            Ok(None) => Ok(()),
-            Ok(Some(error)) | Err(error) => Err(self.error(error)),
-        }
-    }
-
-    fn error(&self, source: io::Error) -> CollectorError {
-        let target = self.target.clone();
-        match source.raw_os_error() {
-            Some(libc::ECONNREFUSED) => CollectorError::Refused { target },
-            Some(libc::EMSGSIZE) => CollectorError::TooLong { target },
-            _ => CollectorError::Send { target, source },
+        match &self.link {
+            Link::Datagrams(datagrams) if !self.is_live => datagrams.check_refusal(&self.target),
+            _ => Ok(()),
         }
     }
 }
 
 impl Link {
-    fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.pace.wait(message.len());
-        loop {
-            match self.socket.send(message) {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-}
-
-/// A socket that is connected to the first of the target's addresses to which there is a way.
-fn connect(target: &Target) -> Result<(UdpSocket, SocketAddr), CollectorError> {
-    let resolve = |source| CollectorError::Resolve { target: target.clone(), source };
-    let connect = |source| CollectorError::Connect { target: target.clone(), source };
-    let mut failure = None;
-    for address in (target.host.as_str(), target.port).to_socket_addrs().map_err(resolve)? {
-        let own: IpAddr = match address {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let socket = UdpSocket::bind((own, 0))
-            .and_then(|socket| socket.connect(address).map(|()| (socket, address)));
-        match socket {
-            Ok(connected) => return Ok(connected),
-            Err(error) => failure = Some(error),
-        }
-    }
-    Err(connect(failure.unwrap_or_else(|| io::ErrorKind::NotFound.into())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn targets_have_a_host_and_a_port() {
-        for text in ["127.0.0.1:9995", "[::1]:4739", "collector.example:1"] {
-            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
-        }
-        for text in ["", ":1", "a", "a:", "a:0", "a:65536", "::1:4739", "[::1]", "[a]:1", "[::1:1"]
-        {
-            assert_eq!(text.parse::<Target>(), Err(NotATarget), "{text}");
+    fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<(), SendError> {
+        match self {
+            Self::Datagrams(datagrams) => datagrams.send(outgoing.message),
+            Self::Session(session) => session.send(outgoing),
         }
     }
 }

@@ -1,13 +1,11 @@
 //! Where the records of a run go.
 
-use core::ops::ControlFlow;
 use std::{
     fs::File,
     io,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use nodes::capture::Progress;
 use vnet::{
     flow::{FlowRecord, RecordSet},
     ipfix::{
@@ -20,16 +18,11 @@ use vnet::{
 };
 
 use super::{
-    collector::{Collector, CollectorError},
-    options::Options,
-    progress::Bar,
-    run::Sink,
+    collector::{Collector, CollectorError, Feed},
+    options::Recording,
     top::TopFlows,
 };
-use crate::{
-    signal::{self, Signal},
-    stdout::{self, StdoutError},
-};
+use crate::stdout::{self, StdoutError};
 
 /// Octets of JSON that are gathered before the system is called.
 const BLOCK: usize = 64 << 10;
@@ -55,10 +48,8 @@ pub struct Outputs {
     collector: Option<Collector>,
     /// The flows for the table.
     pub top: TopFlows,
-    bar: Option<Bar>,
     export_time: ExportTime,
     failure: Option<OutputError>,
-    signal: Option<Signal>,
 }
 
 /// What the outputs have done.
@@ -73,16 +64,17 @@ pub struct Written {
 }
 
 impl Outputs {
-    /// Opens the outputs, and a progress bar when `bar` is given.
+    /// Opens the outputs; `feed` says who waits for a collector.
     ///
     /// # Errors
     /// When a file cannot be made, or there is no collector.
-    pub fn open(options: &Options, bar: Option<Bar>) -> Result<Self, OutputError> {
+    pub fn open(options: &Recording, feed: Feed) -> Result<Self, OutputError> {
         let templates = || options.templates();
         let collector = match &options.collector {
             Some(target) => {
-                let target = target.clone();
-                Some(Collector::connect(target, options.export, options.rate, templates())?)
+                // Looked at with the command line.
+                let (target, tls) = (target.clone(), options.tls_files().unwrap_or_default());
+                Some(Collector::connect(target, tls, options.export, feed, templates())?)
             }
             None => None,
         };
@@ -97,10 +89,8 @@ impl Outputs {
             file,
             collector,
             top: TopFlows::new(top, &options.meter),
-            bar,
             export_time: ExportTime::default(),
             failure: None,
-            signal: None,
         })
     }
 
@@ -125,20 +115,56 @@ impl Outputs {
         {
             fail(&mut self.failure, error);
         }
-        self.bar = None;
         (written, self.failure.take().map_or(Ok(()), Err))
     }
 
-    /// Whether a failure or a signal has ended the run.
+    /// Whether an output has failed.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.failure.is_some() || self.signal.is_some()
+    pub fn has_failed(&self) -> bool {
+        self.failure.is_some()
     }
 
-    /// The signal that ended the run.
+    /// What was sent to the collector so far.
     #[must_use]
-    pub fn signal(&self) -> Option<Signal> {
-        self.signal
+    pub fn sent(&self) -> Option<Counters> {
+        self.collector.as_ref().map(Collector::counters)
+    }
+
+    /// What has gone wrong with the collector, or is well again, since the last call.
+    pub fn news(&mut self) -> Option<String> {
+        self.collector.as_mut()?.news()
+    }
+
+    /// Puts out a record; `precision` says how many digits of its times are known. Nothing more after a failure.
+    pub fn record(&mut self, record: &FlowRecord, precision: Precision) {
+        if self.failure.is_none()
+            && let Err(error) = self.put(record, precision)
+        {
+            self.failure = Some(error);
+        }
+    }
+
+    /// Looks at the clock.
+    pub fn tick(&mut self) {
+        if let Some(collector) = &mut self.collector
+            && let Err(error) = collector.tick()
+        {
+            fail(&mut self.failure, error);
+        }
+    }
+
+    /// Puts out what is ready, so that no record waits for others: lines, and messages that are not full.
+    pub fn put_ready(&mut self) {
+        if let Some(collector) = &mut self.collector
+            && let Err(error) = collector.send_ready()
+        {
+            fail(&mut self.failure, error);
+        }
+        if let Some(json) = &mut self.json
+            && let Err(error) = json.write_out()
+        {
+            fail(&mut self.failure, error);
+        }
     }
 
     fn put(&mut self, record: &FlowRecord, precision: Precision) -> Result<(), OutputError> {
@@ -156,36 +182,13 @@ impl Outputs {
     }
 }
 
-impl Sink for Outputs {
-    fn record(&mut self, record: &FlowRecord, precision: Precision) {
-        if self.failure.is_none()
-            && let Err(error) = self.put(record, precision)
-        {
-            self.failure = Some(error);
-        }
-    }
-
-    fn round(&mut self, progress: &Progress) -> ControlFlow<()> {
-        if let Some(bar) = &mut self.bar {
-            bar.show(progress);
-        }
-        if let Some(collector) = &mut self.collector
-            && let Err(error) = collector.tick()
-        {
-            fail(&mut self.failure, error);
-        }
-        self.signal = signal::caught();
-        if self.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
 fn fail(failure: &mut Option<OutputError>, error: impl Into<OutputError>) {
     failure.get_or_insert(error.into());
 }
 
 fn open_file(
     path: &std::path::Path,
-    options: &Options,
+    options: &Recording,
     templates: FlowTemplates,
 ) -> Result<FlowFile<File>, FileError> {
     use std::os::fd::AsFd;
@@ -242,7 +245,7 @@ enum JsonForm {
 }
 
 impl JsonLines {
-    fn new(options: &Options) -> Self {
+    fn new(options: &Recording) -> Self {
         let form = match &options.template {
             Some(_) => JsonForm::Fields(Box::new(json::FlowWriter::new(options.templates()))),
             None => JsonForm::Layers(options.meter.record),
