@@ -51,6 +51,7 @@ fn probe(options: Options) -> Result<ExitCode, Failure> {
     // First, so that no packet comes before it is known by which sockets records leave.
     let outputs = Outputs::open(&options.recording, Feed::Live).map_err(Failure::failed)?;
     let (engine, ears) = Ears::open(&options).map_err(Failure::failed)?;
+    complain(&format_args!("listening on {}", options.interfaces.join(", ")));
     let watch = Watch::new(options, ears, outputs);
     let Some((watch, end)) = engine.run_until(watch.run(engine.cx())) else {
         return Err(Failure::failed("the engine has ended"));

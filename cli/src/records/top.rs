@@ -4,7 +4,8 @@ use core::{cmp::Reverse, fmt::Write, net::IpAddr};
 use std::collections::{BinaryHeap, HashMap};
 
 use vnet::{
-    flow::{Addresses, Config, EndReason, FlowRecord, RecordSet},
+    flow::{Addresses, Config, Direction, EndReason, FlowRecord, RecordSet},
+    interface::SwIfIndex,
     ipfix::time::{Precision, Timestamp},
 };
 
@@ -36,6 +37,8 @@ struct Key {
     vlan: Option<u16>,
     ethertype: u16,
     macs: ([u8; 6], [u8; 6]),
+    /// By which its packets came, or left.
+    interface: SwIfIndex,
 }
 
 /// The sum of a flow's records.
@@ -112,6 +115,7 @@ impl TopFlows {
         let shows = Shows {
             vlan: flows.iter().any(|ranked| ranked.key.0.vlan.is_some()),
             macs: set.contains(RecordSet::L2),
+            interfaces: flows.windows(2).any(|f| f[0].key.0.interface != f[1].key.0.interface),
             set,
             precision,
         };
@@ -155,6 +159,10 @@ impl Key {
             vlan: record.vlan,
             ethertype: record.ethertype,
             macs: (record.source_mac, record.destination_mac),
+            interface: match record.direction {
+                Direction::Ingress => record.ingress,
+                Direction::Egress => record.egress,
+            },
         }
     }
 
@@ -201,6 +209,7 @@ fn octets(record: &FlowRecord) -> u64 {
 struct Shows {
     vlan: bool,
     macs: bool,
+    interfaces: bool,
     set: RecordSet,
     precision: Precision,
 }
@@ -221,6 +230,9 @@ impl Shows {
             ("Start", Side::Left),
             ("Seconds", Side::Right),
         ]);
+        if self.interfaces {
+            head.push(("Interface", Side::Right));
+        }
         head
     }
 
@@ -242,6 +254,9 @@ impl Shows {
             start.to_string(),
             format!("{:.3}", (flow.end - flow.start) as f64 / 1e9),
         ]);
+        if self.interfaces {
+            row.push(key.interface.0.to_string());
+        }
         row
     }
 
@@ -363,11 +378,7 @@ fn aligned(head: &[(&str, Side)], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use vnet::{
-        flow::{Direction, Families},
-        interface::SwIfIndex,
-        runtime::PacketTime,
-    };
+    use vnet::{flow::Families, runtime::PacketTime};
 
     use super::*;
 
@@ -427,6 +438,22 @@ mod tests {
              10.0.0.3:1000  10.0.0.1:80  tcp ...A..S.        4     400  2020-09-13T12:26:40.000000Z    1.500\n\
              10.0.0.2:1000  10.0.0.1:80  tcp ...A..S.        2     300  2020-09-13T12:26:40.000000Z    1.500\n"
         );
+    }
+
+    #[test]
+    fn a_flow_at_two_interfaces_is_shown_at_each() {
+        let mut top = of(9);
+        let first = record(3, 200, EndReason::ForcedEnd);
+        top.record(&first);
+        top.record(&FlowRecord {
+            ingress: SwIfIndex::NONE,
+            egress: SwIfIndex(7),
+            direction: Direction::Egress,
+            ..first
+        });
+        let table = top.table(SET, Precision::Seconds);
+        let ends: Vec<_> = table.lines().map(|line| line.split_whitespace().last()).collect();
+        assert_eq!(ends, [Some("Interface"), Some("1"), Some("7")], "{table}");
     }
 
     #[test]

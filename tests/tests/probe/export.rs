@@ -1,0 +1,143 @@
+//! What a probe exports by the interface that it measures: everything, and itself never.
+
+use std::{fs, process::Command};
+
+use peloton_tests::program::{Running, run, wait_for};
+
+use crate::pair::{Ended, Listening, Pair};
+
+/// A collector over TCP for several sessions: writes what comes to a file, and closes the first session after some octets.
+const TCP: &str = r#"
+import socket, sys
+listener = socket.create_server(("", 9996))
+print("listening on 9996", file=sys.stderr, flush=True)
+for number in range(2):
+    connection, _ = listener.accept()
+    with open(f"{sys.argv[1]}{number}", "wb") as file:
+        while octets := connection.recv(65536):
+            file.write(octets)
+            file.flush()
+            if number == 0 and file.tell() > 2000:
+                break
+    connection.close()
+"#;
+
+/// Packets of the records that came to a collector.
+fn packets(ended: &Ended) -> u64 {
+    ended.records().iter().map(|record| record["packetDeltaCount"].as_u64().unwrap()).sum()
+}
+
+/// Whether a record tells of the export to `port`.
+fn tells_of(ended: &Ended, port: u64) -> bool {
+    ended.records().iter().any(|record| {
+        let is = |name: &str| record.get(name).and_then(serde_json::Value::as_u64) == Some(port);
+        is("sourceTransportPort") || is("destinationTransportPort")
+    })
+}
+
+#[test]
+fn nfcapd_gets_all_by_the_interface_that_is_measured() {
+    let Some(pair) = Pair::new("nfcapd behind a probe", &["nfcapd", "nfdump", "tcpdump"]) else {
+        return;
+    };
+    let flows = pair.path("flows");
+    fs::create_dir(&flows).unwrap();
+    let line = format!("nfcapd -p 9995 -w {}", flows.display());
+    let nfcapd = Running::start(&mut pair.command("b", &line));
+    wait_for("nfcapd", || pair.text("b", "cat /proc/net/udp").contains(":270B "));
+    let dump = pair.tcpdump("export.pcap");
+    let probe = pair.probe("eth0 --json --active 0.5 --collector 10.9.0.2:9995");
+    for _ in 0..3 {
+        pair.ping("-i 0.05 10.9.0.2", 20);
+        pair.ping("-i 0.05 2001:db8:9::2", 4);
+    }
+    let ended = probe.interrupt();
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(0), 1), "{}", ended.stderr);
+    wait_for("nfcapd", || pair.text("b", "cat /proc/net/udp").contains(":00000000 00:"));
+    nfcapd.signal("INT");
+    let said = nfcapd.finish();
+    let said =
+        String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
+    let expected = format!("Flows: {}, Packets: {},", ended.records().len(), packets(&ended));
+    assert!(
+        said.contains(&expected) && said.contains("Sequence Errors: 0, Bad Packets: 0"),
+        "{expected} {said}"
+    );
+    assert!(!tells_of(&ended, 9995), "{}", ended.stdout);
+    pair.settle("export.pcap");
+    dump.interrupt();
+    let exported = exported(&pair, "export.pcap", 9995);
+    assert!(exported >= 3, "{exported} packets were exported while the probe ran");
+}
+
+/// Packets to or from `port` that tcpdump has.
+fn exported(pair: &Pair, file: &str, port: u16) -> usize {
+    let mut tshark = Command::new("tcpdump");
+    let tshark = tshark.args(["-n", "-r"]).arg(pair.path(file)).arg(format!("port {port}"));
+    String::from_utf8_lossy(&run(tshark).stdout).lines().count()
+}
+
+#[test]
+fn a_session_over_tcp_is_not_measured_nor_the_one_after_it() {
+    let Some(pair) = Pair::new("TCP behind a probe", &["python3", "tcpdump"]) else { return };
+    fs::write(pair.path("tcp.py"), TCP).unwrap();
+    let line =
+        format!("python3 {} {}", pair.path("tcp.py").display(), pair.path("stream").display());
+    let collector = Listening::start(&mut pair.command("b", &line));
+    let dump = pair.tcpdump("tcp.pcap");
+    let probe = pair.probe("eth0 --active 0 --collector tcp:10.9.0.2:9996");
+    wait_for("the second session", || {
+        pair.ping("10.9.0.2", 20);
+        fs::metadata(pair.path("stream1")).is_ok_and(|file| file.len() > 0)
+    });
+    pair.ping("10.9.0.2", 20);
+    let ended = probe.interrupt();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(collector.end().code == Some(0));
+    pair.settle("tcp.pcap");
+    dump.interrupt();
+    let (own, exported) =
+        (ended.figure("not measured", "own export"), exported(&pair, "tcp.pcap", 9996) as u64);
+    // tcpdump began before, and ended after.
+    assert!(own >= 10 && own <= exported, "{own} of {exported} packets are the export's own");
+    assert!(!ended.stdout.lines().any(|line| line.contains(" tcp .")), "{}", ended.stdout);
+    // All of it came: the first session's records may come again in the second.
+    let sent = ended.figure("sent", "sent");
+    let streams: Vec<Vec<u8>> =
+        ["stream0", "stream1"].iter().map(|name| fs::read(pair.path(name)).unwrap()).collect();
+    let received: u64 = streams.iter().map(|stream| records(stream)).sum();
+    assert!(received >= sent && sent > 0, "{received} of {sent} records came");
+}
+
+/// Data records of a stream of messages, by the sequence number of the last one and what that has.
+fn records(mut stream: &[u8]) -> u64 {
+    let mut records = 0;
+    while stream.len() >= 16 {
+        let length = usize::from(u16::from_be_bytes([stream[2], stream[3]]));
+        let sequence = u64::from(u32::from_be_bytes(stream[8..12].try_into().unwrap()));
+        records = sequence.max(records);
+        let Some(rest) = stream.get(length..) else { break };
+        if rest.is_empty() {
+            // Records of one packet have one length: that of the template is what the last sets have in common.
+            records = sequence + data_records(&stream[16..length]);
+        }
+        stream = rest;
+    }
+    records
+}
+
+/// Records in the sets of a message, each of 55 octets at least.
+fn data_records(mut sets: &[u8]) -> u64 {
+    let mut records = 0;
+    while sets.len() >= 4 {
+        let (id, length) = (
+            u16::from_be_bytes([sets[0], sets[1]]),
+            usize::from(u16::from_be_bytes([sets[2], sets[3]])),
+        );
+        if id >= 256 {
+            records += (length as u64 - 4).div_ceil(96);
+        }
+        sets = &sets[length..];
+    }
+    records
+}
