@@ -7,7 +7,10 @@ use peloton_tests::{
     replay::captures,
 };
 
-use crate::pair::Pair;
+use crate::{
+    pair::Pair,
+    sums::{connections, cut},
+};
 
 /// Holds records of what tunnels carry against tshark's of the innermost IP headers.
 fn assert_equals_tshark(capture: &std::path::Path, records: &std::path::Path) -> String {
@@ -76,17 +79,53 @@ fn a_replay_of_tunnels_equals_tsharks_innermost_headers() {
     }
 }
 
+/// A VXLAN between both ends.
+fn add_vxlan(pair: &Pair) {
+    for (end, own, other) in [("a", 1, 2), ("b", 2, 1)] {
+        let ends = format!("local 10.9.0.{own} remote 10.9.0.{other} dev eth0");
+        pair.ip_in(end, &format!("link add vx0 type vxlan id 42 dstport 4789 {ends}"));
+        pair.ip_in(end, &format!("addr add 10.9.42.{own}/24 dev vx0"));
+        pair.ip_in(end, "link set vx0 up");
+    }
+}
+
+#[test]
+fn large_packets_in_a_vxlan_are_those_for_which_they_stand() {
+    let programs = ["tcpdump", "tshark", "iperf3"];
+    let Some(pair) = Pair::new("large packets in a VXLAN", &programs) else { return };
+    add_vxlan(&pair);
+    let dump = pair.tcpdump("large.pcap");
+    let inner = pair.probe("eth0 --json --inner");
+    let outer = pair.probe("eth0 --json");
+    pair.iperf3("-c 10.9.42.2 -n 20M");
+    let (inner, outer) = (inner.interrupt(), outer.interrupt());
+    pair.settle("large.pcap");
+    let dumped = dump.interrupt();
+    assert!(dumped.stderr.contains("\n0 packets dropped by kernel"), "{}", dumped.stderr);
+    // 1500 octets without those of the VXLAN, IP, TCP and a time stamp.
+    let expected = cut(&pair.path("large.pcap"), 1398);
+    assert_eq!(connections(&inner), expected);
+    // Outside each of them has 50 octets more.
+    let (mut packets, mut octets) = (0, 0);
+    for record in outer.records().iter().filter(|r| r["destinationTransportPort"] == 4789) {
+        packets += record["packetDeltaCount"].as_u64().unwrap();
+        octets += record["octetDeltaCount"].as_u64().unwrap();
+    }
+    let (sum, all) = expected.values().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+    // And ARP is there.
+    assert!(sum > 14_000 && (sum..sum + 20).contains(&packets), "{packets} of {sum} packets");
+    assert!((all + sum * 50..all + packets * 150).contains(&octets), "{octets} of {all} octets");
+}
+
 #[test]
 fn a_probe_measures_what_a_vxlan_carries() {
     let programs = ["tcpdump", "tshark", "python3", "iperf3"];
     let Some(pair) = Pair::new("VXLAN at a probe", &programs) else { return };
-    for (end, own, other) in [("a", 1, 2), ("b", 2, 1)] {
-        pair.ip_in(end, "link set eth0 gso_max_segs 1");
-        pair.ip_in(end, &format!(
-            "link add vx0 type vxlan id 42 dstport 4789 local 10.9.0.{own} remote 10.9.0.{other} dev eth0"
-        ));
-        pair.ip_in(end, &format!("addr add 10.9.42.{own}/24 dev vx0"));
-        pair.ip_in(end, "link set vx0 gso_max_segs 1 up");
+    add_vxlan(&pair);
+    for end in ["a", "b"] {
+        for name in ["eth0", "vx0"] {
+            pair.ip_in(end, &format!("link set {name} gso_max_segs 1"));
+        }
     }
     let dump = pair.tcpdump("vxlan.pcap");
     let probe = pair.probe("eth0 --json --inner --workers 2");
