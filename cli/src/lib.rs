@@ -11,6 +11,7 @@ pub mod bench;
 pub mod collect;
 pub mod control;
 mod ctl;
+mod denied;
 mod exec;
 pub mod plugins;
 pub mod probe;

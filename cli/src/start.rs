@@ -29,6 +29,7 @@ use crate::{
         listener::{DEFAULT_PATH, Listener},
         server::Sessions,
     },
+    denied,
     plugins::Assembled,
     race::{Winner, race},
     shell::{self, End, Look, ShellError},
@@ -118,7 +119,7 @@ fn build(startup: &Startup) -> Result<Assembled, Failure> {
     let log = match &startup.unix.log {
         Some(path) => {
             let opened = OpenOptions::new().append(true).create(true).mode(0o640).open(path);
-            let failed = |error| Failure::failed(format_args!("log {}: {error}", path.display()));
+            let failed = |error| not_opened("log", path, &error);
             Some(opened.map_err(failed)?)
         }
         None => None,
@@ -276,13 +277,18 @@ fn status(ended: std::thread::Result<Result<End, ShellError>>) -> Result<ExitCod
     }
 }
 
+fn not_opened(what: &str, path: &Path, error: &io::Error) -> Failure {
+    let (path, help) = (path.display(), denied::help(error));
+    Failure::failed(format_args!("{what} {path}: {error}{help}"))
+}
+
 /// The file with the number of this process, removed in the end.
 struct Pidfile(PathBuf);
 
 impl Pidfile {
     fn write(path: &Path) -> Result<Self, Failure> {
-        let failed = |error| Failure::failed(format_args!("pidfile {}: {error}", path.display()));
-        fs::write(path, format!("{}\n", process::id())).map_err(failed)?;
+        let written = fs::write(path, format!("{}\n", process::id()));
+        written.map_err(|error| not_opened("pidfile", path, &error))?;
         Ok(Self(path.to_owned()))
     }
 }

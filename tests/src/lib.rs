@@ -2,6 +2,7 @@
 
 pub mod allocations;
 pub mod fuzz;
+pub mod net;
 pub mod program;
 pub mod replay;
 

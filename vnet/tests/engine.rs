@@ -14,7 +14,7 @@ use vnet::{
     plugin::{Command, Engine, Plugin, Registrar},
     process::{events, reply},
     runtime::{Clock, EngineTime, PacketTime, Shared},
-    trace::NoTrace,
+    trace::{NoTrace, TraceWanted},
 };
 
 vnet::next_nodes! {
@@ -230,7 +230,7 @@ fn a_trace_shows_each_node_and_the_reason_of_a_drop() {
     let (engine, _seen) = engine(10, 256, 16384);
     engine.with(|m| {
         let source = m.graph().find("source").unwrap();
-        m.trace_add(source, 2);
+        m.trace_add(TraceWanted { node: source, packets: 2, filter: false, verbose: false });
     });
     engine.run_until_idle();
     let text = engine.with(|m| m.show_trace(50));

@@ -15,7 +15,7 @@ use std::{
 use vnet::process::Interest;
 
 use super::server::Sessions;
-use crate::sys;
+use crate::{denied, sys};
 
 /// Where the socket is unless told otherwise.
 pub const DEFAULT_PATH: &str = "/run/peloton/cli.sock";
@@ -34,7 +34,7 @@ pub enum ListenError {
     #[error("control socket {0}: there is a file that is no socket")]
     NoSocket(PathBuf),
     /// Anything else.
-    #[error("control socket {path}: {error}")]
+    #[error("control socket {path}: {error}{}", denied::help(error))]
     Io {
         /// Which socket.
         path: PathBuf,

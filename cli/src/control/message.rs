@@ -86,6 +86,15 @@ const COMPLETIONS: u8 = 0x85;
 const REFUSED: u8 = 0x86;
 
 impl Request {
+    /// Octets that the client wrote in it.
+    pub(super) fn octets(&self) -> usize {
+        match self {
+            Self::Execute(line) => line.len(),
+            Self::Complete(line) | Self::Help(line) => line.len(),
+            Self::Terminal(_) | Self::Interrupt => 0,
+        }
+    }
+
     /// Its frame.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -22,7 +22,7 @@ use crate::race::{Winner, race};
 
 /// Sessions that may be open at once.
 pub const MAX_SESSIONS: usize = 64;
-/// Requests that a client may send before the first is answered.
+/// Requests that a client may send before the first is answered; together they are no longer than [`MAX_REQUEST`].
 const MAX_WAITING: usize = 64;
 /// Bytes that are read at once.
 const CHUNK: usize = 16 << 10;
@@ -46,6 +46,8 @@ enum SessionError {
     Message(#[from] MessageError),
     #[error("more than {MAX_WAITING} requests at once")]
     TooManyRequests,
+    #[error("more than {} MiB of requests at once", MAX_REQUEST >> 20)]
+    TooMuchAtOnce,
 }
 
 impl Sessions {
@@ -89,6 +91,8 @@ impl Sessions {
 async fn serve(link: &mut Link, cx: &CommandCx, prompt: &str) -> Result<(), SessionError> {
     link.send(&Answer::Hello { version: VERSION, prompt: prompt.to_owned() }).await?;
     while let Some(request) = link.request().await? {
+        // Who never stops to ask takes turns with packets and with others who ask.
+        cx.next_round().await;
         match request {
             Request::Execute(line) => {
                 execute(link, cx, &line).await?;
@@ -154,7 +158,12 @@ impl Link {
                 Some(_) if self.waiting.len() == MAX_WAITING => {
                     return Err(SessionError::TooManyRequests);
                 }
-                Some(request) => self.waiting.push_back(request),
+                Some(request) => {
+                    self.waiting.push_back(request);
+                    if self.waiting.iter().map(Request::octets).sum::<usize>() > MAX_REQUEST {
+                        return Err(SessionError::TooMuchAtOnce);
+                    }
+                }
                 None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             }
         }

@@ -7,7 +7,6 @@ use vnet::{
     graph::{Node, NodeCx, NodeSpec, Slot, Verdict},
     interface::InterfaceViews,
     runtime::Shared,
-    trace::NoTrace,
     wire::{checksum::Sum, gso::Segments, link::LinkType, udp, walk},
 };
 
@@ -31,6 +30,12 @@ vnet::node_errors! {
     }
 }
 
+vnet::trace_record! {
+    /// What is recorded of a traced packet. One that is cut goes on as the first of those that it stands for.
+    pub(crate) struct Trace { checksum_offset: u32, gso_size: u32, length: u32, packets: u32 } =>
+    "checksum-offset {checksum_offset} gso-size {gso_size} length {length} packets {packets}"
+}
+
 /// Its name.
 pub(super) const OFFLOAD: &str = "interface-output-offload";
 
@@ -50,6 +55,9 @@ type Cx<'a> = NodeCx<'a, Next, Error>;
 impl Offload {
     /// Where the packet goes; it goes nowhere when others went in its place.
     fn finish(&mut self, cx: &mut Cx<'_>, buffer: &mut Buffer) -> Option<Slot<Next>> {
+        if buffer.flags().contains(BufferFlags::TRACED) {
+            cx.leave_trace(buffer, &self.trace(buffer));
+        }
         let done = match buffer.offload().map(|offload| offload.gso) {
             None => Ok(true),
             Some(Gso::None) => make_checksum(cx, buffer).map(|()| true),
@@ -105,6 +113,9 @@ fn segment(
         return None;
     }
     new.describe_as(from);
+    if i == 0 {
+        new.trace_as(from);
+    }
     new.wire_length = new.length_in_chain() as u32;
     new.offload = segments.checksum_only(new.current_data());
     new.set_flags(BufferFlags::OFFLOAD);
@@ -130,13 +141,19 @@ fn make_checksum(cx: &mut Cx<'_>, buffer: &mut Buffer) -> Result<(), Error> {
 impl Node for Offload {
     type Error = Error;
     type Next = Next;
-    type Trace = NoTrace;
+    type Trace = Trace;
 
     fn process(&mut self, cx: &mut Cx<'_>, frame: &mut Frame) -> Verdict<Next> {
         cx.each_in_order(frame, |cx, buffer| self.finish(cx, buffer))
     }
 
-    fn trace(&self, _: &Buffer) -> NoTrace {
-        NoTrace
+    fn trace(&self, buffer: &Buffer) -> Trace {
+        let offload = buffer.offload();
+        Trace {
+            checksum_offset: offload.map_or(0, |o| o.checksum_offset.into()),
+            gso_size: offload.map_or(0, |o| o.gso_size.into()),
+            length: buffer.length_in_chain() as u32,
+            packets: buffer.on_wire().packets,
+        }
     }
 }

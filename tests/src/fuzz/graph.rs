@@ -15,7 +15,7 @@ use vnet::{
     neighbor::NeighborFlags,
     plugin::{Engine, Plugin},
     runtime::{Clock, EngineTime, Main, PacketTime},
-    trace::NoTrace,
+    trace::{NoTrace, TraceWanted},
     wire::link::LinkType,
 };
 
@@ -74,8 +74,13 @@ impl Lab {
         let before = self.counts();
         self.engine.with(|main| {
             let input = main.graph().find("pcap-input").expect("the plugin registers it");
-            main.trace_add(input, 0);
-            main.trace_add(input, TRACED);
+            main.clear_trace();
+            main.trace_add(TraceWanted {
+                node: input,
+                packets: TRACED,
+                filter: false,
+                verbose: false,
+            });
         });
         self.captures.push(reader, self.rx);
         self.engine.run_until_idle();

@@ -1,29 +1,21 @@
 //! The host's interface changes, goes and comes again.
 
-use peloton_tests::program::wait_for;
-
-use crate::net::Net;
+use peloton_tests::{net::Net, program::wait_for};
 
 fn shows(net: &Net, interface: &str, text: &str) -> bool {
     net.ctl(&format!("show hardware-interfaces {interface}")).contains(text)
-}
-
-fn link(net: &Net, interface: &str) -> bool {
-    let shown = net.ctl(&format!("show hardware-interfaces {interface}"));
-    let line = shown.lines().find(|line| line.starts_with(interface)).unwrap_or_default();
-    line.split_whitespace().nth(2) == Some("up")
 }
 
 #[test]
 fn carrier_mtu_and_name_of_the_hosts_interface_are_followed() {
     let Some(mut net) = Net::new("links of host interfaces", &[]) else { return };
     net.start("", "");
-    assert!(link(&net, "host-ra"));
+    assert!(net.is_up("a"));
     net.ip_in("a", "link set eth0 down");
-    wait_for("the link to go", || !link(&net, "host-ra"));
+    wait_for("the link to go", || !net.is_up("a"));
     assert!(shows(&net, "host-ra", "no carrier"));
     net.ip_in("a", "link set eth0 up");
-    wait_for("the link to come", || link(&net, "host-ra"));
+    wait_for("the link to come", || net.is_up("a"));
     for (mtu, size) in [(9000, 8972), (1300, 1272)] {
         for end in ["a", "b"] {
             net.ip_in("r", &format!("link set r{end} mtu {mtu}"));
@@ -38,11 +30,11 @@ fn carrier_mtu_and_name_of_the_hosts_interface_are_followed() {
         assert_eq!(net.ping(&format!("-i 0.01 -M do -s {size} 10.2.0.2"), 5), 5, "{mtu}");
     }
     net.ip_in("r", "link set ra down");
-    wait_for("the link to go", || !link(&net, "host-ra"));
+    wait_for("the link to go", || !net.is_up("a"));
     net.ip_in("r", "link set ra name other");
     net.ip_in("r", "link set other up");
     wait_for("the name", || shows(&net, "host-ra", "interface on other (ifindex"));
-    wait_for("the link to come", || link(&net, "host-ra"));
+    wait_for("the link to come", || net.is_up("a"));
     assert_eq!(net.ping("-i 0.01 10.2.0.2", 5), 5);
 }
 
@@ -54,33 +46,14 @@ fn an_interface_that_the_host_deletes_goes_down_and_another_takes_its_place() {
         net.ctl(&format!("set interface rx-mode host-ra {mode}"));
         assert_eq!(net.ping("-i 0.01 10.2.0.2", 3), 3);
         net.ip_in("r", "link del ra");
-        wait_for("the link to go", || !link(&net, "host-ra"));
+        wait_for("the link to go", || !net.is_up("a"));
         assert!(shows(&net, "host-ra", "ra is gone"));
         // Packets to it are lost, and nothing else is.
         let _: std::process::Output = net.run("b", "ping -q -c 3 -i 0.01 -W 1 10.1.0.2");
         net.ctl("set interface rx-mode host-ra interrupt");
         net.ctl("set interface state host-ra down");
         net.ctl("set interface state host-ra up");
-        net.ctl("delete host-interface name ra");
-        net.connect("a");
-        for line in [
-            "addr add 10.1.0.2/24 dev eth0",
-            "link set eth0 up",
-            "route add default via 10.1.0.1",
-            "neigh replace 10.1.0.1 lladdr 02:fe:00:00:00:0a dev eth0 nud permanent",
-        ] {
-            net.ip_in("a", line);
-        }
-        let mac = net.text("a", "cat /sys/class/net/eth0/address");
-        for line in [
-            "create host-interface name ra hw-addr 02:fe:00:00:00:0a".to_owned(),
-            "set interface state host-ra up".to_owned(),
-            "set interface ip address host-ra 10.1.0.1/24".to_owned(),
-            format!("set ip neighbor host-ra 10.1.0.2 {}", mac.trim()),
-        ] {
-            net.ctl(&line);
-        }
-        wait_for("the new link", || link(&net, "host-ra"));
+        net.reconnect("a");
         assert_eq!(net.ping("-i 0.01 10.2.0.2", 3), 3);
     }
 }

@@ -2,6 +2,5 @@
 
 mod link;
 mod modes;
-mod net;
 mod offloads;
 mod router;

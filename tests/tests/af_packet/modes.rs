@@ -5,9 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use peloton_tests::program::wait_for;
-
-use crate::net::Net;
+use peloton_tests::{net::Net, program::wait_for};
 
 /// Seconds of processor time that a process has used.
 fn used(pid: u32) -> f64 {
@@ -91,6 +89,45 @@ fn two_workers_share_the_flows_of_two_queues() {
         })
         .collect();
     assert_eq!(busy.len(), 2, "{threads}");
+}
+
+/// Packets that `af-packet-input` has seen on each worker.
+fn of_workers(net: &Net) -> Vec<u64> {
+    let runtime = net.ctl("show runtime");
+    let of = |thread: &str| {
+        let mut lines = thread.lines();
+        let line = lines.find(|line| line.trim_start().starts_with("af-packet-input"));
+        let vectors = line.and_then(|line| line.split_whitespace().rev().nth(3));
+        vectors.and_then(|n| n.parse().ok()).unwrap_or(0)
+    };
+    runtime.split("Thread ").filter(|thread| thread.contains("vpp_wk_")).map(of).collect()
+}
+
+#[test]
+fn both_directions_of_a_flow_come_by_queues_of_the_same_number() {
+    let Some(mut net) = Net::new("symmetric queues of host interfaces", &[]) else { return };
+    net.start("num-rx-queues 2 num-tx-queues 2", "cpu { workers 2 }");
+    for end in ["a", "b"] {
+        for queue in [0, 1] {
+            net.ctl(&format!(
+                "set interface rx-placement host-r{end} queue {queue} worker {queue}"
+            ));
+        }
+    }
+    let mac = net.text("a", "cat /sys/class/net/eth0/address");
+    let mut used = [0; 2];
+    for n in 3..19 {
+        net.ip_in("a", &format!("addr add 10.1.0.{n}/24 dev eth0"));
+        net.ctl(&format!("set ip neighbor host-ra 10.1.0.{n} {}", mac.trim()));
+        net.ctl("clear runtime");
+        assert_eq!(net.ping(&format!("-I 10.1.0.{n} -i 0.002 10.2.0.2"), 20), 20);
+        // The hosts themselves send a packet now and then.
+        let seen = of_workers(&net);
+        let busy = usize::from(seen[1] > seen[0]);
+        assert!(seen[busy] >= 40 && seen[1 - busy] < 10, "{seen:?}");
+        used[busy] += 1;
+    }
+    assert!(used[0] > 0 && used[1] > 0, "{used:?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Checksums and large packets.
 
-use peloton_tests::tshark;
+use peloton_tests::{net::Net, tshark};
 
-use crate::{net::Net, router::adds_up};
+use crate::router::adds_up;
 
 /// Octets that iperf3's server received in a run from `a` to `b`.
 fn received(run: &serde_json::Value) -> u64 {

@@ -3,12 +3,11 @@
 use std::fs;
 
 use peloton_tests::{
+    net::Net,
     program::{Running, has, not_run, peloton, wait_for},
     tshark,
 };
 use serde_json::Value;
-
-use crate::net::Net;
 
 /// On the interfaces together: packets that came are those that left and those that were dropped, and none was lost on the way in or out.
 pub(crate) fn adds_up(net: &Net) {

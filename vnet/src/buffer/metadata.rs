@@ -429,6 +429,12 @@ impl Buffer {
         (self.time, self.opaque, self.opaque2) = (from.time, from.opaque, from.opaque2);
     }
 
+    /// Goes on with the trace of `from`, if that has one.
+    pub fn trace_as(&mut self, from: &Self) {
+        self.trace = from.trace;
+        self.flags |= from.flags & BufferFlags::TRACED;
+    }
+
     /// Takes over the bytes of the head `from`, those in front of the current ones included, and what describes the packet, but
     /// not its chain and not its trace.
     pub(crate) fn copy_from(&mut self, from: &Self) {

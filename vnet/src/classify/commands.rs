@@ -218,6 +218,7 @@ fn offset() -> Value<i16> {
     Value::simple("bytes", "a number from -32768 to 32767", |text| text.parse().ok())
 }
 
-fn memory() -> Value<usize> {
+/// Of a table.
+pub(super) fn memory() -> Value<usize> {
     value::size(MIN_MEMORY as u64..=MAX_MEMORY as u64).map(|bytes| bytes as usize)
 }

@@ -2,13 +2,14 @@
 
 use super::{
     Action, Mask, MaskError, Pattern, Shard, Table, TableIndex, TableReader, TableSpec, Tables,
+    filter::Filters,
     mask::Key,
     sessions::{NoMemory, SessionIndex},
     table::{NextSlot, ShardTable},
 };
 use crate::{
     command::{ApiError, OperationError},
-    runtime::{Dispatching, EngineTime, Local, Main, Shared},
+    runtime::{Dispatching, EngineId, EngineTime, Local, Main, Shared},
 };
 
 /// Why an operation on tables is refused; nothing of it is applied.
@@ -87,11 +88,13 @@ pub struct SessionState {
 pub struct Classifier {
     tables: Shared<Tables>,
     shards: Local<Shard>,
+    pub(super) filters: Shared<Filters>,
 }
 
 impl Classifier {
-    pub(crate) fn new(tables: Shared<Tables>, shards: Local<Shard>) -> Self {
-        Self { tables, shards }
+    pub(crate) fn new(engine: EngineId, shards: Local<Shard>) -> Self {
+        let tables = Shared::new(engine, Tables::default());
+        Self { tables, shards, filters: Shared::new(engine, Filters::default()) }
     }
 
     /// The tables, for nodes.

@@ -164,6 +164,18 @@ impl<'a, 'b, F: FnMut(Outcome)> Lookup<'a, 'b, F> {
     }
 }
 
+/// Whether a packet belongs to a session of a table, and is counted for that.
+pub(super) fn belongs(
+    table: &Table,
+    shard: &Shard,
+    index: TableIndex,
+    key: &Key,
+    now: EngineTime,
+) -> bool {
+    let own = shard.get(index);
+    own.is_some_and(|own| hit(table, own, key, table.hash(key), now).is_some())
+}
+
 #[inline(always)]
 fn ask_for_slots(sessions: &Sessions, packets: &[Staged<'_>]) {
     packets.iter().for_each(|packet| sessions.prefetch_slot(packet.hash));

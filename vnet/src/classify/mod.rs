@@ -16,6 +16,7 @@
 //! | `reader` | reading sessions while packets flow |
 //! | `commands`, `show` | `classify table`, `classify session`, `show classify tables` |
 //! | `report` | tables as IPFIX reports |
+//! | `filter` | which packets captures and traces take |
 //!
 //! # Who writes what
 //!
@@ -33,6 +34,7 @@
 
 mod commands;
 mod fields;
+mod filter;
 mod handle;
 mod lookup;
 mod mask;
@@ -45,13 +47,26 @@ mod table;
 mod tests;
 mod window;
 
-pub(crate) use commands::commands;
 pub use fields::Pattern;
+pub(crate) use filter::Asking;
+pub use filter::FilterUse;
 pub use handle::{Classifier, ClassifyError, SessionState};
 pub use lookup::{Lookup, OnMiss, Outcome};
 pub use mask::{Key, MAX_BYTES, MAX_SKIP, MAX_VECTORS, Mask, MaskError, VECTOR_BYTES};
 pub use reader::TableReader;
-pub(crate) use report::register;
 pub use sessions::{NoMemory, SessionIndex};
 pub use table::{Action, Effect, NextSlot, Shard, Table, TableIndex, TableSpec, Tables};
 pub use window::{LINK_BYTES, Window};
+
+use crate::plugin::{Command, Registrar};
+
+/// What reports tables, and what filters by them.
+pub(crate) fn register(r: &mut Registrar) {
+    report::register(r);
+    filter::register(r);
+}
+
+/// All commands on tables and filters.
+pub(crate) fn commands() -> Vec<Command> {
+    commands::commands().into_iter().chain(filter::commands()).collect()
+}

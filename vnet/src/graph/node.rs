@@ -8,6 +8,7 @@ use core::{
 use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Onward, Sent, Slot};
 use crate::{
     buffer::{Buffer, BufferFlags, Template},
+    classify::Asking,
     counter::{Counter, Element, ErrorIndex},
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
@@ -224,9 +225,10 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         start: Start,
         interface: SwIfIndex,
     ) {
-        let WorkerState { magazine, wall, .. } = &*self.state;
+        let WorkerState { magazine, wall, locals, now, .. } = &*self.state;
         let main = views.above(interface).unwrap_or(interface);
-        tap.see(&Seen { buffer, start, interface, main, time: *wall, magazine });
+        let asking = Asking { token: self.token, locals, now: *now };
+        tap.see(&Seen { buffer, start, interface, main, time: *wall, magazine, asking });
     }
 
     /// Proof that no configuration changes now; opens what is [`Shared`](crate::runtime::Shared).
@@ -449,7 +451,14 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
         let mut frame = self.packet.state.spare_frame();
         frame.fill_from(&mut self.packet.state.magazine, 1);
         let mut buffers = frame.buffers(self.packet.state.base());
-        let filled = buffers.get(0).is_some_and(|buffer| fill(self, buffer));
+        let (mut filled, mut traced) = (false, false);
+        if let Some(buffer) = buffers.get(0) {
+            filled = fill(self, buffer);
+            traced = buffer.flags().contains(BufferFlags::TRACED);
+        }
+        if traced {
+            frame.set_traced();
+        }
         let state = &mut *self.packet.state;
         if filled {
             state.put(node, &mut frame);
@@ -457,6 +466,13 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
         frame.free_from(&mut state.magazine, 0);
         state.recycle(frame);
         filled
+    }
+
+    /// Leaves the record of a traced packet, for a node that has it [leave at once](Self::each_in_order).
+    #[cold]
+    pub fn leave_trace<T: TraceRecord>(&mut self, buffer: &Buffer, record: &T) {
+        let (node, state) = (self.packet.node, &mut *self.packet.state);
+        state.tracer.record_of(buffer, node, state.now, record);
     }
 
     /// The buffers of `frame`, for a node that makes several passes; it ends with [`Self::each`] or [`Self::set_next`].
@@ -567,7 +583,7 @@ impl<N: Node> DynNode for Adapter<N> {
         let NodeCx { packet: PacketCx { state, .. }, nexts } = cx;
         let packets = frame.len();
         if is_input && state.tracer.wants(node) {
-            state.start_traces(node, frame);
+            state.start_traces(node, token, frame);
         }
         if frame.is_traced() {
             record_traces(&self.0, state, node, frame);
@@ -589,7 +605,7 @@ fn record_traces<N: Node>(node: &N, state: &mut WorkerState, index: NodeIndex, f
     for buffer in frame.buffers(base).iter_mut() {
         if buffer.flags().contains(BufferFlags::TRACED) {
             let record = node.trace(buffer);
-            state.tracer.record(buffer.trace, index, state.now, &record);
+            state.tracer.record_of(buffer, index, state.now, &record);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{error::Error, future::Future, pin::Pin};
 
 use crate::{
-    classify::{Classifier, Shard, Tables},
+    classify::{Classifier, Shard},
     counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
     graph::{ArcSpec, FeatureSpec, NodeSpec},
@@ -142,7 +142,7 @@ impl Registrar {
             taps,
             rx_placement,
             forwarding,
-            classifier: Classifier::new(Shared::new(engine, Tables::default()), shards),
+            classifier: Classifier::new(engine, shards),
             ipfix: Ipfix::new(clock),
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     log::Log,
     plugin::{PluginInfo, Provided},
     process::Watched,
-    trace::{Taps, TraceFilter},
+    trace::{Taps, TraceFilter, TraceWanted},
 };
 
 /// Everything that commands and processes see and change, while no packet is on its way on the main thread. Workers go on
@@ -329,12 +329,16 @@ impl Main {
         received + others.map(|w| w.round(token, tables, &self.clock)).sum::<usize>()
     }
 
-    /// Records the next `n` packets of the input `node` on each thread; 0 forgets all traces.
-    pub fn trace_add(&mut self, node: NodeIndex, n: u32) {
-        self.for_each_worker(|_, worker| match n {
-            0 => worker.state.tracer.clear(),
-            n => worker.state.tracer.add(node, n),
-        });
+    /// Records the next packets of an input node on each thread.
+    pub fn trace_add(&mut self, wanted: TraceWanted) {
+        let classifier = self.classifier.clone();
+        let filter = wanted.filter.then_some(&classifier);
+        self.for_each_worker(|_, worker| worker.state.tracer.add(wanted, filter));
+    }
+
+    /// Forgets all traces, and what was still to be traced.
+    pub fn clear_trace(&mut self) {
+        self.for_each_worker(|_, worker| worker.state.tracer.clear());
     }
 
     /// Which traces are shown, and how many of those at most.

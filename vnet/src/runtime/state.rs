@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::{EngineTime, Locals, PacketTime, handoff::Peers};
+use super::{Dispatching, EngineTime, Locals, PacketTime, handoff::Peers};
 use crate::{
     buffer::{Buffer, BufferFlags, BufferIndex, Magazine},
+    classify::{Asking, FilterUse},
     counter::{CombinedWriter, ErrorIndex, ErrorWriter, Writers},
     frame::{FRAME_SIZE, Frame, Picked, Selection},
     graph::{NodeIndex, Sent, resolve},
     interface::InterfaceWriters,
     trace::Tracer,
+    wire::link::LinkType,
 };
 
 /// Frames that wait for a node. All but the last are full.
@@ -279,10 +281,24 @@ impl WorkerState {
 
     /// Marks the first packets of `frame`, as many as traces of the input `node` are wanted.
     #[cold]
-    pub(crate) fn start_traces(&mut self, node: NodeIndex, frame: &mut Frame) {
+    pub(crate) fn start_traces(
+        &mut self,
+        node: NodeIndex,
+        token: Dispatching<'_>,
+        frame: &mut Frame,
+    ) {
         let base = self.base();
         let mut any = false;
+        let filter = self.tracer.filter(node);
         for buffer in frame.buffers(base).iter_mut() {
+            if let Some(filter) = &filter {
+                let asking = Asking { token, locals: &self.locals, now: self.now };
+                let is_ethernet = buffer.link_type == LinkType::Ethernet.number();
+                let taken = filter.takes(FilterUse::Trace, asking, buffer.current(), is_ethernet);
+                if taken != Some(true) {
+                    continue;
+                }
+            }
             let Some(handle) = self.tracer.begin(node) else { break };
             buffer.trace = handle;
             buffer.set_flags(BufferFlags::TRACED);

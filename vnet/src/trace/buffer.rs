@@ -1,7 +1,9 @@
 //! A worker's trace buffer.
 
+use core::fmt;
+
 use super::{RECORD_SIZE, TraceRecord};
-use crate::{graph::NodeIndex, runtime::EngineTime};
+use crate::{buffer::Buffer, classify::Classifier, graph::NodeIndex, runtime::EngineTime};
 
 /// Records kept for each packet that is asked for, on average.
 const RECORDS_PER_PACKET: usize = 24;
@@ -19,11 +21,57 @@ pub enum TraceFilter {
     Exclude(NodeIndex),
 }
 
+/// What is to be traced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceWanted {
+    /// Packets of this input node.
+    pub node: NodeIndex,
+    /// How many.
+    pub packets: u32,
+    /// Only those that the filter of traces takes.
+    pub filter: bool,
+    /// With what the buffer looks like at each node, from now on and for all nodes.
+    pub verbose: bool,
+}
+
+/// What a packet's first buffer looks like.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    current_data: i16,
+    length: u16,
+    in_chain: u32,
+    flags: u32,
+    rx: u32,
+    tx: u32,
+}
+
+impl Layout {
+    fn of(buffer: &Buffer) -> Self {
+        Self {
+            current_data: buffer.current_data(),
+            length: buffer.current().len() as u16,
+            in_chain: buffer.length_in_chain() as u32,
+            flags: buffer.flags().bits(),
+            rx: buffer.rx.0,
+            tx: buffer.tx.0,
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { current_data, length, in_chain, flags, rx, tx } = self;
+        write!(f, "buffer: current data {current_data}, length {length}, in chain {in_chain}, ")?;
+        write!(f, "flags 0x{flags:08x}, rx {}, tx {}", *rx as i32, *tx as i32)
+    }
+}
+
 pub(crate) struct Record {
     pub(crate) packet: u32,
     pub(crate) node: NodeIndex,
     len: u16,
     pub(crate) time: EngineTime,
+    pub(crate) layout: Option<Layout>,
     bytes: [u8; RECORD_SIZE],
 }
 
@@ -37,6 +85,9 @@ impl Record {
 pub struct Tracer {
     wanted: Vec<u32>,
     any: bool,
+    /// For nodes of which only some packets are wanted.
+    filters: Vec<Option<Classifier>>,
+    verbose: bool,
     packets: u32,
     records: Vec<Record>,
     lost: u64,
@@ -52,16 +103,28 @@ impl Tracer {
     /// Nothing recorded, nothing to record.
     #[must_use]
     pub fn new() -> Self {
-        Self { wanted: Vec::new(), any: false, packets: 0, records: Vec::new(), lost: 0 }
+        Self {
+            wanted: Vec::new(),
+            any: false,
+            filters: Vec::new(),
+            verbose: false,
+            packets: 0,
+            records: Vec::new(),
+            lost: 0,
+        }
     }
 
-    /// Records `n` more packets of the input `node`; room for them is made now.
-    pub(crate) fn add(&mut self, node: NodeIndex, n: u32) {
+    /// Records so many packets more; room for them is made now.
+    pub(crate) fn add(&mut self, wanted: TraceWanted, filter: Option<&Classifier>) {
+        let TraceWanted { node, packets, verbose, .. } = wanted;
         let at = node.0 as usize;
         if self.wanted.len() <= at {
             self.wanted.resize(at + 1, 0);
+            self.filters.resize(at + 1, None);
         }
-        let n = n.min(MAX_PACKETS as u32);
+        self.filters[at] = filter.cloned();
+        self.verbose = verbose;
+        let n = packets.min(MAX_PACKETS as u32);
         self.wanted[at] = self.wanted[at].saturating_add(n).min(MAX_PACKETS as u32);
         let room: usize = self.wanted.iter().map(|&w| w as usize).sum();
         self.records.reserve(room * RECORDS_PER_PACKET);
@@ -77,6 +140,11 @@ impl Tracer {
     #[inline]
     pub(crate) fn wants(&self, node: NodeIndex) -> bool {
         self.any && self.wanted.get(node.0 as usize).is_some_and(|&w| w > 0)
+    }
+
+    /// What decides which packets of `node` are recorded, where not all are.
+    pub(crate) fn filter(&self, node: NodeIndex) -> Option<Classifier> {
+        self.filters.get(node.0 as usize)?.clone()
     }
 
     /// The handle of one more traced packet of `node`, if one is still wanted.
@@ -122,7 +190,25 @@ impl Tracer {
         let from = record.as_bytes();
         let mut bytes = [0; RECORD_SIZE];
         bytes[..from.len()].copy_from_slice(from);
-        self.records.push(Record { packet, node, len: from.len() as u16, time, bytes });
+        let len = from.len() as u16;
+        self.records.push(Record { packet, node, len, time, layout: None, bytes });
+    }
+
+    /// Leaves a record of a traced packet at `node`, with what its buffer looks like where that is wanted.
+    pub(crate) fn record_of<T: TraceRecord>(
+        &mut self,
+        buffer: &Buffer,
+        node: NodeIndex,
+        time: EngineTime,
+        record: &T,
+    ) {
+        let before = self.records.len();
+        self.record(buffer.trace, node, time, record);
+        if self.verbose
+            && let Some(record) = self.records.get_mut(before)
+        {
+            record.layout = Some(Layout::of(buffer));
+        }
     }
 
     /// The records of all packets, packet by packet, each in the order of its way.
@@ -153,7 +239,7 @@ mod tests {
         let mut t = Tracer::new();
         let node = NodeIndex(3);
         assert!(!t.wants(node));
-        t.add(node, 2);
+        t.add(TraceWanted { node, packets: 2, filter: false, verbose: false }, None);
         let room = t.records.capacity();
         assert_eq!((t.begin(node), t.begin(node), t.begin(node)), (Some(0), Some(1), None));
         assert!(!t.wants(node));

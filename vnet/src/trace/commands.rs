@@ -1,8 +1,9 @@
 //! `trace add`, `trace filter`, `show trace` and `clear trace`.
 
-use super::TraceFilter;
+use super::{TraceFilter, TraceWanted};
 use crate::{
-    command::{ApiError, Error, NameKind, choice, keyword, one_of, positional, value},
+    classify::FilterUse,
+    command::{ApiError, Error, NameKind, choice, flag, keyword, one_of, positional, value},
     graph::{NodeFlags, NodeIndex},
     plugin::{Command, CommandCx},
 };
@@ -14,6 +15,8 @@ crate::args! {
     struct Add {
         node: NodeIndex = positional(node()),
         count: u32 = positional(value::number(0..=100_000).hint("n")),
+        filter: bool = flag("filter").help("only packets that `classify filter trace' takes"),
+        verbose: bool = flag("verbose").help("with what the buffer looks like at each node"),
     }
 }
 
@@ -48,7 +51,7 @@ pub(crate) fn commands() -> Vec<Command> {
             cx.with(|main| main.show_trace(args.max as usize))
         }),
         Command::sync("clear trace", "Forget all traces.", |cx, (): ()| {
-            cx.with(|main| main.trace_add(NodeIndex(0), 0));
+            cx.with(|main| main.clear_trace());
         }),
         Command::sync("trace filter", "Choose which traces are shown.", |cx, args: Filter| {
             cx.with(|main| main.set_trace_filter(args.filter, args.count as usize));
@@ -64,7 +67,16 @@ fn add(cx: CommandCx, args: Add) -> Result<(), Error> {
                 format!("node `{}' brings no packets in: it cannot start a trace", node.name);
             return Err(Error::failed(ApiError::InvalidValue, text));
         }
-        main.trace_add(args.node, args.count);
+        let Add { node, count: packets, filter, verbose } = args;
+        if packets == 0 {
+            main.clear_trace();
+            return Ok(());
+        }
+        if filter && main.classifier().filter_tables(main, FilterUse::Trace).is_empty() {
+            let text = "there is no filter of traces: `classify filter trace ...' makes one";
+            return Err(Error::failed(ApiError::NoSuchEntry, text));
+        }
+        main.trace_add(TraceWanted { node, packets, filter, verbose });
         Ok(())
     })
 }

@@ -12,7 +12,7 @@ use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-pub use buffer::{TraceFilter, Tracer};
+pub use buffer::{TraceFilter, TraceWanted, Tracer};
 pub(crate) use commands::commands;
 pub use show::{TraceTime, show};
 pub use tap::{Seen, Start, Tap, Taps};

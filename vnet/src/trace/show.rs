@@ -85,6 +85,9 @@ fn push_record(out: &mut String, record: &Record, same: bool, graph: &Graph, cx:
     if !same {
         let _: fmt::Result = writeln!(out, "{}: {}", TraceTime(record.time), node.name);
     }
+    if let Some(layout) = record.layout {
+        let _: fmt::Result = writeln!(out, "  {layout}");
+    }
     let text = Formatted(record.bytes(), node.format_trace, cx).to_string();
     for line in text.lines() {
         out.push_str("  ");

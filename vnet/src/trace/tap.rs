@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     buffer::{Buffer, BufferFlags, Magazine},
+    classify::{Asking, Classifier, FilterUse},
     interface::SwIfIndex,
     runtime::PacketTime,
 };
@@ -78,6 +79,7 @@ pub struct Seen<'p> {
     /// Wall-clock time.
     pub time: PacketTime,
     pub(crate) magazine: &'p Magazine,
+    pub(crate) asking: Asking<'p>,
 }
 
 impl Seen<'_> {
@@ -85,6 +87,13 @@ impl Seen<'_> {
     #[must_use]
     pub fn first_byte(&self) -> Option<u8> {
         self.buffer.from_offset(self.start.offset()).first().copied()
+    }
+
+    /// Whether a filter takes the packet; `None` when there is no such filter.
+    #[must_use]
+    pub fn is_taken(&self, by: &Classifier, of: FilterUse) -> Option<bool> {
+        let is_ethernet = matches!(self.start, Start::Ethernet(_));
+        by.takes(of, self.asking, self.buffer.from_offset(self.start.offset()), is_ethernet)
     }
 
     /// Calls `f` with each run of bytes of the packet, from its start on.

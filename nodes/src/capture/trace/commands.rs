@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use vnet::{
+    classify::FilterUse,
     command::{ApiError, Error, NameKind, OperationError, Output, flag, keyword, value},
     counter::ErrorIndex,
     interface::SwIfIndex,
@@ -58,7 +59,8 @@ pub(super) fn commands(trace: &Shared) -> Vec<Command> {
         .details(
             "Packets are kept in memory, and written when the capture is ended. A file name that does not begin with / \
              is one in /tmp; without one it is /tmp/rx.pcap, /tmp/rxtx.pcap and so on. An interface's packets are \
-             those of its sub-interfaces, too.",
+             those of its sub-interfaces, too. Of an interface with a filter of its own (`classify filter') only what \
+             that takes is captured.",
         ),
     ]
 }
@@ -86,10 +88,11 @@ fn run(trace: &Shared, main: &mut Main, args: Trace) -> Result<Output, Error> {
 }
 
 fn request(main: &Main, directions: Directions, args: Trace) -> Result<Request, Error> {
-    if args.filter {
+    let classifier = main.classifier();
+    if args.filter && classifier.filter_tables(main, FilterUse::Pcap).is_empty() {
         return Err(Error::failed(
             ApiError::NoSuchEntry,
-            "no classifier filter for packet captures is set",
+            "no classifier filter for packet captures is set: `classify filter pcap ...' makes one",
         ));
     }
     if args.error.is_some() && !directions.drop {
@@ -102,6 +105,7 @@ fn request(main: &Main, directions: Directions, args: Trace) -> Result<Request, 
         max_packets: args.max,
         bytes_each: args.bytes_each,
         interface: args.interface,
+        filter: args.filter,
         error: args.error.as_deref().map(|name| reason(main, name)).transpose()?,
         file: args.file,
         preallocate: args.preallocate,

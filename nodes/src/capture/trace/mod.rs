@@ -46,6 +46,7 @@ struct Request {
     max_packets: u32,
     bytes_each: u32,
     interface: Option<SwIfIndex>,
+    filter: bool,
     error: Option<ErrorIndex>,
     file: Option<PathBuf>,
     preallocate: bool,
@@ -111,7 +112,7 @@ pub(crate) fn register(r: &mut Registrar) {
 
 impl PcapTrace {
     fn start(&mut self, main: &mut Main, request: Request) -> Result<(), TraceError> {
-        let Request { directions, max_packets, bytes_each, interface, error, .. } = request;
+        let Request { directions, max_packets, bytes_each, interface, filter, error, .. } = request;
         if self.running.is_some() {
             return Err(TraceError::On);
         }
@@ -130,12 +131,13 @@ impl PcapTrace {
             action: "cannot create",
             source,
         })?;
-        let settings = Settings { max_packets, bytes_each, interface };
+        let settings = Settings { max_packets, bytes_each, interface, filter };
         let reasons = main
             .errors()
             .rows()
             .map(|row| (row.index, format!("{}: {}", row.node, row.reason.description)));
-        let recorder = Arc::new(Recorder::new(settings, memory, error, reasons));
+        let recorder =
+            Arc::new(Recorder::new(settings, main.classifier().clone(), memory, error, reasons));
         let tap = |on: bool, tap: fn(&Arc<Recorder>) -> Arc<dyn vnet::trace::Tap>| {
             on.then(|| tap(&recorder))
         };

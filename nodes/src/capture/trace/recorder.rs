@@ -10,6 +10,7 @@ use std::{
 };
 
 use vnet::{
+    classify::{Classifier, FilterUse},
     counter::ErrorIndex,
     interface::SwIfIndex,
     trace::{Seen, Start, Tap},
@@ -29,11 +30,14 @@ pub(super) struct Settings {
     pub(super) bytes_each: u32,
     /// Only packets of this interface.
     pub(super) interface: Option<SwIfIndex>,
+    /// Only packets that the filter of captures takes.
+    pub(super) filter: bool,
 }
 
 /// Keeps packets. Workers share it; while it is on, each packet takes its lock.
 pub(super) struct Recorder {
     settings: Settings,
+    classifier: Classifier,
     /// Only drops for this reason.
     error: Option<ErrorIndex>,
     /// The reasons for drops in words, as far as there were any when the capture began.
@@ -53,6 +57,7 @@ struct State {
 impl Recorder {
     pub(super) fn new(
         settings: Settings,
+        classifier: Classifier,
         memory: Memory,
         error: Option<ErrorIndex>,
         reasons: impl Iterator<Item = (ErrorIndex, String)>,
@@ -67,6 +72,7 @@ impl Recorder {
         let joined = Vec::with_capacity(settings.bytes_each as usize);
         Self {
             settings,
+            classifier,
             error,
             reasons: reasons.map(|(index, text)| (index.0, text)).collect(),
             memory,
@@ -117,6 +123,16 @@ impl Recorder {
         let interface = self.settings.interface;
         // An interface's frames are those of its sub-interfaces, too.
         all && interface.is_none_or(|wanted| [packet.interface, packet.main].contains(&wanted))
+            && self.filters_take(packet)
+    }
+
+    /// Whether the filters of its interfaces take a packet, and that of captures where it was asked for.
+    fn filters_take(&self, packet: &Seen<'_>) -> bool {
+        let takes = |of| packet.is_taken(&self.classifier, of);
+        let takes_of = |interface| takes(FilterUse::Interface(interface)) != Some(false);
+        takes_of(packet.interface)
+            && (packet.main == packet.interface || takes_of(packet.main))
+            && (!self.settings.filter || takes(FilterUse::Pcap) == Some(true))
     }
 
     /// Keeps a packet, and behind it `note`, as VPP does.

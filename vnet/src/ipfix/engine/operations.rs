@@ -11,8 +11,9 @@ use crate::{
     command::{ApiError, OperationError},
     ipfix::{
         export::{ConfigError, Counters, Destination, StreamConflict},
-        reliable::{Limits, Rotation, Status, Target, TlsError, TlsFiles, TlsIdentity},
+        reliable::{Limits, Loss, Rotation, Status, Target, TlsError, TlsFiles, TlsIdentity},
     },
+    log::Level,
     runtime::Main,
 };
 
@@ -127,6 +128,14 @@ pub(super) struct CollectorState {
     pub(super) status: Option<Status>,
 }
 
+/// A spool was there, whose engine was killed.
+fn tell_of_spool(main: &Main, spool: &str, Loss { messages, records }: Loss) {
+    let text = format!(
+        "spool {spool}: an engine that was killed left {messages} messages with {records} records, which are lost"
+    );
+    main.log().write(main.log().class("ipfix", ""), Level::Warn, text);
+}
+
 impl Ipfix {
     /// A new exporter without collectors.
     ///
@@ -208,10 +217,13 @@ impl Ipfix {
                     .spool
                     .as_ref()
                     .map_or_else(String::new, |(path, _)| path.display().to_string());
-                Collector::Reliable(
-                    opened.map_err(|source| ExporterError::Io { what, source })?,
-                    name,
-                )
+                let id =
+                    opened.map_err(|source| ExporterError::Io { what: what.clone(), source })?;
+                let lost = state.reliable.status(id).map(|status| status.lost);
+                if let Some(lost) = lost.filter(|lost| lost.messages > 0) {
+                    tell_of_spool(main, &what, lost);
+                }
+                Collector::Reliable(id, name)
             }
         };
         settings.collectors.push(collector.clone());

@@ -268,7 +268,11 @@ fn statistics(statistics: &Statistics) -> Record {
             *undelivered,
             "messages that wait for a collector over tcp or tls, or a file, now",
         ),
-        ("lost", lost.0, "messages that waited until such a collector was deleted"),
+        (
+            "lost",
+            lost.0,
+            "messages that waited until such a collector was deleted, or its engine killed",
+        ),
         ("records_lost", lost.1, "data records in those"),
     ];
     let with_line = |record: Record, (key, count, text): (&str, u64, &str)| {

@@ -41,7 +41,7 @@ mod unsent;
 pub use file::Rotation;
 pub use item::Item;
 pub use link::{Link, Target};
-pub use queue::{Limits, Queue};
+pub use queue::{Limits, Loss, Queue};
 pub use sender::{Phase, Sender, Status};
 pub use session::Session;
 pub use spool::Spool;

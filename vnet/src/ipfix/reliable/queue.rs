@@ -42,16 +42,19 @@ pub struct Loss {
 }
 
 impl Queue {
-    /// An empty one.
+    /// An empty one; and what an engine that was killed has left in the spool file.
     ///
     /// # Errors
     /// When the spool file cannot be made.
-    pub fn new(limits: &Limits) -> io::Result<Self> {
-        let spool = match &limits.spool {
-            Some((path, size)) => Some(Spool::create(path, *size)?),
-            None => None,
+    pub fn new(limits: &Limits) -> io::Result<(Self, Loss)> {
+        let (spool, left) = match &limits.spool {
+            Some((path, size)) => {
+                let (spool, left) = Spool::create(path, *size)?;
+                (Some(spool), left)
+            }
+            None => (None, Loss::default()),
         };
-        Ok(Self {
+        let queue = Self {
             memory: VecDeque::new(),
             octets: 0,
             limit: limits.memory,
@@ -59,7 +62,8 @@ impl Queue {
             between: VecDeque::new(),
             messages: 0,
             records: 0,
-        })
+        };
+        Ok((queue, left))
     }
 
     /// Adds an item, or gives it back where there is no room. Only messages can find none.

@@ -56,7 +56,7 @@ pub struct Status {
     pub spooled_octets: u64,
     /// Messages that are written and not acknowledged.
     pub in_flight: u64,
-    /// What was accepted, and is lost: left over at the end, or in a spool that could not be read.
+    /// What was accepted, and is lost: left over at the end, in a spool that could not be read or whose engine was killed.
     pub lost: Loss,
     /// Why the last session ended, or did not begin.
     pub last_error: Option<String>,
@@ -91,6 +91,7 @@ impl Sender {
     /// # Errors
     /// When the spool or the thread cannot be made.
     pub fn new(target: Target, limits: &Limits, clock: Clock, bell: Bell) -> io::Result<Self> {
+        let (queue, lost) = Queue::new(limits)?;
         let status = Status {
             phase: Phase::Connecting,
             sessions: 0,
@@ -101,10 +102,10 @@ impl Sender {
             queued_octets: 0,
             spooled_octets: 0,
             in_flight: 0,
-            lost: Loss::default(),
+            lost,
             last_error: None,
         };
-        let state = State { queue: Queue::new(limits)?, status, ends: false, ended: false };
+        let state = State { queue, status, ends: false, ended: false };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             wake: Condvar::new(),

@@ -105,7 +105,7 @@ struct World {
 impl World {
     fn new(limits: &Limits) -> Self {
         let mut world = Self {
-            queue: Queue::new(limits).unwrap(),
+            queue: Queue::new(limits).unwrap().0,
             session: Session::default(),
             stream: Vec::new(),
             acknowledged: 0,
@@ -216,7 +216,7 @@ proptest! {
     ) {
         let name = format!("peloton-ring-{}-{case:x}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        let mut spool = Spool::create(&path, size).unwrap();
+        let (mut spool, _) = Spool::create(&path, size).unwrap();
         let mut model: VecDeque<Item> = VecDeque::new();
         for (n, (len, pops)) in lens.into_iter().enumerate() {
             let octets = vec![n as u8; len].into_boxed_slice();
@@ -230,9 +230,37 @@ proptest! {
                 prop_assert_eq!(spool.pop().unwrap(), model.pop_front());
             }
             prop_assert_eq!(spool.len(), model.len() as u64);
-            prop_assert!(std::fs::metadata(&path).unwrap().len() <= size);
+            prop_assert!(std::fs::metadata(&path).unwrap().len() <= 24 + size);
         }
     }
+}
+
+#[test]
+fn a_spool_whose_engine_was_killed_is_counted_and_one_in_use_or_another_file_is_left_alone() {
+    let path = std::env::temp_dir().join(format!("peloton-left-{}", std::process::id()));
+    let left_behind = path.with_extension("left");
+    let message =
+        |records| Item::Message { domain: 1, records, advance: 0, octets: [7; 50].into() };
+    let (mut spool, left) = Spool::create(&path, 1000).unwrap();
+    assert_eq!((left.messages, left.records), (0, 0));
+    for records in [3, 4, 5] {
+        assert!(spool.push(&message(records)).unwrap());
+    }
+    spool.pop().unwrap();
+    let error = Spool::create(&path, 1000).unwrap_err();
+    assert!(error.to_string().contains("another engine has it"), "{error}");
+    // Killed: the file stays, the lock does not.
+    std::fs::copy(&path, &left_behind).unwrap();
+    drop(spool);
+    assert!(!path.exists());
+    let (again, left) = Spool::create(&left_behind, 1000).unwrap();
+    assert_eq!((left.messages, left.records, again.len()), (2, 9, 0));
+    drop(again);
+    std::fs::write(&path, "precious").unwrap();
+    let error = Spool::create(&path, 1000).unwrap_err();
+    assert!(error.to_string().contains("there is a file that is no spool"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    std::fs::remove_file(&path).unwrap();
 }
 
 /// A collector that takes one session.

@@ -7,14 +7,15 @@ use std::{
     time::Duration,
 };
 
-use peloton_tests::program::{Running, Scratch, has, not_run, peloton, run, wait_for};
 use serde_json::Value;
+
+use crate::program::{Running, Scratch, has, not_run, peloton, run, wait_for};
 
 /// MAC addresses of the router towards `a` and towards `b`.
 const ROUTER: [&str; 2] = ["02:fe:00:00:00:0a", "02:fe:00:00:00:0b"];
 
 /// The namespaces, gone with this value.
-pub(crate) struct Net {
+pub struct Net {
     prefix: String,
     scratch: Scratch,
     engine: Option<Running>,
@@ -34,7 +35,7 @@ fn checked(command: &mut Command) -> String {
 
 impl Net {
     /// The namespaces, with addresses and neighbours; `None` where they cannot be made. `test` and `programs` say who needs what.
-    pub(crate) fn new(test: &str, programs: &[&str]) -> Option<Self> {
+    pub fn new(test: &str, programs: &[&str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         if !has(test, &["ip", "ping"]) || !has(test, programs) {
             return None;
@@ -47,39 +48,52 @@ impl Net {
             return None;
         }
         let net = Self { scratch: Scratch::new(&prefix), prefix, engine: None };
-        for (i, end) in ["a", "b"].into_iter().enumerate() {
+        // What the interfaces send is what the router sends.
+        net.text(
+            "r",
+            "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1",
+        );
+        for end in ["a", "b"] {
             net.ip(&format!("netns add {}", net.name(end)));
+            // No packets that nobody asked for: neither link-local addresses nor looking for routers.
+            let quiet = "addr_gen_mode=1 net.ipv6.conf.default.router_solicitations=0";
+            net.text(end, &format!("sysctl -qw net.ipv6.conf.default.{quiet}"));
             net.connect(end);
-            let n = i + 1;
-            for line in [
-                "link set lo up".to_owned(),
-                format!("addr add 10.{n}.0.2/24 dev eth0"),
-                format!("addr add 2001:db8:{n}::2/64 dev eth0 nodad"),
-                "link set eth0 up".to_owned(),
-                format!("route add default via 10.{n}.0.1"),
-                format!("-6 route add default via 2001:db8:{n}::1"),
-                format!("neigh replace 10.{n}.0.1 lladdr {} dev eth0 nud permanent", ROUTER[i]),
-                format!(
-                    "neigh replace 2001:db8:{n}::1 lladdr {} dev eth0 nud permanent",
-                    ROUTER[i]
-                ),
-            ] {
-                net.ip_in(end, &line);
-            }
+            net.ip_in(end, "link set lo up");
+            net.configure(end);
         }
         Some(net)
     }
 
-    fn name(&self, namespace: &str) -> String {
+    /// Addresses, routes and neighbours of an end.
+    fn configure(&self, end: &str) {
+        let i = usize::from(end == "b");
+        let (n, mac) = (i + 1, ROUTER[i]);
+        for line in [
+            format!("addr add 10.{n}.0.2/24 dev eth0"),
+            format!("addr add 2001:db8:{n}::2/64 dev eth0 nodad"),
+            "link set eth0 up".to_owned(),
+            format!("route add default via 10.{n}.0.1"),
+            format!("-6 route add default via 2001:db8:{n}::1"),
+            format!("neigh replace 10.{n}.0.1 lladdr {mac} dev eth0 nud permanent"),
+            format!("neigh replace 2001:db8:{n}::1 lladdr {mac} dev eth0 nud permanent"),
+        ] {
+            self.ip_in(end, &line);
+        }
+    }
+
+    /// A namespace's name.
+    pub fn name(&self, namespace: &str) -> String {
         format!("{}{namespace}", self.prefix)
     }
 
-    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+    /// A path in a folder of the test's own.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.scratch.path(name)
     }
 
     /// `eth0` of `end` and the router's end of the cable, `r` and its name.
-    pub(crate) fn connect(&self, end: &str) {
+    pub fn connect(&self, end: &str) {
         let (router, there) = (self.name("r"), self.name(end));
         self.ip(&format!("link add r{end} netns {router} type veth peer name eth0 netns {there}"));
     }
@@ -89,13 +103,13 @@ impl Net {
     }
 
     /// `ip` in a namespace.
-    pub(crate) fn ip_in(&self, namespace: &str, line: &str) -> String {
+    pub fn ip_in(&self, namespace: &str, line: &str) -> String {
         let mut command = Command::new("ip");
         checked(command.args(["-n", &self.name(namespace)]).args(line.split_whitespace()))
     }
 
     /// A program in a namespace, to be started. A no-break space is a space inside of a word.
-    pub(crate) fn command(&self, namespace: &str, line: &str) -> Command {
+    pub fn command(&self, namespace: &str, line: &str) -> Command {
         let mut command = Command::new("ip");
         let words = line.split_ascii_whitespace().map(|word| word.replace('\u{a0}', " "));
         command.args(["netns", "exec", &self.name(namespace)]).args(words);
@@ -103,12 +117,12 @@ impl Net {
     }
 
     /// A program in a namespace, run to its end.
-    pub(crate) fn run(&self, namespace: &str, line: &str) -> Output {
+    pub fn run(&self, namespace: &str, line: &str) -> Output {
         run(&mut self.command(namespace, line))
     }
 
     /// What a program in a namespace says, which must succeed.
-    pub(crate) fn text(&self, namespace: &str, line: &str) -> String {
+    pub fn text(&self, namespace: &str, line: &str) -> String {
         checked(&mut self.command(namespace, line))
     }
 
@@ -116,64 +130,103 @@ impl Net {
         self.text(namespace, "cat /sys/class/net/eth0/address").trim().to_owned()
     }
 
-    /// Starts the router with `options` of both interfaces, and `cpu` in its startup file.
-    pub(crate) fn start(&mut self, options: &str, cpu: &str) {
-        self.start_with(options, options, cpu);
+    /// Starts the router with `options` of both interfaces, and `conf` in its startup file.
+    pub fn start(&mut self, options: &str, conf: &str) {
+        self.start_with(options, options, conf);
     }
 
     /// Starts the router with options of each interface.
-    pub(crate) fn start_with(&mut self, a: &str, b: &str, cpu: &str) {
-        self.engine = None;
-        let mut script = String::new();
+    pub fn start_with(&mut self, a: &str, b: &str, conf: &str) {
+        self.write(a, b, conf, "");
+        self.launch();
+    }
+
+    /// Writes the router's startup file, and its script with the commands `more` in front.
+    pub fn write(&self, a: &str, b: &str, conf: &str, more: &str) {
+        let mut script = more.to_owned();
         for (i, (end, options)) in [("a", a), ("b", b)].into_iter().enumerate() {
-            let (n, mac) = (i + 1, self.mac(end));
-            script += &format!(
-                "create host-interface name r{end} hw-addr {} {options}\n\
-                 set interface state host-r{end} up\n\
-                 set interface ip address host-r{end} 10.{n}.0.1/24\n\
-                 set interface ip address host-r{end} 2001:db8:{n}::1/64\n\
-                 set ip neighbor host-r{end} 10.{n}.0.2 {mac}\n\
-                 set ip neighbor host-r{end} 2001:db8:{n}::2 {mac}\n",
-                ROUTER[i]
-            );
+            script +=
+                &format!("create host-interface name r{end} hw-addr {} {options}\n", ROUTER[i]);
+            script += &self.addresses(end);
         }
-        let (file, conf) = (self.path("script"), self.path("startup.conf"));
+        let (file, startup) = (self.path("script"), self.path("startup.conf"));
         fs::write(&file, script).unwrap();
         let socket = self.path("cli.sock");
         let (file, socket) = (file.display(), socket.display());
-        let text = format!("unix {{ nodaemon exec {file} cli-listen {socket} }}\n{cpu}\n");
-        fs::write(&conf, text).unwrap();
+        let unix = format!("nodaemon exec {file} cli-listen {socket} pidfile {socket}.pid");
+        fs::write(&startup, format!("unix {{ {unix} }}\n{conf}\n")).unwrap();
+    }
+
+    /// Commands that give a host interface its addresses and its neighbours.
+    fn addresses(&self, end: &str) -> String {
+        let (n, mac) = (if end == "a" { 1 } else { 2 }, self.mac(end));
+        format!(
+            "set interface state host-r{end} up\n\
+             set interface ip address host-r{end} 10.{n}.0.1/24\n\
+             set interface ip address host-r{end} 2001:db8:{n}::1/64\n\
+             set ip neighbor host-r{end} 10.{n}.0.2 {mac}\n\
+             set ip neighbor host-r{end} 2001:db8:{n}::2 {mac}\n"
+        )
+    }
+
+    /// Starts the router as [written](Self::write), and waits until it forwards. One that runs is killed before.
+    pub fn launch(&mut self) {
+        self.engine = None;
         let program = peloton().get_program().to_owned();
         let mut command = self.command("r", "");
-        command.arg(program).arg("-c").arg(&conf);
+        command.arg(program).arg("-c").arg(self.path("startup.conf"));
         self.engine = Some(Running::start(&mut command));
         wait_for("the script", || {
             // Its last line.
             let shown = self.try_ctl("show ip6 neighbors");
             shown.is_some_and(|text| text.contains("2001:db8:2::2"))
         });
-        wait_for("the links", || {
-            let shown = self.ctl("show hardware-interfaces brief");
-            let up = |end: &str| {
-                let is_its = |line: &&str| line.contains(&format!("host-r{end} "));
-                shown.lines().find(is_its).is_some_and(|line| line.contains(" up "))
-            };
-            up("a") && up("b")
+        wait_for("the links", || self.is_up("a") && self.is_up("b"));
+    }
+
+    /// Whether the link of the router's host interface towards `end` is up.
+    pub fn is_up(&self, end: &str) -> bool {
+        let shown = self.ctl("show hardware-interfaces brief");
+        let is_its = |line: &&str| line.starts_with(&format!("host-r{end} "));
+        shown.lines().find(is_its).is_some_and(|line| line.contains(" up "))
+    }
+
+    /// Kills the router: SIGKILL, so that it cannot clean up.
+    pub fn kill(&mut self) {
+        self.engine = None;
+    }
+
+    /// Connects an end whose cable is gone, and gives the router a new interface on it.
+    pub fn reconnect(&self, end: &str) {
+        self.connect(end);
+        self.configure(end);
+        self.ctl(&format!("delete host-interface name r{end}"));
+        let mac = ROUTER[if end == "a" { 0 } else { 1 }];
+        self.ctl(&format!("create host-interface name r{end} hw-addr {mac}"));
+        self.addresses(end).lines().for_each(|line| {
+            self.ctl(line);
         });
+        wait_for("the new link", || self.is_up(end));
+    }
+
+    /// Deletes a namespace; what is in it goes, unless a process is there.
+    pub fn delete_namespace(&self, namespace: &str) {
+        self.ip(&format!("netns del {}", self.name(namespace)));
     }
 
     /// The router's process.
-    pub(crate) fn pid(&mut self) -> u32 {
+    pub fn pid(&mut self) -> u32 {
         // `ip netns exec` becomes the program.
         self.engine.as_mut().expect("it was started").child().id()
     }
 
     /// Sends the router's process a signal.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         self.engine.as_ref().expect("it was started").signal(name);
     }
 
-    fn try_ctl(&self, line: &str) -> Option<String> {
+    /// What a command of the router prints; `None` when it fails.
+    pub fn try_ctl(&self, line: &str) -> Option<String> {
         let mut command = peloton();
         command.arg("ctl").arg("-s").arg(self.path("cli.sock")).arg(line);
         let output = run(&mut command);
@@ -181,12 +234,12 @@ impl Net {
     }
 
     /// What a command of the router prints, which must succeed.
-    pub(crate) fn ctl(&self, line: &str) -> String {
+    pub fn ctl(&self, line: &str) -> String {
         self.try_ctl(line).unwrap_or_else(|| panic!("{line} failed"))
     }
 
     /// What a command of the router says that must fail.
-    pub(crate) fn refused(&self, line: &str) -> String {
+    pub fn refused(&self, line: &str) -> String {
         let mut command = peloton();
         command.arg("ctl").arg("-s").arg(self.path("cli.sock")).arg(line);
         let output = run(&mut command);
@@ -195,19 +248,19 @@ impl Net {
     }
 
     /// A counter of an interface, 0 where it is not shown.
-    pub(crate) fn counter(&self, interface: &str, name: &str) -> u64 {
+    pub fn counter(&self, interface: &str, name: &str) -> u64 {
         let line = format!("show interface {interface} json");
         let shown: Value = serde_json::from_str(&self.ctl(&line)).unwrap();
         shown["interfaces"][0]["counters"][name].as_u64().unwrap_or(0)
     }
 
     /// Those of the router's two interfaces, as `show interface json` has them.
-    pub(crate) fn counters(&self) -> Value {
+    pub fn counters(&self) -> Value {
         serde_json::from_str(&self.ctl("show interface host-ra host-rb json")).unwrap()
     }
 
     /// Packets that a node has seen on all threads, large ones as one.
-    pub(crate) fn vectors(&self, node: &str) -> u64 {
+    pub fn vectors(&self, node: &str) -> u64 {
         let runtime = self.ctl("show runtime");
         let lines = runtime.lines().filter(|line| line.trim_start().starts_with(node));
         let words = lines.map(|line| line.split_whitespace().rev().nth(3).map(str::to_owned));
@@ -215,7 +268,7 @@ impl Net {
     }
 
     /// Pings from `a` to `b`; how many answers of `count` there were.
-    pub(crate) fn ping(&self, options: &str, count: u32) -> u32 {
+    pub fn ping(&self, options: &str, count: u32) -> u32 {
         // With a deadline it waits for all answers; without, for twice the longest time that one took, which is none where packets
         // have no room for a time.
         let line = format!("ping -q -c {count} -w 60 {options}");
@@ -227,7 +280,7 @@ impl Net {
     }
 
     /// Runs iperf3 from `a` to `b` for a second; what the client measured.
-    pub(crate) fn iperf3(&self, options: &str) -> Value {
+    pub fn iperf3(&self, options: &str) -> Value {
         let mut server = Running::start(&mut self.command("b", "iperf3 -s -1 --forceflush"));
         wait_for("iperf3", || {
             self.text("b", "cat /proc/net/tcp6 /proc/net/tcp").contains(":1451 ")
@@ -238,7 +291,7 @@ impl Net {
     }
 
     /// Waits for `duration` of real time, where nothing that can be asked for tells that something did not happen.
-    pub(crate) fn pass(duration: Duration) {
+    pub fn pass(duration: Duration) {
         std::thread::sleep(duration);
     }
 }

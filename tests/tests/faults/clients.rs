@@ -1,0 +1,205 @@
+//! Clients of the control socket that hang, lie or flood: packets pass as if nobody were there, and memory is bounded.
+
+use std::{
+    fs,
+    io::{ErrorKind, Read, Write},
+    os::unix::net::UnixStream,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use peloton::control::Request;
+use peloton_tests::{net::Net, program::wait_for};
+
+use crate::books::Books;
+
+/// Sessions that may be open at once.
+const SESSIONS: usize = 64;
+/// The longest request.
+const LONGEST: usize = 4 << 20;
+
+fn client(net: &Net) -> UnixStream {
+    let stream = UnixStream::connect(net.path("cli.sock")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+fn command(line: &str) -> Vec<u8> {
+    Request::Execute(line.as_bytes().to_vec()).to_bytes()
+}
+
+/// Sends `bytes` until the other end takes no more for half a second; how many it took.
+fn stuff(stream: &mut UnixStream, bytes: &[u8]) -> usize {
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match stream.write(&bytes[sent..]) {
+            Ok(n) => sent += n,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    sent
+}
+
+/// All that the engine says until it hangs up.
+fn rest(mut stream: &UnixStream) -> String {
+    let mut said = Vec::new();
+    match stream.read_to_end(&mut said) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error}: {}", String::from_utf8_lossy(&said)),
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Memory of the engine, in bytes.
+fn memory(net: &mut Net) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", net.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+}
+
+fn router(test: &str) -> Option<Net> {
+    let mut net = Net::new(test, &[])?;
+    net.start("", "");
+    Some(net)
+}
+
+/// Every ping of a flood is answered, and none late.
+fn forwards(net: &Net) {
+    let books = Books::open(net);
+    let report = net.text("a", "ping -q -f -c 3000 -w 60 10.2.0.2");
+    assert!(report.contains(" 3000 received"), "{report}");
+    let times = report.split("mdev = ").nth(1).and_then(|rest| rest.split('/').nth(2));
+    let longest: f64 = times.unwrap_or_else(|| panic!("{report}")).parse().unwrap();
+    assert!(longest < 500.0, "{report}");
+    books.close(net, &["a", "b"]);
+}
+
+#[test]
+fn clients_that_ask_and_never_read_hold_up_nobody_and_no_memory() {
+    let Some(mut net) = router("clients that never read") else { return };
+    net.ctl("show runtime");
+    let before = memory(&mut net);
+    let asking = command("show runtime verbose").repeat(20_000);
+    let mut clients: Vec<_> = (0..20).map(|_| client(&net)).collect();
+    thread::scope(|scope| {
+        for stream in &mut clients {
+            let asking = &asking;
+            scope.spawn(move || assert!(stuff(stream, asking) < asking.len()));
+        }
+    });
+    forwards(&net);
+    let grown = memory(&mut net).saturating_sub(before);
+    assert!(grown < 32 << 20, "{grown}");
+    drop(clients);
+    net.ctl("show version");
+}
+
+#[test]
+fn requests_that_wait_for_a_command_are_bounded_in_octets() {
+    let Some(mut net) = router("clients that pile up requests") else { return };
+    let before = memory(&mut net);
+    let long = command(&"x".repeat(LONGEST - 1));
+    let mut clients: Vec<_> = (0..8).map(|_| client(&net)).collect();
+    for stream in &mut clients {
+        stream.write_all(&command("wait 1000")).unwrap();
+    }
+    thread::scope(|scope| {
+        for stream in &mut clients {
+            let long = &long;
+            scope.spawn(move || while stuff(stream, long) == long.len() {});
+        }
+    });
+    let grown = memory(&mut net).saturating_sub(before);
+    assert!(grown < 8 * 5 * LONGEST, "{grown}");
+    forwards(&net);
+    for stream in &clients {
+        let said = rest(stream);
+        assert!(said.contains("more than 4 MiB of requests at once"), "{said}");
+    }
+}
+
+#[test]
+fn lines_without_end_are_refused_where_they_are_too_long() {
+    let Some(mut net) = router("clients with endless lines") else { return };
+    let before = memory(&mut net);
+    // Lengths that are lies.
+    for length in [LONGEST as u32 + 2, u32::MAX] {
+        let mut stream = client(&net);
+        stream.write_all(&length.to_be_bytes()).unwrap();
+        stuff(&mut stream, &[b'x'; 100_000]);
+        let said = rest(&stream);
+        assert!(said.contains("allowed are 4194305"), "{said}");
+    }
+    // Lines that never come to their end.
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let mut stream = client(&net);
+            let whole = command(&"x".repeat(LONGEST - 1));
+            let (all_but_one, _) = whole.split_at(whole.len() - 1);
+            assert_eq!(stuff(&mut stream, all_but_one), all_but_one.len());
+            stream
+        })
+        .collect();
+    forwards(&net);
+    let grown = memory(&mut net).saturating_sub(before);
+    assert!(grown < 8 * 3 * LONGEST, "{grown}");
+    drop(clients);
+    net.ctl("show version");
+}
+
+#[test]
+fn of_a_thousand_connections_those_beyond_the_bound_are_told_and_the_others_work() {
+    let Some(net) = router("a thousand connections") else { return };
+    let clients: Vec<_> = (0..1000).map(|_| client(&net)).collect();
+    let why = format!("there are {SESSIONS} sessions already");
+    let refused = clients[SESSIONS..].iter().filter(|stream| rest(stream).contains(&why)).count();
+    assert_eq!(refused, 1000 - SESSIONS);
+    assert!(net.refused("show version").contains(&why));
+    forwards_without_asking(&net);
+    // Who is in can work, and half of a connection is none.
+    let mut first = &clients[0];
+    first.write_all(&command("show version")).unwrap();
+    let mut said = [0; 4096];
+    let length = first.read(&mut said).unwrap();
+    assert!(length > 0);
+    for stream in &clients {
+        let _: std::io::Result<()> = stream.shutdown(std::net::Shutdown::Write);
+    }
+    wait_for("room", || net.try_ctl("show version").is_some());
+    drop(clients);
+    forwards(&net);
+}
+
+/// As [`forwards`], while nobody else gets into the engine.
+fn forwards_without_asking(net: &Net) {
+    assert_eq!(net.ping("-f 10.2.0.2", 2000), 2000);
+}
+
+#[test]
+fn commands_without_end_take_turns_with_packets() {
+    let Some(net) = router("clients that flood") else { return };
+    let done = AtomicBool::new(false);
+    let clients: Vec<_> = (0..4).map(|_| client(&net)).collect();
+    let done = &done;
+    thread::scope(|scope| {
+        for stream in &clients {
+            scope.spawn(move || {
+                let lines = command("show interface").repeat(1000);
+                let mut stream = stream;
+                while !done.load(Ordering::Relaxed) && stream.write_all(&lines).is_ok() {}
+            });
+            scope.spawn(move || {
+                let (mut stream, mut said) = (stream, vec![0; 1 << 16]);
+                while matches!(stream.read(&mut said), Ok(1..)) {}
+            });
+        }
+        forwards(&net);
+        done.store(true, Ordering::Relaxed);
+        clients.iter().for_each(|stream| stream.shutdown(std::net::Shutdown::Both).unwrap());
+    });
+}
