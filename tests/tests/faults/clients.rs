@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use peloton::control::Request;
+use peloton::control::{Answer, Frames, Request};
 use peloton_tests::{net::Net, program::wait_for};
 
 use crate::books::Books;
@@ -180,26 +180,48 @@ fn forwards_without_asking(net: &Net) {
     assert_eq!(net.ping("-f 10.2.0.2", 2000), 2000);
 }
 
+/// Asks as much as one may at once, again and again, until `done`; how much was answered.
+fn flood(mut stream: &UnixStream, done: &AtomicBool) -> usize {
+    const AT_ONCE: usize = 60;
+    let lines = command("show interface").repeat(AT_ONCE);
+    let (mut frames, mut said, mut answered) = (Frames::new(LONGEST), vec![0; 1 << 16], 0);
+    while !done.load(Ordering::Relaxed) {
+        stream.write_all(&lines).unwrap();
+        let expected = answered + AT_ONCE;
+        while answered < expected {
+            let length = stream.read(&mut said).unwrap();
+            assert!(length > 0, "hung up after {answered} answers");
+            frames.push(&said[..length]);
+            while let Some((kind, payload)) = frames.take().unwrap() {
+                let is_last = matches!(Answer::parse(kind, payload), Ok(Answer::Done(_)));
+                answered += usize::from(is_last);
+            }
+        }
+    }
+    answered
+}
+
 #[test]
 fn commands_without_end_take_turns_with_packets() {
     let Some(net) = router("clients that flood") else { return };
     let done = AtomicBool::new(false);
     let clients: Vec<_> = (0..4).map(|_| client(&net)).collect();
-    let done = &done;
-    thread::scope(|scope| {
-        for stream in &clients {
-            scope.spawn(move || {
-                let lines = command("show interface").repeat(1000);
-                let mut stream = stream;
-                while !done.load(Ordering::Relaxed) && stream.write_all(&lines).is_ok() {}
-            });
-            scope.spawn(move || {
-                let (mut stream, mut said) = (stream, vec![0; 1 << 16]);
-                while matches!(stream.read(&mut said), Ok(1..)) {}
-            });
-        }
+    let answered: Vec<usize> = thread::scope(|scope| {
+        let floods: Vec<_> =
+            clients.iter().map(|stream| scope.spawn(|| flood(stream, &done))).collect();
         forwards(&net);
         done.store(true, Ordering::Relaxed);
-        clients.iter().for_each(|stream| stream.shutdown(std::net::Shutdown::Both).unwrap());
+        floods.into_iter().map(|flood| flood.join().unwrap()).collect()
     });
+    assert!(answered.iter().all(|n| *n > 200), "{answered:?}");
+}
+
+#[test]
+fn who_asks_for_too_much_at_once_is_hung_up() {
+    let Some(net) = router("clients that ask for too much") else { return };
+    let mut stream = client(&net);
+    stuff(&mut stream, &command("wait 1000").repeat(1000));
+    let said = rest(&stream);
+    assert!(said.contains("more than 64 requests at once"), "{said}");
+    forwards(&net);
 }

@@ -8,7 +8,7 @@ use std::{
     io,
     rc::Rc,
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use thiserror::Error;
@@ -48,6 +48,8 @@ const MAX_SLEEP: Duration = Duration::from_millis(10);
 /// Rounds without a sleep after which descriptors are looked at all the same: with full frames that is about a millisecond,
 /// so that whoever waits for a descriptor is served under load, at a cost that does not show.
 const ROUNDS_A_LOOK: u32 = 128;
+/// Time after which they are looked at when processes ran: commands may make a round as long as a hundred others.
+const LOOK: Duration = Duration::from_micros(200);
 
 /// Why there is no engine.
 #[derive(Debug, Error)]
@@ -305,6 +307,7 @@ impl Builder {
             executor,
             tree: Rc::new(tree),
             rounds: Cell::new(0),
+            looked: Cell::new(Instant::now()),
             interrupts: of_main,
             drain_hooks: RefCell::new(drain_hooks),
             stop_hooks: RefCell::new(stop_hooks),
@@ -348,6 +351,8 @@ pub struct Engine {
     tree: Rc<Tree<CommandCx>>,
     /// Rounds since descriptors were looked at.
     rounds: Cell<u32>,
+    /// When descriptors were looked at last.
+    looked: Cell<Instant>,
     /// Those of the main thread.
     interrupts: Arc<Interrupts>,
     pub(super) drain_hooks: RefCell<Vec<DrainHook>>,
@@ -418,14 +423,23 @@ impl Engine {
     pub fn poll(&self) -> bool {
         self.rounds.set(self.rounds.get() + 1);
         if self.rounds.get() >= ROUNDS_A_LOOK {
-            self.rounds.set(0);
-            self.executor.reactor.wait(Duration::ZERO, &self.interrupts);
+            self.look(Duration::ZERO);
         }
         let received = self.main.borrow_mut().round();
         let ran = self.executor.run();
         // Processes are what edits.
         self.main.borrow_mut().settle_forwarding(ran > 0);
+        if ran > 0 && self.looked.get().elapsed() >= LOOK {
+            self.rounds.set(ROUNDS_A_LOOK);
+        }
         received > 0 || ran > 0
+    }
+
+    /// Looks which descriptors are ready, for at most `timeout`.
+    fn look(&self, timeout: Duration) {
+        self.rounds.set(0);
+        self.executor.reactor.wait(timeout, &self.interrupts);
+        self.looked.set(Instant::now());
     }
 
     /// Runs until nothing is left to do at this time: no input brings packets, no process is ready.
@@ -493,9 +507,8 @@ impl Engine {
             None => MAX_SLEEP,
         };
         self.main.borrow_mut().worker.state.magazine.publish();
-        self.rounds.set(0);
         let timeout = if !busy && self.interrupts.begin_sleep() { timeout } else { Duration::ZERO };
-        self.executor.reactor.wait(timeout, &self.interrupts);
+        self.look(timeout);
         self.interrupts.end_sleep();
         true
     }
