@@ -3,8 +3,8 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    net::UdpSocket,
+    io::{BufRead, BufReader, Read},
+    net::{TcpListener, UdpSocket},
     process::{Command, Output, Stdio},
     sync::Arc,
     thread,
@@ -233,7 +233,7 @@ impl Collecting {
         let Self { running, mut complaints, .. } = self;
         let output = running.finish();
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut complaints, &mut text).unwrap();
+        Read::read_to_string(&mut complaints, &mut text).unwrap();
         (output.status.code(), output.stdout, text)
     }
 }
@@ -352,4 +352,36 @@ fn collector_that_nobody_runs_is_told() {
         format!("peloton: collector {address}: nobody listens there (connection refused)\n")
     );
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+}
+
+#[test]
+fn a_collector_over_tcp_gets_every_record() {
+    const TEST: &str = "a_collector_over_tcp_gets_every_record";
+    if !has(TEST, &["ipfixDump"]) {
+        return;
+    }
+    let scratch = Scratch::new(TEST);
+    let path = captures().into_iter().find(|path| path.ends_with("demo.pcap")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = format!("tcp:{}", listener.local_addr().unwrap());
+    let received = thread::spawn(move || {
+        let mut octets = Vec::new();
+        listener.accept().unwrap().0.read_to_end(&mut octets).unwrap();
+        octets
+    });
+    let output = export(&[], &target, &path);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = scratch.path("received.ipfix");
+    fs::write(&file, received.join().unwrap()).unwrap();
+    let dumped =
+        run(Command::new("timeout").args(["20", "ipfixDump", "--stats", "--in"]).arg(&file));
+    assert!(text(&dumped.stdout).contains(" 273 Data Records"), "{}", text(&dumped.stdout));
+    // Nobody listens there any more.
+    let refused = export(&[], &target, &path);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused.stderr).contains("cannot connect: Connection refused"),
+        "{}",
+        text(&refused.stderr)
+    );
 }

@@ -120,7 +120,7 @@ impl Pair {
     pub(crate) fn tcpdump(&self, file: &str) -> Listening {
         let path = self.path(file);
         let line = format!(
-            "tcpdump -U --immediate-mode -Z root -B 65536 -i eth0 -s 0 -w {}",
+            "tcpdump -U --immediate-mode -Z root -B 65536 -i eth0 -s 256 -w {}",
             path.display()
         );
         Listening::start(self.command("a", &line).arg(OURS))
