@@ -28,6 +28,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "pg", required: false, make: pg::plugin },
     Known { name: "capture", required: false, make: || capture::plugin(Captures::new()) },
     Known { name: "af_packet", required: false, make: af_packet::plugin },
+    Known { name: "af_xdp", required: false, make: af_xdp::plugin },
     Known { name: "flowprobe", required: false, make: flowprobe::plugin },
     Known { name: "tap", required: false, make: tap::plugin },
 ];
@@ -184,7 +185,7 @@ mod tests {
         let has = |choice: &Choice| -> Vec<_> {
             KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
         };
-        assert_eq!(has(&choice), ["nodes", "capture", "af_packet", "flowprobe", "tap"]);
+        assert_eq!(has(&choice), ["nodes", "capture", "af_packet", "af_xdp", "flowprobe", "tap"]);
         assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
     }
 }

@@ -14,8 +14,58 @@ use crate::program::{Running, Scratch, has, not_run, peloton, run, wait_for};
 /// MAC addresses of the router towards `a` and towards `b`.
 const ROUTER: [&str; 2] = ["02:fe:00:00:00:0a", "02:fe:00:00:00:0b"];
 
+/// By which interfaces the router uses those of its namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `create host-interface`.
+    Host,
+    /// `create interface af_xdp`.
+    Xdp,
+}
+
+impl Kind {
+    /// The router's interface towards `end`.
+    #[must_use]
+    pub fn interface(self, end: &str) -> String {
+        match self {
+            Self::Host => format!("host-r{end}"),
+            Self::Xdp => format!("xdp-r{end}"),
+        }
+    }
+
+    /// The command that makes it.
+    #[must_use]
+    pub fn create(self, end: &str, options: &str) -> String {
+        match self {
+            Self::Host => {
+                format!("create host-interface name r{end} hw-addr {} {options}", router(end))
+            }
+            Self::Xdp => {
+                format!("create interface af_xdp host-if r{end} name xdp-r{end} {options}")
+            }
+        }
+    }
+
+    /// The command that deletes it.
+    #[must_use]
+    pub fn delete(self, end: &str) -> String {
+        match self {
+            Self::Host => format!("delete host-interface name r{end}"),
+            Self::Xdp => format!("delete interface af_xdp xdp-r{end}"),
+        }
+    }
+}
+
+/// The router's MAC address towards `end`.
+fn router(end: &str) -> &'static str {
+    if end == "a" { ROUTER[0] } else { ROUTER[1] }
+}
+
 /// The namespaces, gone with this value.
 pub struct Net {
+    kind: Kind,
+    /// Queues of the cables' ends.
+    queues: u32,
     prefix: String,
     scratch: Scratch,
     engine: Option<Running>,
@@ -34,8 +84,31 @@ fn checked(command: &mut Command) -> String {
 }
 
 impl Net {
-    /// The namespaces, with addresses and neighbours; `None` where they cannot be made. `test` and `programs` say who needs what.
+    /// The namespaces, with addresses and neighbours; `None` where they cannot be made. `test` and `programs` say who needs what. The
+    /// cables' ends have as many queues as the kernel gives them.
+    ///
+    /// # Panics
+    /// When a program that is there fails.
+    #[must_use]
     pub fn new(test: &str, programs: &[&str]) -> Option<Self> {
+        Self::of(Kind::Host, 0, test, programs)
+    }
+
+    /// As [`Self::new`], for AF_XDP interfaces and with that many queues of the cables' ends.
+    ///
+    /// # Panics
+    /// When a program that is there fails.
+    #[must_use]
+    pub fn xdp(queues: u32, test: &str, programs: &[&str]) -> Option<Self> {
+        let protocols = fs::read_to_string("/proc/net/protocols").unwrap_or_default();
+        if !protocols.lines().any(|line| line.starts_with("XDP ")) {
+            not_run(test, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)");
+            return None;
+        }
+        Self::of(Kind::Xdp, queues, test, programs)
+    }
+
+    fn of(kind: Kind, queues: u32, test: &str, programs: &[&str]) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         if !has(test, &["ip", "ping"]) || !has(test, programs) {
             return None;
@@ -47,7 +120,8 @@ impl Net {
             not_run(test, "network namespaces cannot be made (root is needed)");
             return None;
         }
-        let net = Self { scratch: Scratch::new(&prefix), prefix, engine: None };
+        let scratch = Scratch::new(&prefix);
+        let net = Self { kind, queues, scratch, prefix, engine: None };
         // What the interfaces send is what the router sends.
         net.text(
             "r",
@@ -95,7 +169,19 @@ impl Net {
     /// `eth0` of `end` and the router's end of the cable, `r` and its name.
     pub fn connect(&self, end: &str) {
         let (router, there) = (self.name("r"), self.name(end));
-        self.ip(&format!("link add r{end} netns {router} type veth peer name eth0 netns {there}"));
+        let queues = match self.queues {
+            0 => String::new(),
+            n => format!("numtxqueues {n} numrxqueues {n}"),
+        };
+        // AF_XDP interfaces have the address of the host's.
+        let address = match self.kind {
+            Kind::Host => String::new(),
+            Kind::Xdp => format!("address {}", crate::net::router(end)),
+        };
+        self.ip(&format!(
+            "link add r{end} netns {router} {address} {queues} type veth \
+             peer name eth0 netns {there} {queues}"
+        ));
     }
 
     fn ip(&self, line: &str) {
@@ -144,9 +230,8 @@ impl Net {
     /// Writes the router's startup file, and its script with the commands `more` in front.
     pub fn write(&self, a: &str, b: &str, conf: &str, more: &str) {
         let mut script = more.to_owned();
-        for (i, (end, options)) in [("a", a), ("b", b)].into_iter().enumerate() {
-            script +=
-                &format!("create host-interface name r{end} hw-addr {} {options}\n", ROUTER[i]);
+        for (end, options) in [("a", a), ("b", b)] {
+            script += &format!("{}\n", self.kind.create(end, options));
             script += &self.addresses(end);
         }
         let (file, startup) = (self.path("script"), self.path("startup.conf"));
@@ -160,12 +245,13 @@ impl Net {
     /// Commands that give a host interface its addresses and its neighbours.
     fn addresses(&self, end: &str) -> String {
         let (n, mac) = (if end == "a" { 1 } else { 2 }, self.mac(end));
+        let name = self.kind.interface(end);
         format!(
-            "set interface state host-r{end} up\n\
-             set interface ip address host-r{end} 10.{n}.0.1/24\n\
-             set interface ip address host-r{end} 2001:db8:{n}::1/64\n\
-             set ip neighbor host-r{end} 10.{n}.0.2 {mac}\n\
-             set ip neighbor host-r{end} 2001:db8:{n}::2 {mac}\n"
+            "set interface state {name} up\n\
+             set interface ip address {name} 10.{n}.0.1/24\n\
+             set interface ip address {name} 2001:db8:{n}::1/64\n\
+             set ip neighbor {name} 10.{n}.0.2 {mac}\n\
+             set ip neighbor {name} 2001:db8:{n}::2 {mac}\n"
         )
     }
 
@@ -184,11 +270,9 @@ impl Net {
         wait_for("the links", || self.is_up("a") && self.is_up("b"));
     }
 
-    /// Whether the link of the router's host interface towards `end` is up.
+    /// Whether the link of the router's interface towards `end` is up.
     pub fn is_up(&self, end: &str) -> bool {
-        let shown = self.ctl("show hardware-interfaces brief");
-        let is_its = |line: &&str| line.starts_with(&format!("host-r{end} "));
-        shown.lines().find(is_its).is_some_and(|line| line.contains(" up "))
+        self.link(&self.kind.interface(end))
     }
 
     /// Kills the router: SIGKILL, so that it cannot clean up.
@@ -200,9 +284,8 @@ impl Net {
     pub fn reconnect(&self, end: &str) {
         self.connect(end);
         self.configure(end);
-        self.ctl(&format!("delete host-interface name r{end}"));
-        let mac = ROUTER[if end == "a" { 0 } else { 1 }];
-        self.ctl(&format!("create host-interface name r{end} hw-addr {mac}"));
+        self.ctl(&self.kind.delete(end));
+        self.ctl(&self.kind.create(end, ""));
         self.addresses(end).lines().for_each(|line| {
             self.ctl(line);
         });
@@ -256,7 +339,61 @@ impl Net {
 
     /// Those of the router's two interfaces, as `show interface json` has them.
     pub fn counters(&self) -> Value {
-        serde_json::from_str(&self.ctl("show interface host-ra host-rb json")).unwrap()
+        let [a, b] = ["a", "b"].map(|end| self.kind.interface(end));
+        serde_json::from_str(&self.ctl(&format!("show interface {a} {b} json"))).unwrap()
+    }
+
+    /// On the two interfaces together: packets that came are those that left and those that were dropped, and none was lost on the
+    /// way in or out, but for what is `allowed`.
+    pub fn adds_up_but_for(&self, allowed: &[&str]) {
+        // All at once: packets of the hosts' own come at any time.
+        let shown = self.counters();
+        let sum = |name: &str| -> u64 {
+            let of = |interface: &Value| interface["counters"][name].as_u64().unwrap_or(0);
+            shown["interfaces"].as_array().unwrap().iter().map(of).sum()
+        };
+        for lost in ["rx-miss", "rx-no-buf", "rx-error", "tx-error"] {
+            let is_allowed = allowed.contains(&lost);
+            assert!(is_allowed || sum(lost) == 0, "{lost}: {}", self.ctl("show interface"));
+        }
+        assert_eq!(
+            sum("rx packets"),
+            sum("tx packets") + sum("drops") + sum("punt"),
+            "{shown}{}",
+            self.ctl("show errors")
+        );
+    }
+
+    /// As [`Self::adds_up_but_for`], where nothing may be lost.
+    pub fn adds_up(&self) {
+        self.adds_up_but_for(&[]);
+    }
+
+    /// What the kernel has counted at `end`.
+    pub fn kernel_counter(&self, end: &str, device: &str, name: &str) -> u64 {
+        let text = self.text(end, &format!("cat /sys/class/net/{device}/statistics/{name}"));
+        text.trim().parse().unwrap()
+    }
+
+    /// Whether `show hardware-interfaces` says `text` of an interface.
+    pub fn shows(&self, interface: &str, text: &str) -> bool {
+        self.ctl(&format!("show hardware-interfaces {interface}")).contains(text)
+    }
+
+    /// Whether the link of an interface is up.
+    pub fn link(&self, interface: &str) -> bool {
+        let shown = self.ctl(&format!("show hardware-interfaces {interface}"));
+        let line = shown.lines().find(|line| line.starts_with(interface)).unwrap_or_default();
+        line.split_whitespace().nth(2) == Some("up")
+    }
+
+    /// Seconds of processor time that the router has used.
+    pub fn used(&mut self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        // utime and stime, in hundredths of a second.
+        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
     }
 
     /// Packets that a node has seen on all threads, large ones as one.

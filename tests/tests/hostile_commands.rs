@@ -76,7 +76,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// What changes the host when a line is right by accident, and so is called wrongly alone.
-const HOST: &[&str] = &["create tap", "create host-interface"];
+const HOST: &[&str] = &["create tap", "create host-interface", "create interface af_xdp"];
 
 struct Victim {
     engine: Engine,

@@ -6,8 +6,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 /// Level of the options of packet sockets.
 pub(crate) const SOL_PACKET: i32 = 263;
 
-pub(crate) const PACKET_ADD_MEMBERSHIP: i32 = 1;
-pub(crate) const PACKET_DROP_MEMBERSHIP: i32 = 2;
 pub(crate) const PACKET_RX_RING: i32 = 5;
 pub(crate) const PACKET_STATISTICS: i32 = 6;
 pub(crate) const PACKET_VERSION: i32 = 10;
@@ -21,11 +19,6 @@ pub(crate) const PACKET_IGNORE_OUTGOING: i32 = 23;
 pub(crate) const FANOUT_HASH: u16 = 0;
 /// [`PACKET_FANOUT`]: the kernel chooses a number that no group has.
 pub(crate) const FANOUT_FLAG_UNIQUEID: u16 = 0x2000;
-
-/// [`Membership::kind`]: frames for a unicast address.
-pub(crate) const MR_UNICAST: u16 = 3;
-/// [`Membership::kind`]: all frames.
-pub(crate) const MR_PROMISC: u16 = 1;
 
 /// The slot or block is the program's.
 pub(crate) const STATUS_USER: u32 = 1;
@@ -72,16 +65,6 @@ pub(crate) struct Address {
     pub(crate) pkttype: u8,
     pub(crate) halen: u8,
     pub(crate) addr: [u8; 8],
-}
-
-/// `struct packet_mreq`.
-#[derive(Clone, Copy, PartialEq, Eq, IntoBytes, Immutable)]
-#[repr(C)]
-pub(crate) struct Membership {
-    pub(crate) ifindex: i32,
-    pub(crate) kind: u16,
-    pub(crate) length: u16,
-    pub(crate) address: [u8; 8],
 }
 
 /// `struct tpacket_req3`, whose first half is `struct tpacket_req`.
@@ -172,7 +155,6 @@ pub(crate) const RX_HEADER: usize = 128;
 
 const _: () = {
     assert!(size_of::<Address>() == 20);
-    assert!(size_of::<Membership>() == 16);
     assert!(size_of::<RingRequest>() == 28);
     assert!(size_of::<Slot>() == 32);
     assert!(size_of::<Packet>() == 48);

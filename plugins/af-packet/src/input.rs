@@ -1,21 +1,18 @@
 //! `af-packet-input`: takes packets out of receive rings.
 
-use std::{collections::BTreeMap, mem::offset_of, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use vnet::{
-    buffer::{Buffer, BufferFlags, Offload},
+    buffer::{Buffer, BufferFlags},
     frame::{FRAME_SIZE, Frame},
     graph::{ArcIndex, InputMode, Instance, Node, NodeCx, NodeSpec, Slot, Verdict},
     interface::{RxPlacement, RxQueueId, SwIfIndex},
     runtime::Shared,
     wire::{
-        ip4, ip6,
         link::LinkType,
-        tcp, udp,
+        partial,
         virtio_net::{Malformed, VirtioNetHeader},
-        walk,
     },
-    zerocopy::FromBytes,
 };
 
 use crate::{
@@ -350,39 +347,12 @@ fn bring_long(
     }
 }
 
-/// Where the checksum is to be made that the host has left to be made, of a packet that does not say.
+/// Notes where the checksum is to be made that the host has left to be made, of a packet that does not say.
 #[cold]
 fn note_partial(buffer: &mut Buffer, link: LinkType) {
-    let bytes = buffer.current();
-    let Some((start, checksum_offset)) = transport(bytes, link) else { return };
-    let first = i32::from(buffer.current_data());
-    let Ok(checksum_start) = i16::try_from(first + start as i32) else { return };
-    buffer.offload = Offload { checksum_start, checksum_offset, ..Offload::NONE };
-    buffer.set_flags(BufferFlags::OFFLOAD);
-}
-
-/// Where the transport header of a packet is, and how far behind that its checksum.
-fn transport(bytes: &[u8], link: LinkType) -> Option<(usize, u16)> {
-    let link = walk::link(bytes, link).ok()?;
-    let (version, network) = walk::network(bytes, &link).ok()?;
-    let packet = bytes.get(network..)?;
-    let (start, protocol) = match version {
-        walk::Version::V4 => {
-            let (ip, _) = ip4::Header::ref_from_prefix(packet).ok()?;
-            (network + ip.header_length(), ip.protocol)
-        }
-        walk::Version::V6 => {
-            let (ip, payload) = ip6::Header::ref_from_prefix(packet).ok()?;
-            let upper = ip6::upper_layer(ip.next_header, payload);
-            (network + size_of::<ip6::Header>() + upper.offset?, upper.protocol)
-        }
-    };
-    let offset = match protocol {
-        ip4::protocol::TCP => offset_of!(tcp::Header, checksum),
-        ip4::protocol::UDP => offset_of!(udp::Header, checksum),
-        _ => return None,
-    };
-    Some((start, offset as u16))
+    if let Some(place) = partial::place(buffer.current(), link) {
+        buffer.leave_checksum(place);
+    }
 }
 
 #[cold]

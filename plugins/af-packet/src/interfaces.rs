@@ -9,9 +9,8 @@ use std::{
 
 use vnet::{
     graph::InputMode,
-    host::{Link, LinkEvent, LinkLayer},
+    host::{Link, LinkLayer, OnHost, follow, set_link},
     interface::{InterfaceError, NewHardware, NewRxQueue, RxQueueId, SwIfIndex},
-    log::Level,
     plugin::Registrar,
     process::{Signal, events},
     runtime::{Main, Shared},
@@ -20,7 +19,6 @@ use vnet::{
 use crate::{
     NewHostInterface,
     error::HostError,
-    follow::follow,
     input::{INPUT, Source, Sources, spec},
     output::{self, Sinks},
     port::{HostDevice, Port},
@@ -56,12 +54,8 @@ impl HostInterfaces {
         let (made, first) = events();
         let interfaces = Self { state: Rc::default(), sources, made };
         let followed = Rc::downgrade(&interfaces.state);
-        let (sources, made) = (interfaces.sources.clone(), interfaces.made.clone());
-        let again = move || {
-            let state = followed.upgrade()?;
-            Some(Self { state, sources: sources.clone(), made: made.clone() })
-        };
-        r.process("af-packet-link-process", move |cx| follow(cx, again, first));
+        let ports = move || Some(followed.upgrade()?.borrow().ports.clone());
+        r.process("af-packet-link-process", move |cx| follow(cx, "af_packet", ports, first));
         interfaces
     }
 
@@ -163,65 +157,22 @@ impl HostInterfaces {
         let state = self.state.borrow();
         state.ports.iter().find(|port| port.interface.get() == interface).cloned()
     }
-
-    /// Whether there are any.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.state.borrow().ports.is_empty()
-    }
-
-    fn ports(&self) -> Vec<Rc<Port>> {
-        self.state.borrow().ports.clone()
-    }
-
-    /// Does what changes of the host's interfaces ask for.
-    pub(crate) fn follow(&self, main: &mut Main, events: &[LinkEvent]) {
-        for event in events {
-            for port in self.ports() {
-                match event {
-                    LinkEvent::Changed(link) if link.index == port.ifindex => {
-                        apply(main, &port, Some(link.clone()));
-                    }
-                    LinkEvent::Gone(index) if *index == port.ifindex => apply(main, &port, None),
-                    LinkEvent::Missed => {
-                        if let Ok(link) = Link::numbered(port.ifindex) {
-                            apply(main, &port, link);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// What is to be done now and then.
-    pub(crate) fn keep(&self, main: &Main) {
-        for port in self.ports() {
-            port.count_missed(main);
-            if let Some(trouble) = port.take_trouble() {
-                main.log().write(main.log().class("af_packet", ""), Level::Err, trouble);
-            }
-        }
-    }
 }
 
-/// The interface of `port` is as the host's is now.
-fn apply(main: &mut Main, port: &Port, link: Option<Link>) {
-    let mtu = port.follow(link);
-    let interface = port.interface.get();
-    let state = port.link_state();
-    main.change_interfaces(|table| {
-        let Ok(hardware) = table.hardware_of(interface) else { return };
-        let index = hardware.index;
-        // Its link counts for nothing while it is down.
-        if table.interface(interface).is_some_and(|known| known.admin_up) {
-            let set = table.set_link(index, state);
-            debug_assert!(set.is_ok(), "the interface is there");
-        }
-        if let Some(mtu) = mtu {
-            let set = table.set_device_mtu(interface, mtu.min(MAX_FRAME - 14));
-            debug_assert!(set.is_ok(), "no more than the device takes");
-        }
-    });
+impl OnHost for Port {
+    fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+
+    fn follow(&self, main: &mut Main, link: Option<Link>) {
+        let mtu = self.change_link(link).map(|mtu| mtu.min(MAX_FRAME - 14));
+        set_link(main, self.interface.get(), self.link_state(), mtu);
+    }
+
+    fn keep(&self, main: &mut Main) -> Option<String> {
+        self.count_missed(main);
+        self.take_trouble()
+    }
 }
 
 fn tx_node(name: &str) -> String {

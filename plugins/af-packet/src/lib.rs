@@ -12,12 +12,10 @@
 mod abi;
 mod commands;
 mod error;
-mod follow;
 mod geometry;
 mod input;
 mod interfaces;
 mod listen;
-mod memory;
 mod output;
 mod port;
 mod queue;

@@ -9,14 +9,14 @@ use std::{
 
 use vnet::{
     graph::InputMode,
-    host::Link,
+    host::{Link, Memberships},
     interface::{Device, Duplex, LinkState, Offloads, SwIfIndex, Verbosity},
     runtime::Main,
 };
 
 use crate::{
-    abi::{MR_PROMISC, MR_UNICAST, Membership, Version},
-    error::HostError,
+    abi::Version,
+    error::{HostError, OPEN},
     listen::{Heard, Listening},
     queue::{RxQueue, RxSettings, TxQueue},
     tx::TxSettings,
@@ -57,8 +57,7 @@ pub(crate) struct Port {
     /// What the host last said of it; `None` when it is gone.
     link: RefCell<Option<Link>>,
     fanout: Option<u16>,
-    /// For which MAC address the device was asked to receive.
-    unicast: Cell<Option<[u8; 6]>>,
+    memberships: RefCell<Memberships>,
     /// Packets that were lost and are still to be counted.
     missed: Cell<u64>,
     missed_ever: Cell<u64>,
@@ -82,6 +81,8 @@ impl Port {
         let tx: Vec<_> = (0..tx_queues)
             .map(|_| TxQueue::new(name, tx).map(Arc::new))
             .collect::<Result<_, _>>()?;
+        let memberships = Memberships::new(ifindex);
+        let memberships = memberships.map_err(|error| HostError::of(name, OPEN, error))?;
         let mut fanout = None;
         if rx.len() > 1 {
             for queue in &rx {
@@ -99,7 +100,7 @@ impl Port {
             tx,
             link: RefCell::new(Some(link)),
             fanout,
-            unicast: Cell::new(None),
+            memberships: RefCell::new(memberships),
             missed: Cell::new(0),
             missed_ever: Cell::new(0),
             trouble: RefCell::new(None),
@@ -117,8 +118,8 @@ impl Port {
         LinkState { up, speed: None, duplex: if up { Duplex::Full } else { Duplex::Unknown } }
     }
 
-    /// The MTU of the host's interface, when it has changed.
-    pub(crate) fn follow(&self, now: Option<Link>) -> Option<u32> {
+    /// The host's interface is as it is `now`. Its MTU, when it has changed.
+    pub(crate) fn change_link(&self, now: Option<Link>) -> Option<u32> {
         let before = self.link.replace(now.clone());
         let mtu = now?.mtu;
         if before.is_some_and(|before| before.mtu == mtu) {
@@ -160,27 +161,14 @@ impl Port {
         (!std::mem::replace(logged, true)).then(|| text.clone())
     }
 
-    fn membership(&self, kind: u16, mac: [u8; 6]) -> Membership {
-        let [a, b, c, d, e, f] = mac;
-        let address = [a, b, c, d, e, f, 0, 0];
-        Membership { ifindex: self.ifindex as i32, kind, length: 6, address }
-    }
-
     /// Has the device receive frames for `mac`, and no more for the address before.
     pub(crate) fn receive_for(&self, mac: [u8; 6]) {
-        let Some(queue) = self.rx.first().filter(|_| self.settings.listening.is_none()) else {
+        if self.settings.listening.is_some() {
             return;
-        };
-        if let Some(before) = self.unicast.take() {
-            let left = queue.set_membership(&self.membership(MR_UNICAST, before), false);
-            self.note(left, "take a MAC address back");
         }
-        let hosts_own = self.link.borrow().as_ref().and_then(|link| link.mac);
-        if hosts_own != Some(mac) {
-            let joined = queue.set_membership(&self.membership(MR_UNICAST, mac), true);
-            self.note(joined, "receive for another MAC address");
-            self.unicast.set(Some(mac));
-        }
+        let own = self.link.borrow().as_ref().and_then(|link| link.mac);
+        let asked = self.memberships.borrow_mut().receive_for(mac, own);
+        self.note(asked, "receive for another MAC address");
     }
 
     fn set_admin(&self, up: bool) -> LinkState {
@@ -237,10 +225,8 @@ impl Device for HostDevice {
     }
 
     fn set_promiscuous(&mut self, on: bool) {
-        if let Some(queue) = self.0.rx.first() {
-            let set = queue.set_membership(&self.0.membership(MR_PROMISC, [0; 6]), on);
-            self.0.note(set, "change the promiscuous mode");
-        }
+        let set = self.0.memberships.borrow().set_promiscuous(on);
+        self.0.note(set, "change the promiscuous mode");
     }
 
     fn set_rx_mode(&mut self, queue: u16, mode: InputMode) -> Result<(), String> {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    abi::{Membership, Version},
+    abi::Version,
     error::{HostError, OPEN},
     geometry::RETIRE_MS,
     listen::{Heard, Listening},
@@ -102,10 +102,6 @@ impl RxQueue {
     /// Joins a fanout group, a new one unless it is given; returns its number.
     pub(crate) fn join_fanout(&self, group: Option<u16>) -> io::Result<u16> {
         self.with(Ok(0), |side| side.socket.join_fanout(group))
-    }
-
-    pub(crate) fn set_membership(&self, membership: &Membership, member: bool) -> io::Result<()> {
-        self.with(Ok(()), |side| side.socket.set_membership(membership, member))
     }
 
     /// Lets packets in, or none; what waits is lost then.

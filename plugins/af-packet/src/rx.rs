@@ -2,7 +2,7 @@
 
 use std::{io, sync::atomic::Ordering};
 
-use vnet::{runtime::PacketTime, wire::virtio_net::VirtioNetHeader};
+use vnet::{host::RingMemory, runtime::PacketTime, wire::virtio_net::VirtioNetHeader};
 
 use crate::{
     abi::{
@@ -11,7 +11,6 @@ use crate::{
         Version,
     },
     geometry::{Blocks, Slots},
-    memory::Memory,
     socket::{PacketSocket, Ring},
 };
 
@@ -38,7 +37,7 @@ pub(crate) struct Received {
 
 /// A receive ring. The kernel fills it in order, so packets are taken in order.
 pub(crate) struct RxRing {
-    memory: Memory,
+    memory: RingMemory,
     walk: Walk,
     offloads: bool,
 }
@@ -78,7 +77,7 @@ impl RxRing {
             }
         };
         socket.set_ring(Ring::Receive, version, &request)?;
-        Ok(Self { memory: Memory::map(socket, length)?, walk, offloads })
+        Ok(Self { memory: RingMemory::map(socket, 0, length)?, walk, offloads })
     }
 
     /// Takes the ring from `socket` again.

@@ -13,10 +13,9 @@ use std::{
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::abi::{
-    Address, FANOUT_FLAG_UNIQUEID, FANOUT_HASH, Membership, PACKET_ADD_MEMBERSHIP,
-    PACKET_DROP_MEMBERSHIP, PACKET_FANOUT, PACKET_IGNORE_OUTGOING, PACKET_QDISC_BYPASS,
-    PACKET_RX_RING, PACKET_STATISTICS, PACKET_TX_RING, PACKET_VERSION, PACKET_VNET_HDR,
-    RingRequest, SOL_PACKET, Statistics, Version,
+    Address, FANOUT_FLAG_UNIQUEID, FANOUT_HASH, PACKET_FANOUT, PACKET_IGNORE_OUTGOING,
+    PACKET_QDISC_BYPASS, PACKET_RX_RING, PACKET_STATISTICS, PACKET_TX_RING, PACKET_VERSION,
+    PACKET_VNET_HDR, RingRequest, SOL_PACKET, Statistics, Version,
 };
 
 /// All protocols, in network byte order.
@@ -140,12 +139,6 @@ impl PacketSocket {
         let value = (u32::from(mode) << 16) | u32::from(group.unwrap_or(0));
         self.set(SOL_PACKET, PACKET_FANOUT, &value)?;
         Ok(self.get::<u32>(SOL_PACKET, PACKET_FANOUT)? as u16)
-    }
-
-    /// Has the device receive more than it would, or no more.
-    pub(crate) fn set_membership(&self, membership: &Membership, member: bool) -> io::Result<()> {
-        let option = if member { PACKET_ADD_MEMBERSHIP } else { PACKET_DROP_MEMBERSHIP };
-        self.set(SOL_PACKET, option, membership)
     }
 
     /// Lets packets in, whole.

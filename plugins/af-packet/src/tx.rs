@@ -2,13 +2,12 @@
 
 use std::{io, sync::atomic::Ordering};
 
-use vnet::wire::virtio_net::VirtioNetHeader;
+use vnet::{host::RingMemory, wire::virtio_net::VirtioNetHeader};
 use zerocopy::IntoBytes;
 
 use crate::{
     abi::{STATUS_AVAILABLE, STATUS_SEND_REQUEST, STATUS_WRONG_FORMAT, TX_HEADER, Version},
     geometry::Slots,
-    memory::Memory,
     socket::{PacketSocket, Ring},
 };
 
@@ -31,7 +30,7 @@ pub(crate) enum Refusal {
 /// A transmit ring and its socket. All packets that were [pushed](Self::push) are the kernel's or lost after [`Self::send`].
 pub(crate) struct TxRing {
     socket: PacketSocket,
-    memory: Memory,
+    memory: RingMemory,
     slots: Slots,
     offloads: bool,
     /// The slot that the kernel looks at next.
@@ -64,7 +63,7 @@ impl TxRing {
         socket.set_send_buffer(SEND_BUFFER)?;
         let slots = Slots::transmit(settings.mtu, settings.offloads);
         socket.set_ring(Ring::Transmit, Version::V2, &slots.request())?;
-        let memory = Memory::map(&socket, slots.memory())?;
+        let memory = RingMemory::map(&socket, 0, slots.memory())?;
         socket.send_to(settings.ifindex)?;
         let weights = vec![0; slots.count].into();
         Ok(Self { socket, memory, slots, offloads: settings.offloads, next: 0, filled: 0, weights })

@@ -2,10 +2,6 @@
 
 use peloton_tests::{net::Net, program::wait_for};
 
-fn shows(net: &Net, interface: &str, text: &str) -> bool {
-    net.ctl(&format!("show hardware-interfaces {interface}")).contains(text)
-}
-
 #[test]
 fn carrier_mtu_and_name_of_the_hosts_interface_are_followed() {
     let Some(mut net) = Net::new("links of host interfaces", &[]) else { return };
@@ -13,7 +9,7 @@ fn carrier_mtu_and_name_of_the_hosts_interface_are_followed() {
     assert!(net.is_up("a"));
     net.ip_in("a", "link set eth0 down");
     wait_for("the link to go", || !net.is_up("a"));
-    assert!(shows(&net, "host-ra", "no carrier"));
+    assert!(net.shows("host-ra", "no carrier"));
     net.ip_in("a", "link set eth0 up");
     wait_for("the link to come", || net.is_up("a"));
     for (mtu, size) in [(9000, 8972), (1300, 1272)] {
@@ -33,7 +29,7 @@ fn carrier_mtu_and_name_of_the_hosts_interface_are_followed() {
     wait_for("the link to go", || !net.is_up("a"));
     net.ip_in("r", "link set ra name other");
     net.ip_in("r", "link set other up");
-    wait_for("the name", || shows(&net, "host-ra", "interface on other (ifindex"));
+    wait_for("the name", || net.shows("host-ra", "interface on other (ifindex"));
     wait_for("the link to come", || net.is_up("a"));
     assert_eq!(net.ping("-i 0.01 10.2.0.2", 5), 5);
 }
@@ -47,7 +43,7 @@ fn an_interface_that_the_host_deletes_goes_down_and_another_takes_its_place() {
         assert_eq!(net.ping("-i 0.01 10.2.0.2", 3), 3);
         net.ip_in("r", "link del ra");
         wait_for("the link to go", || !net.is_up("a"));
-        assert!(shows(&net, "host-ra", "ra is gone"));
+        assert!(net.shows("host-ra", "ra is gone"));
         // Packets to it are lost, and nothing else is.
         let _: std::process::Output = net.run("b", "ping -q -c 3 -i 0.01 -W 1 10.1.0.2");
         net.ctl("set interface rx-mode host-ra interrupt");

@@ -1,30 +1,17 @@
 //! How threads learn of packets, and which.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use peloton_tests::{net::Net, program::wait_for};
-
-/// Seconds of processor time that a process has used.
-fn used(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    // utime and stime, in hundredths of a second.
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
-}
 
 #[test]
 fn an_idle_router_sleeps_and_wakes_at_the_first_packet() {
     let Some(mut net) = Net::new("interrupts of host interfaces", &[]) else { return };
     net.start("", "cpu { workers 2 }");
     assert_eq!(net.ping("-i 0.01 10.2.0.2", 5), 5);
-    let pid = net.pid();
-    let (before, start) = (used(pid), Instant::now());
+    let (before, start) = (net.used(), Instant::now());
     Net::pass(Duration::from_secs(3));
-    let share = (used(pid) - before) / start.elapsed().as_secs_f64();
+    let share = (net.used() - before) / start.elapsed().as_secs_f64();
     assert!(share < 0.02, "{share}");
     let output = net.text("a", "ping -c 1 -W 2 10.2.0.2");
     let time = output.split("time=").nth(1).and_then(|rest| rest.split_whitespace().next());
@@ -136,10 +123,7 @@ fn packets_that_find_no_room_are_counted() {
     net.start("", "");
     for mode in ["interrupt", "polling"] {
         net.ctl(&format!("set interface rx-mode host-ra {mode}"));
-        let sent = || -> u64 {
-            let text = net.text("a", "cat /sys/class/net/eth0/statistics/tx_packets");
-            text.trim().parse().unwrap()
-        };
+        let sent = || net.kernel_counter("a", "eth0", "tx_packets");
         let seen = || {
             let missed = net.counter("host-ra", "rx-miss");
             (net.counter("host-ra", "rx packets") + missed, missed)

@@ -6,8 +6,6 @@ use peloton_tests::{
     tshark,
 };
 
-use crate::router::adds_up;
-
 /// Octets that iperf3's server received in a run from `a` to `b`.
 fn received(run: &serde_json::Value) -> u64 {
     run["end"]["sum_received"]["bytes"].as_u64().unwrap_or_default()
@@ -29,7 +27,7 @@ fn tcp_passes_as_large_packets_and_counts_as_those_on_the_wire() {
         assert!(packets < octets / 1000 + 1000, "{packets} for {octets}");
         let bytes = net.counter("host-ra", "rx bytes");
         assert!(bytes >= octets + packets * 66, "{bytes} for {octets}");
-        adds_up(&net);
+        net.adds_up();
         // Fewer came through the graph.
         let calls = net.vectors("af-packet-input");
         assert!(calls < packets / 2, "{calls} for {packets}");
@@ -47,7 +45,7 @@ fn what_a_device_is_not_left_to_do_is_done_before() {
         assert!(octets > 1_000_000, "{octets}");
         let packets = net.counter("host-ra", "rx packets");
         assert!(packets >= octets / 1448, "{packets} for {octets}");
-        adds_up(&net);
+        net.adds_up();
     }
     let errors = net.ctl("show errors");
     assert!(errors.contains("segments made of large packets"), "{errors}");
@@ -107,7 +105,7 @@ fn datagrams_that_their_sender_leaves_to_be_cut_are_cut_whoever_does_it() {
             // They came as large packets, and count as what they stand for.
             assert!(net.counter("host-ra", "rx packets") >= 1100);
             assert!(net.vectors("af-packet-input") < 200, "{}", net.ctl("show runtime"));
-            adds_up(&net);
+            net.adds_up();
         }
     }
 }
@@ -124,7 +122,7 @@ fn without_offloads_packets_are_what_they_are_on_the_wire() {
         let octets = received(&net.iperf3(&format!("-c {address}")));
         assert!(octets > 1_000_000, "{octets}");
         let packets = net.counter("host-ra", "rx packets");
-        adds_up(&net);
+        net.adds_up();
         assert!(packets >= octets / 1448, "{packets} for {octets}");
         assert_eq!(net.counter("host-ra", "rx-error"), 0);
     }

@@ -7,26 +7,6 @@ use peloton_tests::{
     program::{Running, has, not_run, peloton, wait_for},
     tshark,
 };
-use serde_json::Value;
-
-/// On the interfaces together: packets that came are those that left and those that were dropped, and none was lost on the way in or out.
-pub(crate) fn adds_up(net: &Net) {
-    // All at once: packets of the hosts' own come at any time.
-    let shown = net.counters();
-    let sum = |name: &str| -> u64 {
-        let of = |interface: &Value| interface["counters"][name].as_u64().unwrap_or(0);
-        shown["interfaces"].as_array().unwrap().iter().map(of).sum()
-    };
-    for lost in ["rx-miss", "rx-no-buf", "rx-error", "tx-error"] {
-        assert_eq!(sum(lost), 0, "{lost}: {}", net.ctl("show interface"));
-    }
-    assert_eq!(
-        sum("rx packets"),
-        sum("tx packets") + sum("drops") + sum("punt"),
-        "{shown}{}",
-        net.ctl("show errors")
-    );
-}
 
 #[test]
 fn pings_of_all_sizes_pass_and_every_packet_is_accounted_for() {
@@ -43,7 +23,7 @@ fn pings_of_all_sizes_pass_and_every_packet_is_accounted_for() {
         // Fragments, and a ping across the queue of a whole ring.
         assert_eq!(net.ping("-i 0.002 -s 4000 10.2.0.2", 5), 5);
         assert_eq!(net.ping("-f 10.2.0.2", 3000), 3000);
-        adds_up(&net);
+        net.adds_up();
     }
 }
 
@@ -143,7 +123,7 @@ fn a_tag_that_the_kernel_takes_out_is_seen_and_one_of_ours_is_sent() {
         assert_eq!(net.counter("host-ra.7", "rx packets"), 10);
         assert_eq!(net.counter("host-ra.20", "rx packets"), 10);
         assert_eq!(net.counter("host-rb.20", "tx packets"), 20);
-        adds_up(&net);
+        net.adds_up();
     }
 }
 
@@ -160,10 +140,7 @@ fn frames_that_the_host_refuses_are_counted_and_hold_up_no_others() {
              data {{ hex 0x02000000000902000000 }} }}"
         ));
     }
-    let sent = || -> u64 {
-        let text = net.text("r", "cat /sys/class/net/rb/statistics/tx_packets");
-        text.trim().parse().unwrap()
-    };
+    let sent = || net.kernel_counter("r", "rb", "tx_packets");
     let before = sent();
     net.ctl("packet-generator enable-stream");
     wait_for("the streams", || net.counter("host-rb", "tx-error") >= 400);

@@ -70,6 +70,7 @@ pub struct Arena {
     _map: MmapRaw,
     base: *mut u8,
     count: u32,
+    slots: u32,
     pages: PageKind,
 }
 
@@ -80,7 +81,7 @@ unsafe impl Sync for Arena {}
 
 impl Arena {
     /// The most buffers that an index of 32 bits can address.
-    pub const MAX_BUFFERS: u32 = u32::MAX / STRIDE - 1;
+    pub const MAX_BUFFERS: u32 = u32::MAX / STRIDE / 886 * 885;
 
     /// Maps room for `count` buffers, in the largest pages that are to be had.
     ///
@@ -90,7 +91,7 @@ impl Arena {
         if count == 0 || count > Self::MAX_BUFFERS {
             return Err(ArenaError::Count(count));
         }
-        let bytes = (count as usize * SLOT).next_multiple_of(HUGE);
+        let bytes = (slots(count) as usize * SLOT).next_multiple_of(HUGE);
         let error = |source| ArenaError::Map { count, bytes, source };
         if let Ok(map) = MmapOptions::new().len(bytes).huge(Some(21)).map_anon() {
             return Ok(Self::over(map, count, PageKind::Huge));
@@ -109,7 +110,7 @@ impl Arena {
         let map = MmapRaw::from(map);
         let start = map.as_mut_ptr();
         let base = start.wrapping_add(start.align_offset(HUGE));
-        Self { _map: map, base, count, pages }
+        Self { _map: map, base, count, slots: slots(count), pages }
     }
 
     /// How many buffers there are.
@@ -124,15 +125,45 @@ impl Arena {
         self.pages
     }
 
-    /// The indices of all buffers, in order.
-    pub(crate) fn indices(&self) -> impl Iterator<Item = BufferIndex> + use<> {
-        (0..self.count).map(|slot| BufferIndex(slot * STRIDE))
+    /// Where the buffers lie, and how many octets of memory there are from there on: whole pages.
+    #[must_use]
+    pub fn memory(&self) -> (*mut u8, usize) {
+        (self.base, (self.slots as usize * SLOT).next_multiple_of(HUGE))
     }
 
-    /// Which slot an index names; for the ownership map of debug builds.
-    #[cfg(debug_assertions)]
-    pub(crate) fn slot(index: BufferIndex) -> usize {
+    /// How many slots there are. Those of which a part would lie in another huge page are no buffers, so that each buffer is
+    /// one piece to a device, too.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots as usize
+    }
+
+    /// The indices of all buffers, in order.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = BufferIndex> + use<> {
+        (0..self.slots as usize).filter(|&slot| !is_split(slot)).map(Self::index)
+    }
+
+    /// What names a slot.
+    pub(super) fn index(slot: usize) -> BufferIndex {
+        BufferIndex(slot as u32 * STRIDE)
+    }
+
+    /// Which slot an index names.
+    #[inline]
+    pub(super) fn slot(index: BufferIndex) -> usize {
         (index.0 / STRIDE) as usize
+    }
+
+    /// How many octets from the first slot `index` lies.
+    #[inline]
+    pub(super) fn offset(index: BufferIndex) -> u64 {
+        u64::from(index.0) * UNIT as u64
+    }
+
+    /// The inverse of [`Self::offset`]; `None` where no slot begins.
+    #[inline]
+    pub(super) fn at_offset(octets: u64) -> Option<BufferIndex> {
+        let index = u32::try_from(octets / UNIT as u64).ok()?;
+        octets.is_multiple_of(SLOT as u64).then_some(BufferIndex(index))
     }
 
     /// Where buffer `index` lies. The pointer is good for the arena's life if the index came from this arena.
@@ -152,6 +183,22 @@ impl Arena {
     pub(crate) fn base(&self) -> *mut u8 {
         self.base
     }
+}
+
+/// Whether a slot lies in two huge pages.
+fn is_split(slot: usize) -> bool {
+    slot * SLOT / HUGE != (slot * SLOT + SLOT - 1) / HUGE
+}
+
+/// How many slots hold `count` buffers.
+fn slots(count: u32) -> u32 {
+    let mut slots = count as usize;
+    let mut boundary = HUGE;
+    while boundary < slots * SLOT {
+        slots += usize::from(!boundary.is_multiple_of(SLOT));
+        boundary += HUGE;
+    }
+    slots as u32
 }
 
 /// Whether the kernel backs advised memory by huge pages.
@@ -175,6 +222,24 @@ mod tests {
             last = at;
         }
         assert!(last + size_of::<Buffer>() <= arena.base() as usize + 100 * SLOT);
+    }
+
+    #[test]
+    fn a_buffer_lies_in_one_huge_page() {
+        for count in [885, 886, 10_000, 100_000, Arena::MAX_BUFFERS] {
+            let slots = slots(count) as usize;
+            let whole = (0..slots).filter(|&slot| !is_split(slot)).count();
+            assert_eq!(whole, count as usize);
+            assert!(slots <= (u32::MAX / STRIDE) as usize && !is_split(slots - 1));
+        }
+        let arena = Arena::new(2000).unwrap();
+        assert_eq!(arena.indices().count(), 2000);
+        let (base, octets) = arena.memory();
+        for index in arena.indices() {
+            let at = arena.buffer(index) as usize - base as usize;
+            assert_eq!(at / HUGE, (at + size_of::<Buffer>() - 1) / HUGE);
+            assert!(at + SLOT <= octets);
+        }
     }
 
     #[test]

@@ -387,6 +387,25 @@ impl Buffer {
         self.next
     }
 
+    /// Makes `length` bytes current from `offset` on, counted as `current_data` is; none when they are not all inside.
+    #[inline]
+    pub(super) fn set_current(&mut self, offset: isize, length: usize) {
+        let end = offset + length as isize;
+        let inside = offset >= -(HEADROOM as isize) && end <= DATA_SIZE as isize;
+        (self.current_data, self.current_length) =
+            if inside { (offset as i16, length as u16) } else { (0, 0) };
+    }
+
+    /// Ends the packet with this segment; what was behind it is the caller's.
+    pub(super) fn unlink(&mut self) {
+        self.flags &= !BufferFlags::NEXT_PRESENT;
+    }
+
+    /// Whether several packets have this segment.
+    pub(super) fn is_shared(&self) -> bool {
+        self.references.load(Ordering::Acquire) > 1
+    }
+
     /// Links `next` behind this segment.
     pub(crate) fn link(&mut self, next: BufferIndex) {
         self.next = next;

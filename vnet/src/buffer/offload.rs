@@ -1,6 +1,7 @@
 //! What is still to be done to a packet before it is on a wire: its checksum, and its cutting into segments.
 
 use super::{Buffer, BufferFlags};
+use crate::wire::partial;
 
 /// Which packets a large one stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +67,15 @@ impl Buffer {
     #[must_use]
     pub fn offload(&self) -> Option<&Offload> {
         self.flags().contains(BufferFlags::OFFLOAD).then_some(&self.offload)
+    }
+
+    /// Notes that the checksum at `place` of the current bytes is still to be made.
+    pub fn leave_checksum(&mut self, place: partial::Place) {
+        let first = i32::from(self.current_data());
+        let Ok(checksum_start) = i16::try_from(first + place.start as i32) else { return };
+        let checksum_offset = place.offset;
+        self.offload = Offload { checksum_start, checksum_offset, ..Offload::NONE };
+        self.set_flags(BufferFlags::OFFLOAD);
     }
 
     /// Octets of the headers, from the current position on, that each packet has for which this one stands. `None` when it stands

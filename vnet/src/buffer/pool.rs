@@ -88,7 +88,7 @@ impl BufferPool {
             cached: AtomicUsize::new(0),
             exhausted: AtomicU64::new(0),
             #[cfg(debug_assertions)]
-            owners: owners::Map::new(count),
+            owners: owners::Map::new(arena.slots()),
             arena,
         };
         let mut chunk = Chunk::empty();
@@ -195,7 +195,7 @@ impl Magazine {
     }
 
     /// Moves free indices to `out`, as many as it has room for or as there are.
-    fn remove(&mut self, out: &mut [BufferIndex]) -> usize {
+    pub(super) fn remove(&mut self, out: &mut [BufferIndex]) -> usize {
         let mut done = 0;
         while done < out.len() {
             let n = (out.len() - done).min(self.loaded.len);
@@ -273,7 +273,7 @@ impl Magazine {
     }
 
     /// Takes in buffers that nobody has any more.
-    fn put(&mut self, mut indices: &[BufferIndex]) {
+    pub(super) fn put(&mut self, mut indices: &[BufferIndex]) {
         #[cfg(debug_assertions)]
         indices.iter().for_each(|&index| self.pool.owners.give(index));
         while !indices.is_empty() {
@@ -365,12 +365,13 @@ mod owners {
 
     const FREE: u8 = 0;
     const OWNED: u8 = 1;
+    const LENT: u8 = 2;
 
     pub(super) struct Map(Box<[AtomicU8]>);
 
     impl Map {
-        pub(super) fn new(count: u32) -> Self {
-            Self((0..count).map(|_| AtomicU8::new(FREE)).collect())
+        pub(super) fn new(slots: usize) -> Self {
+            Self((0..slots).map(|_| AtomicU8::new(FREE)).collect())
         }
 
         fn change(&self, index: BufferIndex, from: u8, to: u8, what: &str) {
@@ -386,6 +387,14 @@ mod owners {
             self.change(index, OWNED, FREE, "double free");
         }
 
+        pub(super) fn lend(&self, index: BufferIndex) {
+            self.change(index, OWNED, LENT, "buffer is not the lender's: lending");
+        }
+
+        pub(super) fn come_back(&self, index: BufferIndex) {
+            self.change(index, LENT, OWNED, "no device has it that comes back: return");
+        }
+
         /// Panics unless `index` is owned by somebody.
         pub(super) fn check_owned(&self, index: BufferIndex) {
             assert_eq!(
@@ -396,7 +405,7 @@ mod owners {
         }
 
         pub(super) fn owned(&self) -> usize {
-            self.0.iter().filter(|s| s.load(Ordering::Relaxed) == OWNED).count()
+            self.0.iter().filter(|s| s.load(Ordering::Relaxed) != FREE).count()
         }
     }
 }
@@ -410,7 +419,23 @@ impl BufferPool {
         }
     }
 
-    /// How many buffers somebody owns, counted one by one.
+    /// A free buffer goes to a device.
+    pub(super) fn lend_free(&self, index: BufferIndex) {
+        self.owners.take(index);
+        self.owners.lend(index);
+    }
+
+    /// A buffer of a packet goes to a device.
+    pub(super) fn lend_owned(&self, index: BufferIndex) {
+        self.owners.lend(index);
+    }
+
+    /// A device gives a buffer back.
+    pub(super) fn return_lent(&self, index: BufferIndex) {
+        self.owners.come_back(index);
+    }
+
+    /// How many buffers somebody owns, counted one by one, those that devices have included.
     #[must_use]
     pub fn owned(&self) -> usize {
         self.owners.owned()

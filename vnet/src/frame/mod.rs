@@ -135,6 +135,19 @@ impl Frame {
         self.0.traced &= keep > 0;
     }
 
+    /// Puts `index`, which is in this frame, to the place `at`; see [`Self::shorten`].
+    #[inline]
+    pub(crate) fn keep(&mut self, at: usize, index: BufferIndex) {
+        self.0.indices[at] = index;
+    }
+
+    /// Forgets the indices behind the first `n`, which the caller has moved elsewhere, and that packets are traced.
+    #[inline]
+    pub(crate) fn shorten(&mut self, n: usize) {
+        self.0.len = n.min(self.0.len);
+        self.0.traced = false;
+    }
+
     /// Forgets the indices, which the caller has moved elsewhere.
     #[inline]
     pub(crate) fn clear(&mut self) {
@@ -158,7 +171,7 @@ pub struct Buffers<'f> {
     indices: &'f mut [BufferIndex],
 }
 
-impl Buffers<'_> {
+impl<'f> Buffers<'f> {
     /// How many there are.
     #[inline]
     #[must_use]
@@ -200,6 +213,14 @@ impl Buffers<'_> {
     pub fn get(&mut self, i: usize) -> Option<&mut Buffer> {
         let index = *self.indices.get(i)?;
         // SAFETY: the frame owns the index and is exclusively borrowed; the result borrows `self` exclusively.
+        Some(unsafe { buffer_mut(self.base, index) })
+    }
+
+    /// As [`Self::get`], as long as the frame is borrowed.
+    #[inline]
+    pub(crate) fn into_nth(self, i: usize) -> Option<&'f mut Buffer> {
+        let index = *self.indices.get(i)?;
+        // SAFETY: as in `get`; the borrow of the frame is given up for it.
         Some(unsafe { buffer_mut(self.base, index) })
     }
 

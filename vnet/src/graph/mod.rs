@@ -105,6 +105,7 @@
 mod commands;
 mod dot;
 mod feature;
+mod lending;
 mod next;
 mod node;
 mod registry;
@@ -116,6 +117,7 @@ pub use feature::{
     ArcDoor, ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
     Onward,
 };
+pub use lending::Borrower;
 pub use next::{NextIndex, NextSet, NoNext, Slot};
 pub(crate) use next::{Sent, resolve};
 pub(crate) use node::{DynNode, RawCx};

@@ -600,7 +600,12 @@ impl<N: Node> DynNode for Adapter<N> {
 }
 
 #[cold]
-fn record_traces<N: Node>(node: &N, state: &mut WorkerState, index: NodeIndex, frame: &mut Frame) {
+pub(super) fn record_traces<N: Node>(
+    node: &N,
+    state: &mut WorkerState,
+    index: NodeIndex,
+    frame: &mut Frame,
+) {
     let base = state.base();
     for buffer in frame.buffers(base).iter_mut() {
         if buffer.flags().contains(BufferFlags::TRACED) {

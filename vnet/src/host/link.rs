@@ -7,7 +7,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::{
     RouteNetlinkMessage,
-    link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage},
+    link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -44,6 +44,10 @@ pub struct Link {
     pub up: bool,
     /// It has a carrier; none counts while it is down.
     pub carrier: bool,
+    /// Receive queues that there are at most, where the host says so.
+    pub rx_queues: Option<u32>,
+    /// It is made by software, so that what comes from it may have been on no wire.
+    pub is_virtual: bool,
 }
 
 impl Link {
@@ -108,12 +112,18 @@ impl Link {
             loopback: flags.contains(LinkFlags::Loopback),
             up: flags.contains(LinkFlags::Up),
             carrier: flags.contains(LinkFlags::LowerUp),
+            rx_queues: None,
+            is_virtual: false,
         };
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
                 LinkAttribute::Address(bytes) => link.mac = bytes.as_slice().try_into().ok(),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::NumRxQueues(queues) => link.rx_queues = Some(*queues),
+                LinkAttribute::LinkInfo(infos) => {
+                    link.is_virtual |= infos.iter().any(|info| matches!(info, LinkInfo::Kind(_)));
+                }
                 _ => {}
             }
         }

@@ -15,6 +15,7 @@ mod follow;
 mod handoff;
 mod handoff_commands;
 mod interrupt;
+mod lending;
 mod local;
 mod main;
 mod passes;

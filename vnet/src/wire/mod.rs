@@ -18,6 +18,7 @@ pub mod ip4;
 pub mod ip6;
 pub mod link;
 pub mod mpls;
+pub mod partial;
 pub mod pppoe;
 pub mod tcp;
 pub mod trace;

@@ -1,10 +1,10 @@
-//! The memory of a ring, which the kernel and this process share.
+//! The memory of a socket's ring, which the kernel and this process share.
 //!
 //! # Safety argument
-//! The mapping lives as long as [`Memory`], and every access is checked to lie inside. It is never borrowed as bytes: status words
+//! The mapping lives as long as [`RingMemory`], and every access is checked to lie inside. It is never borrowed as bytes: status words
 //! are only seen as atomics, everything else is copied in or out. Kernel and program take turns with a slot or block: its status
 //! says whose it is, is stored with release by who gives it away, and loaded with acquire by who takes it. The owner of a
-//! [`Memory`] keeps to that; should it fail to, or the kernel write what it has given away, the octets copied are garbage,
+//! [`RingMemory`] keeps to that; should it fail to, or the kernel write what it has given away, the octets copied are garbage,
 //! which is harmless because their meaning is checked after they were copied.
 #![allow(unsafe_code, reason = "rings are memory that the kernel writes, too")]
 
@@ -13,15 +13,16 @@ use std::{io, os::fd::AsRawFd, ptr, sync::atomic::AtomicU32};
 use memmap2::{MmapOptions, MmapRaw};
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::socket::PacketSocket;
+/// The memory of rings of a socket.
+pub struct RingMemory(MmapRaw);
 
-/// The rings of one socket.
-pub(crate) struct Memory(MmapRaw);
-
-impl Memory {
-    /// Maps the first `length` octets of a socket's rings.
-    pub(crate) fn map(socket: &PacketSocket, length: usize) -> io::Result<Self> {
-        Ok(Self(MmapOptions::new().len(length).map_raw(socket.as_raw_fd())?))
+impl RingMemory {
+    /// Maps `length` octets of a socket's rings, from `offset` on.
+    ///
+    /// # Errors
+    /// When the kernel refuses, as it does where there is no such ring.
+    pub fn map(socket: &impl AsRawFd, offset: u64, length: usize) -> io::Result<Self> {
+        Ok(Self(MmapOptions::new().offset(offset).len(length).map_raw(socket.as_raw_fd())?))
     }
 
     /// The place of `length` octets from `at` on; `None` when they are not all inside.
@@ -31,9 +32,10 @@ impl Memory {
         (end <= self.0.len()).then(|| self.0.as_mut_ptr().wrapping_add(at))
     }
 
-    /// The status word at `at`.
+    /// The word at `at` by which kernel and program tell each other whose turn it is; `None` when it is not inside.
     #[inline]
-    pub(crate) fn status(&self, at: usize) -> Option<&AtomicU32> {
+    #[must_use]
+    pub fn status(&self, at: usize) -> Option<&AtomicU32> {
         let place =
             self.place(at, size_of::<u32>()).filter(|_| at.is_multiple_of(align_of::<u32>()))?;
         // SAFETY: inside the mapping, which outlives the borrow; aligned, since a mapping starts on a page; and this word is only
@@ -43,7 +45,7 @@ impl Memory {
 
     /// Copies the octets from `at` on; whether they are all inside.
     #[inline]
-    pub(crate) fn read(&self, at: usize, into: &mut [u8]) -> bool {
+    pub fn read(&self, at: usize, into: &mut [u8]) -> bool {
         let Some(place) = self.place(at, into.len()) else { return false };
         // SAFETY: both are as long as `into`, which is exclusively borrowed and so not in the mapping.
         unsafe { ptr::copy_nonoverlapping(place, into.as_mut_ptr(), into.len()) };
@@ -52,14 +54,15 @@ impl Memory {
 
     /// The value at `at`; `None` when it is not all inside.
     #[inline]
-    pub(crate) fn get<T: FromBytes + IntoBytes>(&self, at: usize) -> Option<T> {
+    #[must_use]
+    pub fn get<T: FromBytes + IntoBytes>(&self, at: usize) -> Option<T> {
         let mut value = T::new_zeroed();
         self.read(at, value.as_mut_bytes()).then_some(value)
     }
 
     /// Copies octets to `at`; whether they fit.
     #[inline]
-    pub(crate) fn write(&mut self, at: usize, from: &[u8]) -> bool {
+    pub fn write(&mut self, at: usize, from: &[u8]) -> bool {
         let Some(place) = self.place(at, from.len()) else { return false };
         // SAFETY: both are as long as `from`; the mapping is never borrowed, so `from` is not in it.
         unsafe { ptr::copy_nonoverlapping(from.as_ptr(), place, from.len()) };
