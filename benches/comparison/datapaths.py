@@ -12,6 +12,8 @@ from pathlib import Path
 from .lab import ROUTER, run
 
 OVS = "Open vSwitch, userspace"
+HOST = "create host-interface name {} hw-addr {}"
+XDP = "create interface af_xdp host-if {}"
 
 
 class Datapath:
@@ -106,6 +108,8 @@ class Peloton(Datapath):
             lines = []
             for n, end in enumerate("ab", 1):
                 interface = self.interface.format(f"r{end}")
+                # An AF_XDP interface has the device's address.
+                net.ip("-n", net.name("r"), "link", "set", f"r{end}", "address", ROUTER[n - 1])
                 lines += [
                     self.create.format(f"r{end}", ROUTER[n - 1]),
                     f"set interface state {interface} up",
@@ -144,6 +148,8 @@ ALL = [
     Forwarding("kernel, forwarding", routed=True),
     Bridge("kernel, bridge", routed=False),
     OpenVSwitch(OVS, routed=False),
-    Peloton("peloton, host-interface, interrupt", "create host-interface name {} hw-addr {}", "host-{}", "interrupt"),
-    Peloton("peloton, host-interface, polling", "create host-interface name {} hw-addr {}", "host-{}", "polling"),
+    Peloton("peloton, host-interface, interrupt", HOST, "host-{}", "interrupt"),
+    Peloton("peloton, host-interface, polling", HOST, "host-{}", "polling"),
+    Peloton("peloton, AF_XDP, interrupt", XDP, "{}/0", "interrupt"),
+    Peloton("peloton, AF_XDP, polling", XDP, "{}/0", "polling"),
 ]

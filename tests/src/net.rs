@@ -257,9 +257,14 @@ impl Net {
 
     /// Starts the router as [written](Self::write), and waits until it forwards. One that runs is killed before.
     pub fn launch(&mut self) {
+        self.launch_by("");
+    }
+
+    /// As [`Self::launch`], by a program that starts another one.
+    pub fn launch_by(&mut self, starter: &str) {
         self.engine = None;
         let program = peloton().get_program().to_owned();
-        let mut command = self.command("r", "");
+        let mut command = self.command("r", starter);
         command.arg(program).arg("-c").arg(self.path("startup.conf"));
         self.engine = Some(Running::start(&mut command));
         wait_for("the script", || {

@@ -4,3 +4,4 @@ mod link;
 mod modes;
 mod offloads;
 mod router;
+mod unit;
