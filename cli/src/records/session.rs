@@ -82,16 +82,8 @@ impl Session {
 
     /// Hands a message over, and waits for room where somebody can.
     pub(super) fn send(&self, outgoing: &Outgoing<'_>) -> Result<(), SendError> {
-        while !self.is_live {
-            let status = self.sender.status();
-            if status.queued_octets < ENOUGH {
-                break;
-            }
-            if status.phase == Phase::Down {
-                let reason = status.last_error.unwrap_or_default();
-                return Err(io::Error::other(reason).into());
-            }
-            thread::sleep(NAP);
+        if !self.is_live {
+            self.wait_for_room()?;
         }
         let item = Item::Message {
             domain: outgoing.stream.domain,
@@ -100,6 +92,19 @@ impl Session {
             octets: outgoing.message.into(),
         };
         self.sender.push(item).map_err(|_| SendError::QueueFull)
+    }
+
+    fn wait_for_room(&self) -> io::Result<()> {
+        loop {
+            let status = self.sender.status();
+            if status.queued_octets < ENOUGH {
+                return Ok(());
+            }
+            if status.phase == Phase::Down {
+                return Err(io::Error::other(status.last_error.unwrap_or_default()));
+            }
+            thread::sleep(NAP);
+        }
     }
 
     /// Waits until everything is delivered, as long as that gets on; else how many messages are not, and why.
