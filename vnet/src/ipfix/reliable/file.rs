@@ -11,6 +11,11 @@ use std::{
 
 use super::link::Link;
 
+/// IPFIX.
+const VERSION: u16 = 10;
+/// Octets of a message without sets.
+const SHORTEST: u64 = 16;
+
 /// When a file is complete. It is renamed then: the time at which it was complete is added to its name, and a number where
 /// there is a file of that name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,14 +37,18 @@ pub(super) struct FileLink {
 }
 
 impl FileLink {
-    /// Begins a file. One that is there and has anything in it is complete, and is renamed as one.
+    /// Begins a file. One that is there and has anything in it is complete, and is renamed as one; half of a message at its end,
+    /// which an engine leaves that is killed while it writes, is cut off before.
     pub(super) fn create(path: &Path, rotation: Rotation) -> io::Result<Self> {
         match fs::metadata(path) {
             Ok(found) if !found.is_file() => {
                 return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
             }
-            Ok(found) if found.len() > 0 => set_aside(path)?,
-            Ok(_) => (),
+            Ok(found) => {
+                if cut_half_message(path, found.len())? > 0 {
+                    set_aside(path)?;
+                }
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => (),
             Err(error) => return Err(error),
         }
@@ -88,6 +97,37 @@ impl Link for FileLink {
     }
 }
 
+/// Cuts off the last message of a file of `length` octets, if it is not whole; how long the file is then. One that is no IPFIX
+/// File is left as it is.
+fn cut_half_message(path: &Path, length: u64) -> io::Result<u64> {
+    let file = File::options().read(true).write(true).open(path)?;
+    let mut at = 0;
+    while at < length {
+        // Version and length, at the beginning of each message (RFC 7011 section 3.1).
+        let mut header = [0; 4];
+        let message = match file.read_exact_at(&mut header, at) {
+            Ok(()) => {
+                let [v0, v1, l0, l1] = header;
+                let octets = u64::from(u16::from_be_bytes([l0, l1]));
+                if u16::from_be_bytes([v0, v1]) != VERSION || octets < SHORTEST {
+                    return Ok(length);
+                }
+                octets
+            }
+            // What it would be does not show in less.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && at > 0 => SHORTEST,
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(length),
+            Err(error) => return Err(error),
+        };
+        if at + message > length {
+            file.set_len(at)?;
+            return Ok(at);
+        }
+        at += message;
+    }
+    Ok(length)
+}
+
 /// Gives a complete file a name of its own.
 fn set_aside(path: &Path) -> io::Result<()> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -128,6 +168,32 @@ fn utc(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_a_message_is_cut_off_and_other_files_are_left_alone() {
+        let path = std::env::temp_dir().join(format!("peloton-half-{}", std::process::id()));
+        let message = |length: u16| {
+            let mut message = vec![0; length.into()];
+            message[..2].copy_from_slice(&VERSION.to_be_bytes());
+            message[2..4].copy_from_slice(&length.to_be_bytes());
+            message
+        };
+        let whole = [message(16), message(100), message(40)].concat();
+        let cut = |bytes: &[u8]| {
+            fs::write(&path, bytes).unwrap();
+            let length = cut_half_message(&path, bytes.len() as u64).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().len(), length);
+            length
+        };
+        for length in (0..=whole.len()).filter(|length| !(1..4).contains(length)) {
+            let expected = [0, 16, 116, 156].into_iter().rfind(|end| *end <= length).unwrap();
+            assert_eq!(cut(&whole[..length]), expected as u64, "{length}");
+        }
+        for text in ["not an IPFIX File at all", "no", "\0\n"] {
+            assert_eq!(cut(text.as_bytes()), text.len() as u64);
+        }
+        fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     fn names_have_the_date() {
