@@ -19,6 +19,8 @@ pub(crate) const PACKET_IGNORE_OUTGOING: i32 = 23;
 pub(crate) const FANOUT_HASH: u16 = 0;
 /// [`PACKET_FANOUT`]: the kernel chooses a number that no group has.
 pub(crate) const FANOUT_FLAG_UNIQUEID: u16 = 0x2000;
+/// [`PACKET_FANOUT`]: the group leaves out what the host itself sends; [`PACKET_IGNORE_OUTGOING`] of its sockets counts for nothing.
+pub(crate) const FANOUT_FLAG_IGNORE_OUTGOING: u16 = 0x4000;
 
 /// The slot or block is the program's.
 pub(crate) const STATUS_USER: u32 = 1;

@@ -62,7 +62,7 @@ impl RxQueue {
             _ => PacketSocket::new(),
         };
         let socket = socket.map_err(failed(OPEN))?;
-        if listening.is_none_or(|listening| listening.ignores_outgoing) {
+        if ignores_outgoing(listening) {
             socket.ignore_outgoing().map_err(failed("leave out what the host sends"))?;
         }
         socket.let_in(0).map_err(failed("set a socket filter"))?;
@@ -101,7 +101,7 @@ impl RxQueue {
 
     /// Joins a fanout group, a new one unless it is given; returns its number.
     pub(crate) fn join_fanout(&self, group: Option<u16>) -> io::Result<u16> {
-        self.with(Ok(0), |side| side.socket.join_fanout(group))
+        self.with(Ok(0), |side| side.socket.join_fanout(group, ignores_outgoing(side.listening)))
     }
 
     /// Lets packets in, or none; what waits is lost then.
@@ -175,6 +175,11 @@ impl RxQueue {
             side.take_missed()
         })
     }
+}
+
+/// Whether what the host itself sends is left out.
+fn ignores_outgoing(listening: Option<Listening>) -> bool {
+    listening.is_none_or(|listening| listening.ignores_outgoing)
 }
 
 impl RxSide {

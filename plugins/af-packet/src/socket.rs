@@ -13,9 +13,9 @@ use std::{
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::abi::{
-    Address, FANOUT_FLAG_UNIQUEID, FANOUT_HASH, PACKET_FANOUT, PACKET_IGNORE_OUTGOING,
-    PACKET_QDISC_BYPASS, PACKET_RX_RING, PACKET_STATISTICS, PACKET_TX_RING, PACKET_VERSION,
-    PACKET_VNET_HDR, RingRequest, SOL_PACKET, Statistics, Version,
+    Address, FANOUT_FLAG_IGNORE_OUTGOING, FANOUT_FLAG_UNIQUEID, FANOUT_HASH, PACKET_FANOUT,
+    PACKET_IGNORE_OUTGOING, PACKET_QDISC_BYPASS, PACKET_RX_RING, PACKET_STATISTICS, PACKET_TX_RING,
+    PACKET_VERSION, PACKET_VNET_HDR, RingRequest, SOL_PACKET, Statistics, Version,
 };
 
 /// All protocols, in network byte order.
@@ -131,11 +131,15 @@ impl PacketSocket {
 
     /// Joins the group of sockets that share the packets of their interface by a hash of their flows: a new one, or the one of
     /// that number. Returns its number.
-    pub(crate) fn join_fanout(&self, group: Option<u16>) -> io::Result<u16> {
-        let mode = match group {
-            Some(_) => FANOUT_HASH,
-            None => FANOUT_HASH | FANOUT_FLAG_UNIQUEID,
-        };
+    /// All members say alike whether the group leaves out what the host itself sends.
+    pub(crate) fn join_fanout(
+        &self,
+        group: Option<u16>,
+        ignores_outgoing: bool,
+    ) -> io::Result<u16> {
+        let unique = if group.is_none() { FANOUT_FLAG_UNIQUEID } else { 0 };
+        let outgoing = if ignores_outgoing { FANOUT_FLAG_IGNORE_OUTGOING } else { 0 };
+        let mode = FANOUT_HASH | unique | outgoing;
         let value = (u32::from(mode) << 16) | u32::from(group.unwrap_or(0));
         self.set(SOL_PACKET, PACKET_FANOUT, &value)?;
         Ok(self.get::<u32>(SOL_PACKET, PACKET_FANOUT)? as u16)

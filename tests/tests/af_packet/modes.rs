@@ -76,6 +76,9 @@ fn two_workers_share_the_flows_of_two_queues() {
         })
         .collect();
     assert_eq!(busy.len(), 2, "{threads}");
+    // 38 times ten requests, and no more than a few that hosts say by themselves: nothing that leaves by the interface.
+    let received = net.counter("host-ra", "rx packets");
+    assert!((380..480).contains(&received), "{received}");
 }
 
 /// Packets that `af-packet-input` has seen on each worker.

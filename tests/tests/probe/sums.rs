@@ -133,7 +133,13 @@ fn large_packets_are_those_for_which_they_stand() {
 #[test]
 fn a_loopback_interface_has_each_packet_once() {
     let Some(pair) = Pair::new("loopback at a probe", &[]) else { return };
-    let probe = pair.probe("lo --json");
+    for workers in [1, 3] {
+        loopback(&pair, workers);
+    }
+}
+
+fn loopback(pair: &Pair, workers: usize) {
+    let probe = pair.probe(&format!("lo --json --workers {workers}"));
     pair.ping("127.0.0.1", 10);
     pair.ping("::1", 10);
     let ended = probe.interrupt();
