@@ -13,7 +13,7 @@ from .lab import ROUTER, run
 
 OVS = "Open vSwitch, userspace"
 HOST = "create host-interface name {} hw-addr {}"
-XDP = "create interface af_xdp host-if {}"
+XDP = "create interface af_xdp host-if {0} name xdp-{0}"
 
 
 class Datapath:
@@ -150,6 +150,6 @@ ALL = [
     OpenVSwitch(OVS, routed=False),
     Peloton("peloton, host-interface, interrupt", HOST, "host-{}", "interrupt"),
     Peloton("peloton, host-interface, polling", HOST, "host-{}", "polling"),
-    Peloton("peloton, AF_XDP, interrupt", XDP, "{}/0", "interrupt"),
-    Peloton("peloton, AF_XDP, polling", XDP, "{}/0", "polling"),
+    Peloton("peloton, AF_XDP, interrupt", XDP, "xdp-{}", "interrupt"),
+    Peloton("peloton, AF_XDP, polling", XDP, "xdp-{}", "polling"),
 ]
