@@ -10,7 +10,7 @@ use vnet::{
 
 use crate::{
     error::TapError,
-    host::{Host, HostRequest, Kind},
+    host::{Host, HostRequest, Kind, Offload},
     port::{NewTap, Taps},
     show, sys,
 };
@@ -21,14 +21,6 @@ const MAX_ID: u32 = 0xffff;
 const MAX_QUEUES: u16 = 256;
 /// MTUs that the kernel lets a host's interface have.
 const MTUS: core::ops::RangeInclusive<u32> = 68..=65521;
-
-/// What is asked of checksums and segmentation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Offload {
-    None,
-    Gso,
-    Checksum,
-}
 
 vnet::args! {
     struct Create {
@@ -85,7 +77,8 @@ pub(crate) fn commands(taps: &Taps) -> [Command; 3] {
             "Prints its name. The host's interface is set up, in the namespace `host-ns': a name in /var/run/netns, `pid:<n>' \
              or a path. Without `host-if-name' the kernel names it. There are as many queues as the larger of `num-rx-queues' \
              and `num-tx-queues', each of which goes both ways. `attach' uses an interface that the host has already, `persist' \
-             leaves the host's when this one is deleted. What is of vhost alone (ring sizes, `packed', `in-order') has no \
+             leaves the host's when this one is deleted. With `csum-offload' the host leaves checksums to be made here, with `gso' \
+             large packets to be cut as well, and takes both. What is of vhost alone (ring sizes, `packed', `in-order') has no \
              effect.",
         ),
         Command::sync(
@@ -137,11 +130,6 @@ fn bad(word: &str, expected: &str) -> Error {
 
 impl Create {
     fn check(&self) -> Result<(), TapError> {
-        match self.offload {
-            Offload::Gso => return Err(TapError::Offload("gso")),
-            Offload::Checksum => return Err(TapError::Offload("csum-offload")),
-            Offload::None => {}
-        }
         let ethernet = [
             (self.hw_addr.is_some(), "hw-addr"),
             (self.host_mac.is_some(), "host-mac-addr"),
@@ -184,6 +172,7 @@ impl Create {
             ip6: self.host_ip6,
             gateway4: self.host_ip4_gw,
             gateway6: self.host_ip6_gw,
+            offload: self.offload,
         };
         (new, host)
     }

@@ -62,9 +62,6 @@ pub enum TapError {
         /// What the kernel said.
         error: io::Error,
     },
-    /// Packets have no offload metadata.
-    #[error("{0} is not supported: packets have whole checksums and are not put together")]
-    Offload(&'static str),
     /// Words of Ethernet, where there is none.
     #[error("{0} makes no sense with `tun', which has no Ethernet header")]
     NoEthernet(&'static str),
@@ -106,7 +103,6 @@ impl OperationError for TapError {
             Self::HostNameTaken(_) | Self::IdTaken(_) | Self::NodeTaken(_) => ApiError::ValueExist,
             Self::NoSuchHost(_) | Self::NoSuchBridge(_) => ApiError::NoSuchEntry,
             Self::AttachToNothing | Self::NoEthernet(_) => ApiError::InvalidValue,
-            Self::Offload(_) => ApiError::Unimplemented,
             Self::NotTap(_) => ApiError::InvalidSwIfIndex,
             _ => ApiError::Unspecified,
         }

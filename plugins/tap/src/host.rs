@@ -41,6 +41,31 @@ impl Kind {
     }
 }
 
+/// What the host may leave to be done to its packets. It takes packets to which all of that is to be done, unless it is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offload {
+    /// Nothing.
+    #[default]
+    None,
+    /// The making of checksums.
+    Checksum,
+    /// That, and the cutting of large packets.
+    Gso,
+}
+
+impl Offload {
+    /// `TUN_F_*` of linux/if_tun.h, with and without those that kernels before 6.2 do not know.
+    fn flags(self) -> [u32; 2] {
+        let checksum = libc::TUN_F_CSUM;
+        let large = libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
+        match self {
+            Self::None => [0, 0],
+            Self::Checksum => [checksum, checksum],
+            Self::Gso => [checksum | large | libc::TUN_F_USO4 | libc::TUN_F_USO6, checksum | large],
+        }
+    }
+}
+
 /// What is asked of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRequest {
@@ -68,6 +93,8 @@ pub struct HostRequest {
     pub gateway4: Option<Ipv4Addr>,
     /// The host's default gateway of IPv6.
     pub gateway6: Option<Ipv6Addr>,
+    /// What it may leave to be done.
+    pub offload: Offload,
 }
 
 /// An interface of the host, whose other end are the queues. It goes when they are closed, unless it is to persist.
@@ -78,6 +105,7 @@ pub(crate) struct Host {
     pub(crate) namespace: Option<String>,
     pub(crate) mac: Option<[u8; 6]>,
     pub(crate) mtu: u32,
+    pub(crate) offload: Offload,
     pub(crate) queues: Vec<File>,
     gone: AtomicBool,
 }
@@ -114,6 +142,7 @@ impl Host {
             namespace: request.namespace.clone(),
             mac: link.mac,
             mtu: link.mtu,
+            offload: request.offload,
             queues,
             gone: AtomicBool::new(false),
         })
@@ -178,12 +207,16 @@ fn open_queues(request: &HostRequest) -> Result<(String, Vec<File>), TapError> {
     if request.queues > 1 {
         flags |= libc::IFF_MULTI_QUEUE;
     }
+    if request.offload != Offload::None {
+        flags |= libc::IFF_VNET_HDR;
+    }
     let first = open_queue()?;
     let name = match (&request.name, request.attach) {
         (None, true) => return Err(TapError::AttachToNothing),
         (Some(name), true) => attach(&first, name, &mut flags)?,
         (name, false) => make(&first, name.as_deref().unwrap_or_default(), flags)?,
     };
+    set_offload(&name, &first, request.offload)?;
     let mut queues = vec![first];
     while queues.len() < usize::from(request.queues) {
         let queue = open_queue()?;
@@ -195,6 +228,14 @@ fn open_queues(request: &HostRequest) -> Result<(String, Vec<File>), TapError> {
         queues.push(queue);
     }
     Ok((name, queues))
+}
+
+/// Tells the interface of a queue what it may leave to be done, which one that persists may know otherwise.
+fn set_offload(name: &str, queue: &File, offload: Offload) -> Result<(), TapError> {
+    let [all, older] = offload.flags();
+    sys::set_offload(queue, all).or_else(|_| sys::set_offload(queue, older)).map_err(|error| {
+        TapError::Setting { name: name.to_owned(), setting: "gso or csum-offload", error }
+    })
 }
 
 fn make(queue: &File, name: &str, flags: libc::c_int) -> Result<String, TapError> {

@@ -23,7 +23,7 @@ use vnet::{
 use port::{Ports, Taps};
 
 pub use error::TapError;
-pub use host::{HostRequest, Kind};
+pub use host::{HostRequest, Kind, Offload};
 pub use port::NewTap;
 
 /// The plugin.

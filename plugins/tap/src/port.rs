@@ -13,7 +13,7 @@ use vnet::{
     graph::{InputMode, NodeFlags, NodeIndex, NodeSpec},
     interface::{
         Device, Event, HwIfIndex, HwInterface, InterfaceError, LinkState, NewHardware, NewRxQueue,
-        NoWire, SwIfIndex, Verbosity,
+        NoWire, Offloads, SwIfIndex, Verbosity,
     },
     log::Level,
     process::Bell,
@@ -22,15 +22,17 @@ use vnet::{
 
 use crate::{
     error::TapError,
-    host::{Host, Kind},
+    host::{Host, Kind, Offload},
     rx,
     tx::Transmit,
 };
 
 /// The class of these interfaces.
 pub(crate) const CLASS: &str = "tap";
-/// The largest frame that goes through a queue.
+/// The largest frame that an interface has.
 pub(crate) const MAX_FRAME: u32 = 65535;
+/// Octets of the longest packet of a queue: 64 KiB of IP with an Ethernet header and a VLAN tag in front, as large packets have it.
+pub(crate) const LONGEST: usize = 65535 + 18;
 
 /// What `create tap` asks for on this side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +86,12 @@ impl Device for TapDevice {
             ));
         }
         Ok(())
+    }
+
+    fn offloads(&self) -> Offloads {
+        // Whatever it brings, it takes everything as soon as packets have headers of virtio-net.
+        let has_headers = self.0.offload != Offload::None;
+        Offloads { takes: has_headers, brings: has_headers }
     }
 
     fn details(&self, _: Verbosity) -> Vec<String> {

@@ -2,30 +2,34 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, IoSliceMut, Read},
+    io::{self, ErrorKind, IoSliceMut, Read},
 };
 
 use vnet::{
-    buffer::{Buffer, DATA_SIZE},
+    buffer::{Buffer, BufferFlags, DATA_SIZE},
     frame::Frame,
     graph::{ArcDoor, ArcIndex, ArcStart, Instance, Node, NodeCx, NodeIndex, Slot, Verdict},
     interface::{RxPlacement, RxQueueId, SwIfIndex},
     process::Bell,
     runtime::Shared,
-    wire::link::LinkType,
+    wire::{
+        link::LinkType,
+        virtio_net::{Malformed, VirtioNetHeader},
+    },
+    zerocopy::IntoBytes,
 };
 
 use crate::{
-    host::Kind,
-    port::{MAX_FRAME, Port, Ports, Taps},
+    host::{Kind, Offload},
+    port::{LONGEST, Port, Ports, Taps},
 };
 
 /// The node's name.
 pub(crate) const NODE: &str = "tap-input";
 /// Buffers taken from the pool at a time: few are given back where few packets wait.
 const CHUNK: usize = 32;
-/// What a packet may have beyond the first buffer: a VLAN tag comes on top of the largest frame.
-const BEYOND: usize = MAX_FRAME as usize + 4 - DATA_SIZE;
+/// Octets of a large packet in its first buffer, at most: all headers are there, and something is behind it.
+const HEAD: usize = 256;
 
 vnet::next_nodes! {
     /// Where packets go that no feature of `device-input` takes.
@@ -43,6 +47,7 @@ vnet::node_errors! {
         NoBuffers => ("no-buffers", "no buffers for the whole packet", Error),
         NotIp => ("not-ip", "tun packet is neither ip4 nor ip6", Error),
         Read => ("read-error", "the host refused a read", Error),
+        BadOffload => ("bad-offload", "packet with unknown offloads", Error),
     }
 }
 
@@ -64,7 +69,7 @@ pub(crate) struct Input {
     mine: Vec<(NodeIndex, usize)>,
     /// Which of them is asked first.
     first: usize,
-    /// For what does not fit into one buffer.
+    /// For what does not fit into one buffer, and for packets that it is not known of before they are read.
     beyond: Box<[u8]>,
 }
 
@@ -93,7 +98,7 @@ impl Input {
         self.mine = ids.iter().filter_map(find).collect();
         self.first = 0;
         if !self.mine.is_empty() && self.beyond.is_empty() {
-            self.beyond = vec![0; BEYOND].into_boxed_slice();
+            self.beyond = vec![0; LONGEST].into_boxed_slice();
         }
     }
 }
@@ -181,8 +186,10 @@ impl Door {
 
 /// What a read has brought.
 enum Received {
-    /// A packet of so many bytes.
-    Packet(usize),
+    /// A packet.
+    Packet,
+    /// A packet that says of itself what cannot be.
+    Bad,
     /// Nothing; there may be more another time.
     Nothing,
 }
@@ -203,6 +210,7 @@ impl Queue<'_> {
             Kind::Tap => LinkType::Ethernet,
             Kind::Tun => LinkType::Raw,
         };
+        let has_headers = self.port.host.offload != Offload::None;
         let (mut packets, mut bytes) = (0, 0);
         loop {
             let start = frame.len();
@@ -211,19 +219,30 @@ impl Queue<'_> {
             let mut buffers = buffers.behind(start);
             let mut used = 0;
             while let Some(buffer) = buffers.get(used) {
-                let Received::Packet(n) = self.receive(cx, buffer, interface) else { break };
+                let received = match has_headers {
+                    false => self.receive(cx, buffer, interface),
+                    true => self.receive_with_header(cx, buffer, interface),
+                };
                 buffer.rx = interface;
                 buffer.time = now;
-                buffer.wire_length = n as u32;
+                buffer.wire_length = buffer.length_in_chain() as u32;
                 buffer.link_type = link.number();
-                let slot = door.enter(cx, buffer);
+                let slot = match received {
+                    Received::Packet => door.enter(cx, buffer),
+                    Received::Bad => {
+                        cx.error(buffer, Error::BadOffload);
+                        Next::Drop.into()
+                    }
+                    Received::Nothing => break,
+                };
+                let on_wire = buffer.on_wire();
+                packets += u64::from(on_wire.packets);
+                bytes += on_wire.octets;
                 cx.set_next(start + used, slot);
                 ways.add(slot);
                 used += 1;
-                bytes += n as u64;
             }
             cx.free(frame, start + used);
-            packets += used as u64;
             if used < CHUNK || used < got {
                 break;
             }
@@ -241,30 +260,71 @@ impl Queue<'_> {
         buffer.truncate(n.min(DATA_SIZE));
         match read {
             Ok(0) => Received::Nothing,
-            Ok(n) if n <= DATA_SIZE => Received::Packet(n),
+            Ok(n) if n <= DATA_SIZE => Received::Packet,
             Ok(n) => {
                 let rest = self.beyond.get(..n - DATA_SIZE).unwrap_or_default();
                 if cx.append_chain(buffer, rest) {
-                    return Received::Packet(n);
+                    return Received::Packet;
                 }
-                // The kernel has given it away. Others stay with it until there are buffers again.
                 buffer.truncate(0);
-                cx.count(Error::NoBuffers, 1);
-                cx.state_ref().interfaces.rx_no_buf.add(interface.0, 1);
-                Received::Nothing
+                no_buffers(cx, interface)
             }
-            Err(error) => {
-                match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
-                    _ if error.raw_os_error() == Some(libc::EBADFD) => {
-                        if self.port.host.note_gone() {
-                            self.gone.ring();
-                        }
-                    }
-                    _ => cx.count(Error::Read, 1),
-                }
-                Received::Nothing
-            }
+            Err(error) => self.failed(cx, &error),
         }
     }
+
+    /// The same where a header in front says what is still to be done to the packet, and so how it lies in buffers.
+    fn receive_with_header(
+        &mut self,
+        cx: Cx<'_, '_>,
+        buffer: &mut Buffer,
+        interface: SwIfIndex,
+    ) -> Received {
+        let mut header = VirtioNetHeader::default();
+        let mut into = [IoSliceMut::new(header.as_mut_bytes()), IoSliceMut::new(self.beyond)];
+        let mut file = self.file;
+        let n = match file.read_vectored(&mut into) {
+            Ok(n) => n,
+            Err(error) => return self.failed(cx, &error),
+        };
+        let length = n.saturating_sub(size_of::<VirtioNetHeader>());
+        let Some(packet @ [_, ..]) = self.beyond.get(..length) else { return Received::Nothing };
+        let most = if header.is_gso() { HEAD.min(length - 1) } else { DATA_SIZE };
+        let own = length.min(most);
+        let fill = |at: usize, room: &mut [u8]| {
+            if let Some(octets) = packet.get(at..at + room.len()) {
+                room.copy_from_slice(octets);
+            }
+        };
+        if !cx.extend_chain(buffer, own, length - own, fill) {
+            return no_buffers(cx, interface);
+        }
+        if header.is_checksum_valid() {
+            buffer.set_flags(BufferFlags::L4_CHECKSUM_COMPUTED | BufferFlags::L4_CHECKSUM_CORRECT);
+        }
+        match header.note(buffer, 0) {
+            Ok(()) => Received::Packet,
+            Err(Malformed) => Received::Bad,
+        }
+    }
+
+    fn failed(&self, cx: Cx<'_, '_>, error: &io::Error) -> Received {
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
+            _ if error.raw_os_error() == Some(libc::EBADFD) => {
+                if self.port.host.note_gone() {
+                    self.gone.ring();
+                }
+            }
+            _ => cx.count(Error::Read, 1),
+        }
+        Received::Nothing
+    }
+}
+
+/// The kernel has given the packet away. Others stay with it until there are buffers again.
+fn no_buffers(cx: Cx<'_, '_>, interface: SwIfIndex) -> Received {
+    cx.count(Error::NoBuffers, 1);
+    cx.state_ref().interfaces.rx_no_buf.add(interface.0, 1);
+    Received::Nothing
 }

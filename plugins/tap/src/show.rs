@@ -12,6 +12,7 @@ use vnet::{
 
 use crate::{
     error::TapError,
+    host::Offload,
     port::{Port, Taps},
 };
 
@@ -59,8 +60,8 @@ fn lines(main: &Main, port: &Port) -> Vec<String> {
         format!("  host-mtu-size \"{}\"", host.mtu),
         format!("  host-mac-addr: {}", mac(host.mac)),
         format!("  tap-fds: {}", fds.join(" ")),
-        "  gso-enabled 0".to_owned(),
-        "  csum-enabled 0".to_owned(),
+        format!("  gso-enabled {}", u8::from(host.offload == Offload::Gso)),
+        format!("  csum-enabled {}", u8::from(host.offload != Offload::None)),
         format!("  Mac Address: {}", mac(own_mac(main, port))),
         format!("  Device instance: {}", port.id),
         format!("  flags 0x{:x}", u8::from(up)),
@@ -83,6 +84,8 @@ fn fields(main: &Main, port: &Port) -> Value {
         "host_mtu": host.mtu,
         "host_mac": host.mac.map(|mac| MacAddress(mac).to_string()),
         "host_deleted": host.is_gone(),
+        "gso": host.offload == Offload::Gso,
+        "checksum_offload": host.offload != Offload::None,
         "mac": own_mac(main, port).map(|mac| MacAddress(mac).to_string()),
         "admin_up": is_up(main, port),
         "queues": host.queues.len(),

@@ -48,6 +48,14 @@ pub(crate) fn set_persistent(file: &File, on: bool) -> io::Result<()> {
     check(result)
 }
 
+/// Tells the host which of `TUN_F_*` it may leave to be done to packets of the interface of a queue.
+pub(crate) fn set_offload(file: &File, flags: u32) -> io::Result<()> {
+    // SAFETY: the argument is a number, no address.
+    let result =
+        unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(flags)) };
+    check(result)
+}
+
 /// Tells the host whether the interface of a queue has a carrier.
 pub(crate) fn set_carrier(file: &File, on: bool) -> io::Result<()> {
     let on = libc::c_int::from(on);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IoSlice, Write},
 };
 
 use vnet::{
@@ -11,9 +11,14 @@ use vnet::{
     graph::{NoNext, Node, NodeCx, Verdict},
     process::Bell,
     runtime::Shared,
+    wire::virtio_net::VirtioNetHeader,
+    zerocopy::IntoBytes,
 };
 
-use crate::port::{MAX_FRAME, Port, Ports};
+use crate::{
+    host::Offload,
+    port::{LONGEST, Port, Ports},
+};
 
 vnet::node_errors! {
     /// Why packets are not sent.
@@ -73,12 +78,13 @@ impl Node for Transmit {
             cx.count(Error::Deleted, frame.len() as u64);
             return Verdict::Free;
         };
-        let mut lost = 0;
+        let (mut lost, has_headers) = (0, port.host.offload != Offload::None);
         for buffer in cx.buffers(frame).iter_mut() {
-            let Err(error) = send(cx, file, buffer, &mut self.joined) else { continue };
-            let reason = Error::of(&error);
-            cx.count(reason, 1);
-            lost += 1;
+            let header = has_headers.then(|| VirtioNetHeader::of(buffer));
+            let Err(error) = send(cx, file, header, buffer, &mut self.joined) else { continue };
+            let (reason, packets) = (Error::of(&error), u64::from(buffer.on_wire().packets));
+            cx.count(reason, packets);
+            lost += packets;
             if reason == Error::HostGone && port.host.note_gone() {
                 self.gone.ring();
             }
@@ -98,14 +104,22 @@ impl Node for Transmit {
 fn send(
     cx: &NodeCx<'_, NoNext, Error>,
     mut file: &File,
+    header: Option<VirtioNetHeader>,
     buffer: &Buffer,
     joined: &mut Vec<u8>,
 ) -> io::Result<usize> {
+    let front = header.as_ref().map_or(&[][..], IntoBytes::as_bytes);
     if !buffer.flags().contains(BufferFlags::NEXT_PRESENT) {
-        return file.write(buffer.current());
+        return match front {
+            [] => file.write(buffer.current()),
+            front => file.write_vectored(&[IoSlice::new(front), IoSlice::new(buffer.current())]),
+        };
     }
     joined.clear();
-    joined.reserve(MAX_FRAME as usize);
+    joined.reserve(LONGEST);
     cx.for_each_segment(buffer, |bytes| joined.extend_from_slice(bytes));
-    file.write(joined)
+    match front {
+        [] => file.write(joined),
+        front => file.write_vectored(&[IoSlice::new(front), IoSlice::new(joined)]),
+    }
 }

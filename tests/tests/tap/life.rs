@@ -151,8 +151,6 @@ fn what_is_refused_leaves_nothing_behind() {
         ("host-ns NS num-rx-queues 0", "allowed is 1 to 256"),
         ("host-ns NS hw-addr 01:00:00:00:00:01", "unicast"),
         ("host-ns NS if-name local0", "there is an interface local0 already"),
-        ("host-ns NS gso", "gso is not supported"),
-        ("host-ns NS csum-offload", "csum-offload is not supported"),
         ("host-ns NS tun host-bridge br0", "host-bridge makes no sense with `tun'"),
         ("host-ns NS attach", "host-if-name"),
     ] {

@@ -122,6 +122,71 @@ fn each_worker_has_a_queue() {
     adds_up(&net, ["tap1", "tap2"]);
 }
 
+/// Octets that [`sends`] sends.
+const OCTETS: u64 = 4_000_000;
+
+/// Sends from `a` to `b` by TCP, whose kernel believes no segment with a wrong checksum; what arrives is what was sent.
+fn sends(net: &Net, to: &str) {
+    const DATA: &str =
+        "import hashlib, socket; data = b''.join(i.to_bytes(4, 'big') for i in range(1000000))";
+    let receive = "s = socket.create_server(('::', 5201), family=socket.AF_INET6, dualstack_ipv6=True); \
+                   f = s.accept()[0].makefile('rb'); got = f.read(); print(len(got), got == data)";
+    let send = format!("c = socket.create_connection(('{to}', 5201)); c.sendall(data); c.close()");
+    let mut server = net.start("b", &format!("exec python3 -c \"{DATA}; {receive}\""));
+    net.wait_for("the server", || net.shell("b", "ss -Hltn 'sport = 5201'").contains("LISTEN"));
+    net.must("a", &format!("python3 -c \"{DATA}; {send}\""));
+    net.wait_for("the server's end", || server.child().try_wait().unwrap().is_some());
+    let said = String::from_utf8(server.finish().stdout).unwrap();
+    assert_eq!(said, format!("{OCTETS} True\n"));
+}
+
+#[test]
+fn large_packets_pass_whole_and_are_cut_where_an_end_does_not_take_them() {
+    let ends = [
+        ("gso", "gso"),
+        ("gso", ""),
+        ("", "gso"),
+        ("csum-offload", "csum-offload"),
+        ("tun gso", "tun gso"),
+    ];
+    for (a, b) in ends {
+        let Some(net) = Net::new("large packets of taps", &["python3", "ss"], 0) else { return };
+        let names =
+            [("a", 1, a), ("b", 2, b)].map(|(end, n, options)| net.connect(n, end, options));
+        for (name, options) in [(&names[0], a), (&names[1], b)] {
+            let shown = net.lab.run(&format!("show tap {name}"));
+            let on = |has: bool| u8::from(has);
+            let (gso, checksum) = (on(options.contains("gso")), on(!options.is_empty()));
+            let lines = format!("gso-enabled {gso}\n  csum-enabled {checksum}\n");
+            assert!(shown.contains(&lines), "{options}: {shown}");
+        }
+        sends(&net, "10.2.0.2");
+        sends(&net, "2001:db8:2::2");
+        net.settle();
+        let sum = |counter| names.iter().map(|name| net.counter(name, counter)).sum::<u64>();
+        assert_eq!(
+            sum("rx packets"),
+            sum("tx packets") + sum("drops") + sum("punt"),
+            "{}",
+            net.state()
+        );
+        assert_eq!((sum("tx-error"), sum("rx-no-buf")), (0, 0), "{}", net.state());
+        // 1,448 octets of TCP a packet at most, whatever passes at once.
+        let segments = 2 * OCTETS.div_ceil(1448);
+        let came = net.counter(&names[0], "rx packets");
+        assert!(came >= segments, "{a}, {b}: {came} of {segments}");
+        let seen: u64 = net.vectors("tap-input").iter().sum();
+        let large = seen < sum("rx packets") / 2;
+        assert_eq!(large, a.contains("gso"), "{a}, {b}: {seen} of {}", sum("rx packets"));
+        let (arrived, sent) = (net.kernel("b").0, net.counter(&names[1], "tx packets"));
+        let whole = a.contains("gso") && b.contains("gso");
+        assert!(
+            if whole { arrived < sent / 2 } else { arrived == sent },
+            "{a}, {b}: {arrived} of {sent}"
+        );
+    }
+}
+
 #[test]
 fn an_idle_engine_sleeps() {
     let Some(net) = Net::new("tap idle", &[], 1) else { return };
