@@ -31,6 +31,10 @@ def host_seconds():
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
+class NothingPasses(Exception):
+    """A datapath does not forward."""
+
+
 class Load:
     """What was used while something ran."""
 
@@ -144,7 +148,7 @@ class Lab:
             if ping.returncode == 0:
                 return
             time.sleep(0.1)
-        raise SystemExit("no packet passes")
+        raise NothingPasses
 
     def packets(self, end, way):
         link = json.loads(self.ip("-n", self.name(end), "-s", "-j", "link", "show", "eth0"))[0]
