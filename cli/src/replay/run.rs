@@ -90,6 +90,9 @@ impl Replay {
     ) -> Result<Self, StartError> {
         let captures = Captures::new();
         captures.set_batch(frame_size);
+        let passive = passive.into();
+        // What tunnels carry lies behind the headers.
+        captures.set_headers_only(!passive.inner);
         let (passive, points) = passive::plugin(passive);
         let engine = Engine::builder()
             .plugin(nodes::plugin())

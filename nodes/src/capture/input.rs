@@ -19,6 +19,7 @@ use vnet::{
     graph::{ArcIndex, InputMode, Node, NodeCx, NodeSpec, Verdict},
     interface::SwIfIndex,
     trace::{TraceCx, TraceRecord},
+    wire::{link::LinkType, walk},
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -46,6 +47,7 @@ pub struct Captures {
     waiting: Mutex<VecDeque<(Reader, SwIfIndex)>>,
     failed: Mutex<Vec<ReadError>>,
     idle: AtomicBool,
+    headers_only: AtomicBool,
     batch: AtomicUsize,
     packets: AtomicU64,
     octets: AtomicU64,
@@ -96,6 +98,12 @@ impl Captures {
     /// At most `packets`, at least 1, are to come in each time that the input runs; a frame of 256 unless said otherwise.
     pub fn set_batch(&self, packets: usize) {
         self.batch.store(packets.clamp(1, FRAME_SIZE), Ordering::Relaxed);
+    }
+
+    /// Whether nobody looks behind the headers of packets: then the payload of TCP and UDP packets may stay in the capture. The rest
+    /// of the packet counts as cut by the capture.
+    pub fn set_headers_only(&self, headers_only: bool) {
+        self.headers_only.store(headers_only, Ordering::Relaxed);
     }
 
     /// Whether all packets of all captures have come in.
@@ -200,6 +208,7 @@ impl Input {
         batch: usize,
     ) -> Option<Verdict<Next>> {
         let arc = self.arc;
+        let headers_only = self.captures.headers_only.load(Ordering::Relaxed);
         let Some((reader, interface)) = self.current() else { return Some(Verdict::Free) };
         let room = cx.allocate(frame, batch);
         if room == 0 {
@@ -216,9 +225,12 @@ impl Input {
             feature = first.feature;
         }
         let mut empty = buffers.iter_mut();
-        let result = reader.next_batch(room, |packet| {
+        let result = reader.next_batch(room, |mut packet| {
             let Some(buffer) = empty.next() else { return };
             sums.add(&packet);
+            if headers_only {
+                packet.data = headers(&packet);
+            }
             buffer.rx = interface;
             buffer.feature = feature;
             if !fill(cx, buffer, &packet) {
@@ -256,6 +268,24 @@ impl Input {
         add(&captures.packets, sums.packets);
         let offset = self.current.as_ref().map_or(0, |(reader, _)| reader.offset());
         captures.bytes_read.store(self.ended + offset, Ordering::Relaxed);
+    }
+}
+
+/// Shorter packets are taken whole: finding the end of their headers would cost more than their payload.
+const SHORT: usize = 2 * walk::COMMON;
+
+/// The bytes of a packet with all of its headers.
+#[inline(always)]
+fn headers<'a>(packet: &Packet<'a>) -> &'a [u8] {
+    match packet.data.get(..walk::COMMON) {
+        Some(front)
+            if packet.data.len() > SHORT
+                && packet.link == LinkType::Ethernet
+                && walk::is_common(front) =>
+        {
+            front
+        }
+        _ => packet.data,
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Header {
     pub urgent: U16,
 }
 
+/// The longest header: the offset counts up to 15 units.
+pub const MAX_HEADER: usize = 60;
+
 impl Header {
     /// Bytes of the header with its options.
     #[must_use]

@@ -260,6 +260,25 @@ pub fn common6(bytes: &[u8]) -> Option<(&ip6::Header, Transport)> {
     is_common.then_some((header, transport))
 }
 
+/// Within so many bytes end the headers of an Ethernet frame that [`is_common`]: one tag, IPv6, TCP with all the options that it can
+/// have, and a few more, so that these are whole cache lines.
+pub const COMMON: usize = 128;
+const _: () = assert!(size_of::<Tagged>() + size_of::<ip6::Header>() + tcp::MAX_HEADER <= COMMON);
+
+/// Whether the first [`COMMON`] bytes of an Ethernet frame, or all where it has fewer, hold all its headers, because it is what most
+/// packets are.
+#[inline(always)]
+#[must_use]
+pub fn is_common(bytes: &[u8]) -> bool {
+    common_link(bytes).is_some_and(|link| {
+        let packet = bytes.get(link.payload..).unwrap_or_default();
+        match link.ethertype {
+            EtherType::IP4 => common4(packet).is_some(),
+            _ => common6(packet).is_some(),
+        }
+    })
+}
+
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Tagged {

@@ -243,6 +243,31 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn headers_of_a_common_frame_end_early(
+        tag: bool,
+        six: bool,
+        options in proptest::collection::vec(any::<u8>(), 0..=10),
+        payload in 200..400usize,
+    ) {
+        let mut tcp = TCP.to_vec();
+        tcp[12] = 0x50 + ((options.len() as u8) << 4);
+        tcp.extend(options.iter().flat_map(|&word| [word, 4, 0, 0]));
+        tcp.resize(tcp.len() + payload, 0xff);
+        let packet = if six { ip6(6, &tcp) } else { ip4(0x45, 0, 6, &[], &tcp) };
+        let ethertype: &[u8] = if six { &[0x86, 0xdd] } else { &[8, 0] };
+        let tag: &[u8] = if tag { &[0x81, 0, 0, 5] } else { &[] };
+        let frame = behind(&[tag, ethertype], &packet);
+        prop_assert!(is_common(&frame[..COMMON]));
+        let headers = frame.len() - payload;
+        prop_assert!(headers <= COMMON);
+        let whole = walk(&frame, LinkType::Ethernet).map(|(link, ip)| format!("{link:?} {ip:?}"));
+        let front = walk(&frame[..COMMON], LinkType::Ethernet).map(|(link, ip)| format!("{link:?} {ip:?}"));
+        prop_assert_eq!(whole, front);
+    }
+}
+
 #[test]
 fn common_walk_takes_the_common_packets() {
     let frame = behind(&[&[0x81, 0, 0, 5], &[8, 0]], &ip4(0x45, 0x4000, 6, &[], &TCP));
