@@ -11,7 +11,7 @@ use vnet::{
 use crate::{
     error::TapError,
     host::{Host, HostRequest, Kind, Offload},
-    port::{NewTap, Taps},
+    interfaces::{NewTap, Taps},
     show, sys,
 };
 
@@ -183,10 +183,10 @@ async fn create(cx: CommandCx, taps: Taps, args: Create) -> Result<String, TapEr
     let note = args.without_effect();
     let (new, request) = args.request();
     // On a thread of its own, which the namespace may have, and which may wait for the host.
-    let host = match cx.blocking(move || Host::make(&request)).await {
-        Ok(host) => host?,
+    let made = match cx.blocking(move || Host::make(&request)).await {
+        Ok(made) => made?,
         Err(panic) => std::panic::resume_unwind(panic),
     };
-    let made = cx.with(|main| taps.create(main, new, host))?;
-    Ok(format!("{}\n{note}", cx.interface_name(made)))
+    let interface = cx.with(|main| taps.create(main, new, made))?;
+    Ok(format!("{}\n{note}", cx.interface_name(interface)))
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use netlink_packet_route::link::LinkAttribute;
-use vnet::{command::value::IpWithLength, host::Link};
+use vnet::{
+    command::value::IpWithLength,
+    host::{Link, Namespace},
+};
 
 use crate::{error::TapError, netlink, sys};
 
@@ -101,13 +104,19 @@ pub struct HostRequest {
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) kind: Kind,
-    pub(crate) name: String,
-    pub(crate) namespace: Option<String>,
-    pub(crate) mac: Option<[u8; 6]>,
-    pub(crate) mtu: u32,
     pub(crate) offload: Offload,
     pub(crate) queues: Vec<File>,
     gone: AtomicBool,
+}
+
+/// An interface of the host that was just made, and how and where it is.
+pub(crate) struct Made {
+    pub(crate) host: Host,
+    pub(crate) link: Link,
+    /// `None` for the program's own.
+    pub(crate) namespace: Option<Namespace>,
+    /// As the operator wrote it.
+    pub(crate) namespace_name: Option<String>,
 }
 
 impl Host {
@@ -115,20 +124,8 @@ impl Host {
     ///
     /// # Errors
     /// What the host has against it; nothing is left behind then.
-    pub(crate) fn make(request: &HostRequest) -> Result<Self, TapError> {
-        if let Some(name) = &request.namespace {
-            let entered = open_namespace(name).and_then(|file| sys::enter_namespace(&file));
-            entered.map_err(|error| {
-                TapError::refused(
-                    "entering a namespace needs the capability CAP_SYS_ADMIN",
-                    error,
-                    |error| {
-                        let name = name.clone();
-                        TapError::Namespace { name, error }
-                    },
-                )
-            })?;
-        }
+    pub(crate) fn make(request: &HostRequest) -> Result<Made, TapError> {
+        let namespace = request.namespace.as_deref().map(enter).transpose()?;
         let (name, queues) = open_queues(request)?;
         let failed = |error| TapError::Setting { name: name.clone(), setting: "its use", error };
         let link = Link::named(&name)
@@ -136,26 +133,35 @@ impl Host {
             .map_err(failed)?;
         set_up(&name, link.index, request)?;
         let link = Link::named(&name).map_err(failed)?.unwrap_or(link);
-        Ok(Self {
-            kind: request.kind,
-            name,
-            namespace: request.namespace.clone(),
-            mac: link.mac,
-            mtu: link.mtu,
-            offload: request.offload,
-            queues,
-            gone: AtomicBool::new(false),
+        let gone = AtomicBool::new(false);
+        Ok(Made {
+            host: Self { kind: request.kind, offload: request.offload, queues, gone },
+            link,
+            namespace,
+            namespace_name: request.namespace.clone(),
         })
     }
 
-    /// The host's interface was deleted; whether that is news.
-    pub(crate) fn note_gone(&self) -> bool {
-        !self.gone.swap(true, Ordering::AcqRel)
+    /// The host's interface was deleted.
+    pub(crate) fn note_gone(&self) {
+        self.gone.store(true, Ordering::Release);
     }
 
     /// Whether the host's interface was deleted.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
+    }
+
+    /// Where the host's interface is, and how; `None` when it was deleted.
+    ///
+    /// # Errors
+    /// When the process may not look there, or the kernel does not tell (before Linux 5.2).
+    pub(crate) fn find(&self) -> io::Result<Option<(Namespace, Link)>> {
+        let Some(queue) = self.queues.first() else { return Ok(None) };
+        let Some(name) = sys::name(queue)? else { return Ok(None) };
+        let namespace = Namespace::of(sys::namespace(queue)?)?;
+        let link = namespace.run(|| Link::named(&name))?;
+        Ok(link.map(|link| (namespace, link)))
     }
 
     /// Tells the host whether there is a carrier. One that is gone needs to know nothing.
@@ -170,22 +176,19 @@ impl Host {
     ///
     /// # Errors
     /// What the kernel has against it.
-    pub(crate) fn persist(&self) -> Result<(), TapError> {
-        let Some(queue) = self.queues.first() else { return Ok(()) };
-        sys::set_persistent(queue, true).map_err(|error| TapError::Setting {
-            name: self.name.clone(),
-            setting: "persist",
-            error,
-        })
+    pub(crate) fn persist(&self) -> io::Result<()> {
+        self.queues.first().map_or(Ok(()), |queue| sys::set_persistent(queue, true))
     }
 }
 
-fn open_namespace(name: &str) -> io::Result<File> {
-    match name.strip_prefix("pid:") {
-        Some(pid) => File::open(format!("/proc/{pid}/ns/net")),
-        None if name.starts_with('/') => File::open(name),
-        None => File::open(format!("/var/run/netns/{name}")),
-    }
+/// Moves the calling thread into the namespace of that name.
+fn enter(name: &str) -> Result<Namespace, TapError> {
+    let entered = Namespace::named(name).and_then(|found| found.enter().map(|()| found));
+    entered.map_err(|error| {
+        let needs = "entering a namespace needs the capability CAP_SYS_ADMIN";
+        let name = name.to_owned();
+        TapError::refused(needs, error, |error| TapError::Namespace { name, error })
+    })
 }
 
 fn open_queue() -> Result<File, TapError> {

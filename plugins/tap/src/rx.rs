@@ -8,9 +8,11 @@ use std::{
 use vnet::{
     buffer::{Buffer, BufferFlags, DATA_SIZE},
     frame::Frame,
-    graph::{ArcDoor, ArcIndex, ArcStart, Instance, Node, NodeCx, NodeIndex, Slot, Verdict},
+    graph::{
+        ArcDoor, ArcIndex, ArcStart, InputMode, Instance, Node, NodeCx, NodeIndex, NodeSpec, Slot,
+        Verdict,
+    },
     interface::{RxPlacement, RxQueueId, SwIfIndex},
-    process::Bell,
     runtime::Shared,
     wire::{
         link::LinkType,
@@ -21,9 +23,11 @@ use vnet::{
 
 use crate::{
     host::{Kind, Offload},
-    port::{LONGEST, Port, Ports, Taps},
+    interfaces::{Open, Ports},
 };
 
+/// Octets of the longest packet of a queue: 64 KiB of IP with an Ethernet header and a VLAN tag in front, as large packets have it.
+pub(crate) const LONGEST: usize = 65535 + 18;
 /// The node's name.
 pub(crate) const NODE: &str = "tap-input";
 /// Buffers taken from the pool at a time: few are given back where few packets wait.
@@ -59,12 +63,11 @@ vnet::trace_record! {
 type Cx<'a, 'd> = &'a mut NodeCx<'d, Next, Error>;
 
 /// The node.
-pub(crate) struct Input {
+struct Input {
     arc: ArcIndex,
     placement: Shared<RxPlacement>,
     version: u64,
-    ports: Shared<Ports>,
-    gone: Bell,
+    open: Shared<Ports>,
     /// The queues of this thread, by the tx nodes of their interfaces.
     mine: Vec<(NodeIndex, usize)>,
     /// Which of them is asked first.
@@ -73,26 +76,27 @@ pub(crate) struct Input {
     beyond: Box<[u8]>,
 }
 
-impl Input {
-    pub(crate) fn new(at: &Instance<'_>, placement: Shared<RxPlacement>, taps: &Taps) -> Self {
-        Self {
-            arc: at.arc("device-input"),
-            placement,
-            version: 0,
-            ports: taps.ports.clone(),
-            gone: taps.gone.clone(),
-            mine: Vec::new(),
-            first: 0,
-            beyond: Box::default(),
-        }
-    }
+/// Registration of the node.
+pub(crate) fn spec(placement: Shared<RxPlacement>, open: Shared<Ports>) -> NodeSpec {
+    let make = move |at: &Instance<'_>| Input {
+        arc: at.arc("device-input"),
+        placement: placement.clone(),
+        version: 0,
+        open: open.clone(),
+        mine: Vec::new(),
+        first: 0,
+        beyond: Box::default(),
+    };
+    NodeSpec::input(NODE, make).mode(InputMode::Disabled)
+}
 
+impl Input {
     /// Takes over which queues are this thread's.
     #[cold]
     fn follow(&mut self, cx: &NodeCx<'_, Next, Error>, ids: &[RxQueueId]) {
-        let ports = self.ports.read(cx.token());
+        let open = self.open.read(cx.token());
         let find = |id: &RxQueueId| {
-            let (node, _) = ports.iter().find(|(_, port)| port.hw_if_index == id.hw_if_index)?;
+            let (node, _) = open.iter().find(|(_, open)| open.hw_if_index == id.hw_if_index)?;
             Some((*node, usize::from(id.queue)))
         };
         self.mine = ids.iter().filter_map(find).collect();
@@ -112,15 +116,15 @@ impl Node for Input {
         if let Some(ids) = cx.new_rx_queues(&self.placement, &mut self.version) {
             self.follow(cx, &ids);
         }
-        let ports = self.ports.read(cx.token());
+        let open = self.open.read(cx.token());
         let mut ways = Ways::default();
         for _ in 0..self.mine.len() {
             let Some(&(node, queue)) = self.mine.get(self.first) else { break };
             self.first = (self.first + 1) % self.mine.len();
-            let Some(port) = ports.get(&node).filter(|port| !port.host.is_gone()) else { continue };
-            let Some(file) = port.host.queues.get(queue) else { continue };
-            let mut queue = Queue { port, file, beyond: &mut self.beyond, gone: &self.gone };
-            let door = Door::new(cx, self.arc, port);
+            let Some(open) = open.get(&node).filter(|open| !open.host.is_gone()) else { continue };
+            let Some(file) = open.host.queues.get(queue) else { continue };
+            let mut queue = Queue { open, file, beyond: &mut self.beyond };
+            let door = Door::new(cx, self.arc, open);
             queue.empty(cx, frame, &door, &mut ways);
             if frame.room() == 0 {
                 break;
@@ -163,10 +167,10 @@ struct Door {
 }
 
 impl Door {
-    fn new(cx: &NodeCx<'_, Next, Error>, arc: ArcIndex, port: &Port) -> Self {
-        let start = cx.arc_start(arc, port.sw_if_index);
+    fn new(cx: &NodeCx<'_, Next, Error>, arc: ArcIndex, open: &Open) -> Self {
+        let start = cx.arc_start(arc, open.sw_if_index);
         let has_features = start != ArcStart::NO_FEATURE;
-        Self { kind: port.host.kind, arc: cx.arc_door(start, Next::Ethernet), has_features }
+        Self { kind: open.host.kind, arc: cx.arc_door(start, Next::Ethernet), has_features }
     }
 
     fn enter(&self, cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
@@ -196,21 +200,20 @@ enum Received {
 
 /// A queue while it is emptied.
 struct Queue<'a> {
-    port: &'a Port,
+    open: &'a Open,
     file: &'a File,
     beyond: &'a mut [u8],
-    gone: &'a Bell,
 }
 
 impl Queue<'_> {
     /// Brings packets until there is none, or no room for them.
     fn empty(&mut self, cx: Cx<'_, '_>, frame: &mut Frame, door: &Door, ways: &mut Ways) {
-        let (interface, now) = (self.port.sw_if_index, cx.packet_time());
-        let link = match self.port.host.kind {
+        let (interface, now) = (self.open.sw_if_index, cx.packet_time());
+        let link = match self.open.host.kind {
             Kind::Tap => LinkType::Ethernet,
             Kind::Tun => LinkType::Raw,
         };
-        let has_headers = self.port.host.offload != Offload::None;
+        let has_headers = self.open.host.offload != Offload::None;
         let (mut packets, mut bytes) = (0, 0);
         loop {
             let start = frame.len();
@@ -312,9 +315,7 @@ impl Queue<'_> {
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
             _ if error.raw_os_error() == Some(libc::EBADFD) => {
-                if self.port.host.note_gone() {
-                    self.gone.ring();
-                }
+                self.open.host.note_gone();
             }
             _ => cx.count(Error::Read, 1),
         }

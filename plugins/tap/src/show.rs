@@ -1,6 +1,6 @@
 //! `show tap`.
 
-use std::os::fd::AsRawFd;
+use std::{os::fd::AsRawFd, rc::Rc};
 
 use serde_json::{Value, json};
 use vnet::{
@@ -10,17 +10,12 @@ use vnet::{
     wire::ethernet::MacAddress,
 };
 
-use crate::{
-    error::TapError,
-    host::Offload,
-    port::{Port, Taps},
-};
+use crate::{error::TapError, host::Offload, interfaces::Taps, port::Port};
 
 /// All interfaces, or one, in VPP's manner.
 pub(crate) fn show(main: &Main, taps: &Taps, only: Option<SwIfIndex>) -> Result<Record, TapError> {
-    let ports = taps.ports.view(main.held()).values();
-    let mut shown: Vec<&Port> =
-        ports.filter(|port| only.is_none_or(|only| only == port.sw_if_index)).collect();
+    let is_asked = |port: &Rc<Port>| only.is_none_or(|only| only == port.sw_if_index.get());
+    let mut shown: Vec<_> = taps.all().into_iter().filter(is_asked).collect();
     if let (Some(only), []) = (only, shown.as_slice()) {
         return Err(TapError::NotTap(main.interface_name(only)));
     }
@@ -38,27 +33,27 @@ fn mac(octets: Option<[u8; 6]>) -> String {
 }
 
 fn own_mac(main: &Main, port: &Port) -> Option<[u8; 6]> {
-    main.interfaces().hardware_interface(port.hw_if_index)?.mac
+    main.interfaces().hardware_interface(port.hw_if_index.get())?.mac
 }
 
 fn is_up(main: &Main, port: &Port) -> bool {
-    main.interfaces().interface(port.sw_if_index).is_some_and(|sw| sw.admin_up)
+    main.interfaces().interface(port.sw_if_index.get()).is_some_and(|sw| sw.admin_up)
 }
 
 fn lines(main: &Main, port: &Port) -> Vec<String> {
-    let (host, up) = (&*port.host, is_up(main, port));
-    let name = main.interface_name(port.sw_if_index);
+    let (host, link, up) = (&*port.host, port.link(), is_up(main, port));
+    let name = main.interface_name(port.sw_if_index.get());
     let fds: Vec<_> = host.queues.iter().map(|file| file.as_raw_fd().to_string()).collect();
     let mut lines = vec![
-        format!("Interface: {name} (ifindex {})", port.hw_if_index),
+        format!("Interface: {name} (ifindex {})", port.hw_if_index.get()),
         format!(
             "  name \"{}\"{}",
-            host.name,
+            link.name,
             if host.is_gone() { " deleted by the host" } else { "" }
         ),
-        format!("  host-ns \"{}\"", host.namespace.as_deref().unwrap_or("(nil)")),
-        format!("  host-mtu-size \"{}\"", host.mtu),
-        format!("  host-mac-addr: {}", mac(host.mac)),
+        format!("  host-ns \"{}\"", port.namespace_name().as_deref().unwrap_or("(nil)")),
+        format!("  host-mtu-size \"{}\"", link.mtu),
+        format!("  host-mac-addr: {}", mac(link.mac)),
         format!("  tap-fds: {}", fds.join(" ")),
         format!("  gso-enabled {}", u8::from(host.offload == Offload::Gso)),
         format!("  csum-enabled {}", u8::from(host.offload != Offload::None)),
@@ -74,16 +69,17 @@ fn lines(main: &Main, port: &Port) -> Vec<String> {
 }
 
 fn fields(main: &Main, port: &Port) -> Value {
-    let host = &*port.host;
+    let (host, link) = (&*port.host, port.link());
     json!({
-        "interface": main.interface_name(port.sw_if_index),
+        "interface": main.interface_name(port.sw_if_index.get()),
         "id": port.id,
         "kind": host.kind.word(),
-        "host_name": host.name,
-        "host_namespace": host.namespace,
-        "host_mtu": host.mtu,
-        "host_mac": host.mac.map(|mac| MacAddress(mac).to_string()),
+        "host_name": link.name,
+        "host_namespace": port.namespace_name(),
+        "host_mtu": link.mtu,
+        "host_mac": link.mac.map(|mac| MacAddress(mac).to_string()),
         "host_deleted": host.is_gone(),
+        "host_up": link.up && !host.is_gone(),
         "gso": host.offload == Offload::Gso,
         "checksum_offload": host.offload != Offload::None,
         "mac": own_mac(main, port).map(|mac| MacAddress(mac).to_string()),

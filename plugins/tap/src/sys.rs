@@ -1,10 +1,10 @@
-//! The system calls of TUN/TAP devices and namespaces that the standard library lacks.
-#![allow(unsafe_code, reason = "ioctl(2) of TUN/TAP devices, setns(2)")]
+//! The system calls of TUN/TAP devices.
+#![allow(unsafe_code, reason = "ioctl(2) of TUN/TAP devices")]
 
 use std::{
     fs::File,
     io,
-    os::fd::{AsRawFd, RawFd},
+    os::fd::{AsRawFd, FromRawFd},
 };
 
 /// Octets of an interface's name, the zero at its end included.
@@ -16,6 +16,13 @@ struct Request {
     name: [u8; NAME],
     flags: u16,
     rest: [u8; 22],
+}
+
+impl Request {
+    fn name(&self) -> String {
+        let name = self.name.split(|&byte| byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(name).into_owned()
+    }
 }
 
 const _: () = assert!(size_of::<Request>() == size_of::<libc::ifreq>());
@@ -36,8 +43,7 @@ pub(crate) fn attach(file: &File, name: &str, flags: libc::c_int) -> io::Result<
     // call.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, at) };
     check(result)?;
-    let name = request.name.split(|&byte| byte == 0).next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(name).into_owned())
+    Ok(request.name())
 }
 
 /// Has the interface of a queue stay when all its queues are closed, or go with them.
@@ -65,12 +71,26 @@ pub(crate) fn set_carrier(file: &File, on: bool) -> io::Result<()> {
     check(result)
 }
 
-/// Moves the calling thread, and no other, into a network namespace.
-pub(crate) fn enter_namespace(namespace: &File) -> io::Result<()> {
-    let fd: RawFd = namespace.as_raw_fd();
-    // SAFETY: two numbers; the descriptor is open as long as `namespace` is borrowed.
-    let result = unsafe { libc::setns(fd, libc::CLONE_NEWNET) };
-    check(result)
+/// The name that the interface of a queue has; `None` when it was deleted.
+pub(crate) fn name(file: &File) -> io::Result<Option<String>> {
+    let mut request = Request { name: [0; NAME], flags: 0, rest: [0; 22] };
+    let at = &raw mut request;
+    // SAFETY: the kernel writes one `struct ifreq`, of which `Request` has size and layout and which lives through the call.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNGETIFF, at) };
+    match check(result) {
+        Ok(()) => Ok(Some(request.name())),
+        Err(error) if error.raw_os_error() == Some(libc::EBADFD) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The network namespace in which the interface of a queue is.
+pub(crate) fn namespace(file: &File) -> io::Result<File> {
+    // SAFETY: takes no argument, and returns a new descriptor or -1.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNGETDEVNETNS, 0) };
+    check(result)?;
+    // SAFETY: the descriptor is new, so nobody else owns it.
+    Ok(unsafe { File::from_raw_fd(result) })
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {

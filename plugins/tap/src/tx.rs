@@ -9,7 +9,6 @@ use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::Frame,
     graph::{NoNext, Node, NodeCx, Verdict},
-    process::Bell,
     runtime::Shared,
     wire::virtio_net::VirtioNetHeader,
     zerocopy::IntoBytes,
@@ -17,7 +16,8 @@ use vnet::{
 
 use crate::{
     host::Offload,
-    port::{LONGEST, Port, Ports},
+    interfaces::{Open, Ports},
+    rx::LONGEST,
 };
 
 vnet::node_errors! {
@@ -49,15 +49,14 @@ vnet::trace_record! {
 
 /// The node. Packets lost here were counted as handed to the device; `tx-error` counts them as well.
 pub(crate) struct Transmit {
-    ports: Shared<Ports>,
-    gone: Bell,
+    open: Shared<Ports>,
     /// For packets in several buffers.
     joined: Vec<u8>,
 }
 
 impl Transmit {
-    pub(crate) fn new(ports: Shared<Ports>, gone: Bell) -> Self {
-        Self { ports, gone, joined: Vec::new() }
+    pub(crate) fn new(open: Shared<Ports>) -> Self {
+        Self { open, joined: Vec::new() }
     }
 }
 
@@ -71,26 +70,26 @@ impl Node for Transmit {
         cx: &mut NodeCx<'_, NoNext, Error>,
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
-        let port = self.ports.read(cx.token()).get(&cx.node());
+        let open = self.open.read(cx.token()).get(&cx.node());
         // Threads may share a queue: each write is a packet of its own to the kernel.
-        let at = |port: &Port| cx.thread() % port.host.queues.len().max(1);
-        let Some((port, file)) = port.and_then(|p| Some((p, p.host.queues.get(at(p))?))) else {
+        let at = |open: &Open| cx.thread() % open.host.queues.len().max(1);
+        let Some((open, file)) = open.and_then(|o| Some((o, o.host.queues.get(at(o))?))) else {
             cx.count(Error::Deleted, frame.len() as u64);
             return Verdict::Free;
         };
-        let (mut lost, has_headers) = (0, port.host.offload != Offload::None);
+        let (mut lost, has_headers) = (0, open.host.offload != Offload::None);
         for buffer in cx.buffers(frame).iter_mut() {
             let header = has_headers.then(|| VirtioNetHeader::of(buffer));
             let Err(error) = send(cx, file, header, buffer, &mut self.joined) else { continue };
             let (reason, packets) = (Error::of(&error), u64::from(buffer.on_wire().packets));
             cx.count(reason, packets);
             lost += packets;
-            if reason == Error::HostGone && port.host.note_gone() {
-                self.gone.ring();
+            if reason == Error::HostGone {
+                open.host.note_gone();
             }
         }
         if lost > 0 {
-            cx.state_ref().interfaces.tx_error.add(port.sw_if_index.0, lost);
+            cx.state_ref().interfaces.tx_error.add(open.sw_if_index.0, lost);
         }
         Verdict::Free
     }

@@ -1,12 +1,12 @@
 //! The process that keeps interfaces in step with those of the host that they stand on.
 
-use std::{rc::Rc, time::Duration};
+use std::{future::poll_fn, io, pin::pin, rc::Rc, task::Poll, time::Duration};
 
-use super::{Link, LinkEvent, LinkMonitor};
+use super::{Link, LinkEvent, LinkMonitor, Namespace};
 use crate::{
     interface::{LinkState, SwIfIndex},
     log::Level,
-    process::{Cx, Events},
+    process::{Cx, Events, Interest},
     runtime::Main,
 };
 
@@ -17,6 +17,11 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub trait OnHost {
     /// The number of the host's interface.
     fn ifindex(&self) -> u32;
+
+    /// The network namespace in which that is; `None` for the program's own.
+    fn namespace(&self) -> Option<Namespace> {
+        None
+    }
 
     /// The host's interface is like this now; `None` when it is gone.
     fn follow(&self, main: &mut Main, link: Option<Link>);
@@ -33,55 +38,111 @@ pub async fn follow<P: OnHost>(
     ports: impl Fn() -> Option<Vec<Rc<P>>>,
     mut made: Events<()>,
 ) {
-    let log =
-        |level, text| cx.with(|main| main.log().write(main.log().class(class, ""), level, text));
+    let complain = |text| {
+        cx.with(|main| main.log().write(main.log().class(class, ""), Level::Err, text));
+    };
     while made.next().await.is_some() {
-        let mut monitor = match LinkMonitor::new() {
-            Ok(monitor) => monitor,
-            Err(error) => {
-                log(Level::Err, format!("the host's interfaces cannot be followed: {error}"));
-                continue;
-            }
-        };
-        // What happened between the making of the interface and now.
-        let mut events = vec![LinkEvent::Missed];
+        let (mut places, mut is_new) = (Places::default(), true);
         loop {
+            while made.try_next().is_some() {
+                is_new = true;
+            }
             let Some(all) = ports() else { return };
             if all.is_empty() {
                 break;
             }
-            for port in &all {
-                let trouble = cx.with(|main| {
-                    tell(main, &**port, &events);
-                    port.keep(main)
-                });
-                if let Some(trouble) = trouble {
-                    log(Level::Err, trouble);
-                }
+            if let Err(error) = places.cover(&all, is_new) {
+                complain(format!("the host's interfaces cannot be followed: {error}"));
             }
+            places.tell(&cx, &all);
+            all.iter().filter_map(|port| cx.with(|main| port.keep(main))).for_each(complain);
             drop(all);
-            events = cx.timeout(PERIOD, monitor.next(&cx)).await.unwrap_or_default();
+            is_new = cx.timeout(PERIOD, places.change(&cx, &mut made)).await.unwrap_or(false);
         }
-        while made.try_next().is_some() {}
     }
 }
 
-/// Does what changes of the host's interfaces ask for.
-fn tell(main: &mut Main, port: &impl OnHost, events: &[LinkEvent]) {
-    let ifindex = port.ifindex();
-    for event in events {
-        match event {
-            LinkEvent::Changed(link) if link.index == ifindex => {
-                port.follow(main, Some(link.clone()));
+/// The network namespaces in which followed interfaces are.
+#[derive(Default)]
+struct Places(Vec<Place>);
+
+struct Place {
+    namespace: Option<Namespace>,
+    /// There, unless the kernel gave none, which the log has once.
+    monitor: Option<LinkMonitor>,
+    /// What happened here between the making of an interface and the last look is not known.
+    is_new: bool,
+}
+
+impl Places {
+    /// Listens where the ports are, and nowhere else. `is_new` when there are ports of which nothing is known.
+    fn cover<P: OnHost>(&mut self, ports: &[Rc<P>], is_new: bool) -> io::Result<()> {
+        let wanted: Vec<_> = ports.iter().map(|port| port.namespace()).collect();
+        self.0.retain(|place| wanted.contains(&place.namespace));
+        self.0.iter_mut().for_each(|place| place.is_new |= is_new);
+        let mut result = Ok(());
+        for namespace in wanted {
+            if self.0.iter().any(|place| place.namespace == namespace) {
+                continue;
             }
-            LinkEvent::Gone(index) if *index == ifindex => port.follow(main, None),
-            LinkEvent::Missed => {
-                if let Ok(link) = Link::numbered(ifindex) {
-                    port.follow(main, link);
-                }
-            }
-            _ => {}
+            let monitor = match &namespace {
+                None => LinkMonitor::new(),
+                Some(namespace) => namespace.run(LinkMonitor::new),
+            };
+            let monitor = monitor.map_err(|error| result = Err(error)).ok();
+            self.0.push(Place { namespace, monitor, is_new: true });
         }
+        result
+    }
+
+    /// Has ports follow what has happened until now.
+    fn tell<P: OnHost>(&mut self, cx: &Cx, ports: &[Rc<P>]) {
+        for Place { namespace, monitor, is_new } in &mut self.0 {
+            let Some(monitor) = monitor else { continue };
+            let here = || ports.iter().filter(|port| port.namespace() == *namespace);
+            let mut events = monitor.take();
+            if std::mem::take(is_new) || events.contains(&LinkEvent::Missed) {
+                for port in here() {
+                    // A question that the kernel does not take is asked again when something happens.
+                    *is_new |= monitor.ask(port.ifindex()).is_err();
+                }
+                events.extend(monitor.take());
+            }
+            for event in &events {
+                // One may have moved elsewhere by the last event.
+                here().for_each(|port| cx.with(|main| tell(main, &**port, event)));
+            }
+        }
+    }
+
+    /// Waits for something to happen, or for another interface, which it says.
+    async fn change(&self, cx: &Cx, made: &mut Events<()>) -> bool {
+        let monitors = self.0.iter().filter_map(|place| place.monitor.as_ref());
+        let mut monitors: Vec<_> =
+            monitors.map(|monitor| Box::pin(cx.ready(monitor, Interest::Readable))).collect();
+        let mut made = pin!(made.next());
+        poll_fn(|context| {
+            let is_made = made.as_mut().poll(context) == Poll::Ready(Some(()));
+            let mut has_changed = false;
+            // Each is asked, so that each wakes.
+            for monitor in &mut monitors {
+                has_changed |= monitor.as_mut().poll(context).is_ready();
+            }
+            if is_made || has_changed { Poll::Ready(is_made) } else { Poll::Pending }
+        })
+        .await
+    }
+}
+
+/// Does what a change of the host's interfaces asks for.
+fn tell(main: &mut Main, port: &impl OnHost, event: &LinkEvent) {
+    let ifindex = port.ifindex();
+    match event {
+        LinkEvent::Changed(link) if link.index == ifindex => {
+            port.follow(main, Some(link.clone()));
+        }
+        LinkEvent::Gone(index) if *index == ifindex => port.follow(main, None),
+        _ => {}
     }
 }
 

@@ -154,18 +154,24 @@ pub fn request(
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
-    let payload = NetlinkPayload::from(message);
-    let mut question = NetlinkMessage::new(NetlinkHeader::default(), payload);
-    question.header.flags = NLM_F_REQUEST | flags;
-    question.finalize();
-    let mut bytes = vec![0; question.buffer_len()];
-    question.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
+    socket.send(&bytes(message, flags, 0), 0)?;
     let mut answer = Vec::with_capacity(ANSWER);
     socket.recv(&mut answer, 0)?;
     NetlinkMessage::deserialize(&answer)
         .map(|answer| answer.payload)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
+}
+
+/// A request as it is sent, with a number that comes back with the answer.
+pub(super) fn bytes(message: RouteNetlinkMessage, flags: u16, sequence_number: u32) -> Vec<u8> {
+    let payload = NetlinkPayload::from(message);
+    let mut request = NetlinkMessage::new(NetlinkHeader::default(), payload);
+    request.header.flags = NLM_F_REQUEST | flags;
+    request.header.sequence_number = sequence_number;
+    request.finalize();
+    let mut bytes = vec![0; request.buffer_len()];
+    request.serialize(&mut bytes);
+    bytes
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Changes of the host's network interfaces, as they happen.
 
-use std::{io, os::fd::AsRawFd};
+use std::{
+    io,
+    os::fd::{AsRawFd, RawFd},
+};
 
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
+use netlink_packet_route::{RouteNetlinkMessage, link::LinkMessage};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use super::Link;
-use crate::process::{Cx, Interest};
+use super::{Link, link};
 
 /// The group whose members are told of interfaces (RTNLGRP_LINK).
 const LINK_GROUP: u32 = 1;
@@ -46,19 +48,20 @@ impl LinkMonitor {
         Ok(Self { socket, room: Vec::with_capacity(ROOM) })
     }
 
-    /// Waits for the next changes: at least one.
-    pub async fn next(&mut self, cx: &Cx) -> Vec<LinkEvent> {
-        loop {
-            let events = self.take();
-            if !events.is_empty() {
-                return events;
-            }
-            cx.ready(&self.socket.as_raw_fd(), Interest::Readable).await;
-        }
+    /// Asks how the interface of that number is now, which [`Self::take`] tells as if it had just come to be so.
+    ///
+    /// # Errors
+    /// When the kernel does not take the question.
+    pub fn ask(&self, index: u32) -> io::Result<()> {
+        let mut asked = LinkMessage::default();
+        asked.header.index = index;
+        // The number comes back with the answer, also with one that says that there is no such interface.
+        let question = link::bytes(RouteNetlinkMessage::GetLink(asked), 0, index);
+        self.socket.send_to(&question, &SocketAddr::new(0, 0), 0).map(drop)
     }
 
     /// What has happened until now.
-    fn take(&mut self) -> Vec<LinkEvent> {
+    pub fn take(&mut self) -> Vec<LinkEvent> {
         let mut events = Vec::new();
         loop {
             self.room.clear();
@@ -66,13 +69,23 @@ impl LinkMonitor {
                 Ok(_) => read(&self.room, &mut events),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return events,
-                // ENOBUFS: the queue was full.
+                // The queue was full. What is in it is still to be read.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
+                    events.push(LinkEvent::Missed);
+                }
                 Err(_) => {
                     events.push(LinkEvent::Missed);
                     return events;
                 }
             }
         }
+    }
+}
+
+impl AsRawFd for LinkMonitor {
+    /// Can be read when something has happened.
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 
@@ -92,7 +105,26 @@ fn read(mut bytes: &[u8], events: &mut Vec<LinkEvent>) {
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(link)) => {
                 events.push(LinkEvent::Gone(link.header.index));
             }
+            NetlinkPayload::Error(error) if error.raw_code() == -libc::ENODEV => {
+                events.push(LinkEvent::Gone(message.header.sequence_number));
+            }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_is_answered_as_a_change() {
+        let mut monitor = LinkMonitor::new().unwrap();
+        monitor.ask(1).unwrap();
+        monitor.ask(1 << 30).unwrap();
+        let events = monitor.take();
+        let lo = Link::numbered(1).unwrap().unwrap();
+        assert!(events.contains(&LinkEvent::Changed(lo)), "{events:?}");
+        assert!(events.contains(&LinkEvent::Gone(1 << 30)), "{events:?}");
     }
 }
