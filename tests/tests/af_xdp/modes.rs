@@ -22,6 +22,53 @@ fn an_idle_router_sleeps_and_wakes_at_the_first_packet() {
     assert!(time < 50.0, "{time} ms");
 }
 
+/// A way to have a driver not run the program: what it says then, and what is done to `ra` beforehand.
+type Unwilling = (&'static str, fn(&Net));
+
+const UNWILLING: [Unwilling; 2] = [
+    // A bridge has no such driver. Its port has another name, and it the port's.
+    ("Operation not supported (os error 95)", |net| {
+        net.ip_in("r", "link set ra down");
+        net.ip_in("r", "link set ra name port");
+        net.ip_in("r", "link add ra type bridge mcast_snooping 0");
+        net.ip_in("r", "link set ra address 02:fe:00:00:00:0a");
+        net.ip_in("r", "link set port master ra up");
+        net.ip_in("r", "link set ra up");
+    }),
+    // One of veth does not, where the other end sends by more queues than it receives with.
+    ("No space left on device (os error 28)", |net| {
+        net.text("r", "ethtool -L ra rx 1");
+    }),
+];
+
+#[test]
+fn where_the_driver_does_not_run_the_program_it_runs_behind_it_and_the_line_says_why() {
+    for (why, prepare) in UNWILLING {
+        let test = "AF_XDP interfaces whose drivers do not run programs";
+        let Some(mut net) = Net::xdp(2, test, &["ethtool"]) else { return };
+        prepare(&net);
+        net.start("", "");
+        let shown = net.ctl("show hardware-interfaces xdp-ra");
+        let line = format!(" generic (native: {why}), the kernel copies");
+        assert!(shown.contains(&line), "{line}: {shown}");
+        assert!(net.shows("xdp-rb", " native, the kernel copies"));
+        let host = net.ip_in("r", "link show ra");
+        assert!(host.contains("xdpgeneric"), "{host}");
+        for size in [0, 1, 512, 1472] {
+            assert_eq!(net.ping(&format!("-i 0.002 -M do -s {size} 10.2.0.2"), 3), 3, "{why}");
+        }
+        assert_eq!(net.ping("-6 -i 0.002 -s 1452 2001:db8:2::2", 3), 3, "{why}");
+        assert_eq!(net.ping("-f 10.2.0.2", 1000), 1000, "{why}");
+        net.adds_up();
+        buffers_add_up(&net);
+        // Who asks for the driver alone is told the same.
+        net.ctl("delete interface af_xdp xdp-ra");
+        let refused = net.refused("create interface af_xdp host-if ra mode native");
+        assert!(refused.contains(&format!("`ra': cannot run in the driver: {why}")), "{refused}");
+        assert!(!net.ip_in("r", "link show ra").contains("xdp"));
+    }
+}
+
 #[test]
 fn packets_pass_while_the_mode_of_their_queue_changes() {
     let Some(mut net) = Net::xdp(1, "modes of AF_XDP interfaces", &[]) else { return };
