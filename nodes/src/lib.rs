@@ -5,8 +5,10 @@
 
 pub mod capture;
 mod classify;
+mod demux;
 mod ethernet;
 mod handoff;
+pub mod icmp6;
 pub mod interface;
 mod ip;
 mod ip4;
@@ -17,6 +19,8 @@ mod segments;
 mod sink;
 mod trace;
 pub mod udp;
+
+pub use ip::IpProtocols;
 
 use vnet::{
     fib::Family,
@@ -38,9 +42,12 @@ pub fn plugin() -> Plugin {
         r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
         r.arc(ArcSpec::new("device-input", DEVICES, "ethernet-input"));
         r.feature(FeatureSpec::new("device-input", "sink"));
-        ip4::register(r);
-        ip6::register(r);
-        udp::register(r);
+        let protocols = IpProtocols::new(r);
+        ip4::register(r, &protocols);
+        ip6::register(r, &protocols);
+        udp::register(r, &protocols);
+        icmp6::register(r, &protocols);
+        r.provide(protocols);
         classify::register(r);
         handoff::register(r);
         interface::register(r);

@@ -4,6 +4,7 @@
 
 mod end;
 mod lookup;
+mod protocol;
 mod rewrite;
 
 use vnet::{
@@ -17,6 +18,7 @@ use vnet::{
 
 pub(crate) use end::{end_specs, not_enabled_spec};
 pub(crate) use lookup::Lookup;
+pub use protocol::IpProtocols;
 pub(crate) use rewrite::Rewrite;
 
 /// Where the arcs of unicast and of multicast packets start for those of one interface.

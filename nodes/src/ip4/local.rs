@@ -2,9 +2,9 @@
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
-    fib::{DpoKind, FibIndex, ForwardingReader},
+    fib::{DpoKind, Family, FibIndex, ForwardingReader},
     frame::Frame,
-    graph::{ArcIndex, ArcSpec, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    graph::{ArcIndex, ArcSpec, ArcStart, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     plugin::Registrar,
     wire::{
         checksum::Sum,
@@ -14,6 +14,8 @@ use vnet::{
 };
 
 use crate::{
+    demux::Demux,
+    ip::IpProtocols,
     segments::add_segments,
     trace::{Ip4Trace, Snap},
 };
@@ -23,7 +25,6 @@ vnet::next_nodes! {
     pub(crate) enum Next {
         Drop => "error-drop",
         Punt => "ip4-punt",
-        Udp => "ip4-udp-lookup",
     }
 }
 
@@ -44,16 +45,21 @@ vnet::node_errors! {
 pub(crate) struct Local {
     reader: ForwardingReader,
     arc: ArcIndex,
+    receivers: Receivers,
 }
 
 /// Registers `ip4-local` and its arc.
-pub(crate) fn register(r: &mut Registrar) {
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     let reader = r.forwarding();
+    let receivers = Receivers(protocols.of(Family::Ip4).clone());
+    let behind = receivers.clone();
     r.node(NodeSpec::internal("ip4-local", move |at| Local {
         reader: reader.clone(),
         arc: at.arc("ip4-local"),
+        receivers: receivers.clone(),
     }));
-    r.node(NodeSpec::internal("ip4-local-end-of-arc", |_| End).sibling_of("ip4-local"));
+    let end = NodeSpec::internal("ip4-local-end-of-arc", move |_| End(behind.clone()));
+    r.node(end.sibling_of("ip4-local"));
     r.arc(ArcSpec::new("ip4-local", &["ip4-local"], "ip4-local-end-of-arc"));
 }
 
@@ -103,7 +109,7 @@ impl Local {
         if buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED) {
             return Ok(());
         }
-        let fib: FibIndex = self.reader.fib_of(buffer.rx, vnet::fib::Family::Ip4);
+        let fib: FibIndex = self.reader.fib_of(buffer.rx, Family::Ip4);
         let table = self.reader.ip4_table(fib).ok_or(Error::SourceUnreachable)?;
         let route = table.lookup_one(u32::from_be_bytes(ip.source));
         match self.reader.load_balance(route).kind() {
@@ -128,10 +134,10 @@ impl Node for Local {
         for i in 0..buffers.len() {
             let Some(buffer) = buffers.get(i) else { break };
             let next = match self.check(cx, buffer) {
-                Ok(()) => {
-                    let by_protocol = by_protocol(cx, buffer);
-                    cx.start_arc(self.arc, buffer.rx, buffer, by_protocol)
-                }
+                Ok(()) => match cx.arc_start(self.arc, buffer.rx) {
+                    ArcStart::NO_FEATURE => self.receivers.of(cx, buffer),
+                    start => cx.enter(start, buffer, Next::Drop),
+                },
                 Err(error) => {
                     cx.error(buffer, error);
                     Next::Drop.into()
@@ -147,19 +153,22 @@ impl Node for Local {
     }
 }
 
-fn by_protocol(cx: &PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
-    let protocol = buffer.view::<Header>().map(|ip| ip.protocol);
-    match protocol {
-        Some(protocol::UDP) => Next::Udp.into(),
-        _ => {
+/// Where checked packets go.
+#[derive(Clone)]
+struct Receivers(Demux);
+
+impl Receivers {
+    fn of(&self, cx: &PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
+        let protocol = buffer.view::<Header>().map(|ip| ip.protocol);
+        protocol.and_then(|protocol| self.0.slot(cx.token(), protocol)).unwrap_or_else(|| {
             cx.error(buffer, Error::UnknownProtocol);
             Next::Punt.into()
-        }
+        })
     }
 }
 
 /// `ip4-local-end-of-arc`: behind the features.
-struct End;
+struct End(Receivers);
 
 impl Node for End {
     type Error = Error;
@@ -167,7 +176,7 @@ impl Node for End {
     type Trace = Ip4Trace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
-        cx.each(frame, |cx, buffer| by_protocol(cx, buffer))
+        cx.each(frame, |cx, buffer| self.0.of(cx, buffer))
     }
 
     fn trace(&self, buffer: &Buffer) -> Ip4Trace {

@@ -12,7 +12,9 @@ use vnet::{
     wire::{checksum, flow_hash, ip4::Header},
 };
 
-use crate::ip::{Decision, Family, Fault, Lookup, Rewrite, end_specs, not_enabled_spec};
+use crate::ip::{
+    Decision, Family, Fault, IpProtocols, Lookup, Rewrite, end_specs, not_enabled_spec,
+};
 
 vnet::node_errors! {
     /// Why an IPv4 packet ends. All IPv4 nodes count by these reasons, each under its own name.
@@ -160,7 +162,7 @@ impl Family for Ip4 {
 }
 
 /// Registers the nodes, arcs and features of IPv4.
-pub(crate) fn register(r: &mut Registrar) {
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     for spec in input::Input::specs() {
         r.node(spec);
     }
@@ -170,7 +172,7 @@ pub(crate) fn register(r: &mut Registrar) {
         r.node(spec);
     }
     r.node(not_enabled_spec("ip4"));
-    local::register(r);
+    local::register(r, protocols);
     let inputs = ["ip4-input", "ip4-input-no-checksum"];
     r.arc(ArcSpec::new("ip4-unicast", &inputs, "ip4-lookup"));
     r.arc(ArcSpec::new("ip4-multicast", &inputs, "ip4-lookup"));

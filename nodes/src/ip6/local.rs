@@ -2,17 +2,20 @@
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
+    fib::Family,
     frame::Frame,
-    graph::{ArcIndex, ArcSpec, Node, NodeCx, NodeSpec, Verdict},
+    graph::{ArcIndex, ArcSpec, ArcStart, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     plugin::Registrar,
     wire::{
         checksum::Sum,
         ip4::protocol,
-        ip6::{Header, upper_layer},
+        ip6::{FragmentHeader, Header, fragment_header, upper_layer},
     },
 };
 
 use crate::{
+    demux::Demux,
+    ip::IpProtocols,
     segments::add_segments,
     trace::{Ip6Trace, Snap},
 };
@@ -22,7 +25,6 @@ vnet::next_nodes! {
     pub(crate) enum Next {
         Drop => "error-drop",
         Punt => "ip6-punt",
-        Udp => "ip6-udp-lookup",
     }
 }
 
@@ -30,7 +32,9 @@ vnet::node_errors! {
     /// Why a packet for this machine ends.
     pub(crate) enum Error {
         Truncated => ("truncated", "ip6 local packet without its headers", Error),
-        BadTransportChecksum => ("bad-l4-checksum", "bad udp checksum", Error),
+        BadTransportChecksum => ("bad-l4-checksum", "bad tcp or udp checksum", Error),
+        BadIcmpChecksum => ("bad-icmp-checksum", "bad icmp checksum", Error),
+        Fragment => ("fragment", "ip6 fragment for this machine", Error, ForUs),
         UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error, ForUs),
     }
 }
@@ -38,27 +42,40 @@ vnet::node_errors! {
 /// The node.
 pub(crate) struct Local {
     arc: ArcIndex,
+    receivers: Receivers,
 }
 
 /// Registers `ip6-local` and its arc.
-pub(crate) fn register(r: &mut Registrar) {
-    r.node(NodeSpec::internal("ip6-local", |at| Local { arc: at.arc("ip6-local") }));
-    r.arc(ArcSpec::new("ip6-local", &["ip6-local"], "ip6-udp-lookup"));
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
+    let receivers = Receivers(protocols.of(Family::Ip6).clone());
+    let behind = receivers.clone();
+    r.node(NodeSpec::internal("ip6-local", move |at| Local {
+        arc: at.arc("ip6-local"),
+        receivers: receivers.clone(),
+    }));
+    let end = NodeSpec::internal("ip6-local-end-of-arc", move |_| End(behind.clone()));
+    r.node(end.sibling_of("ip6-local"));
+    r.arc(ArcSpec::new("ip6-local", &["ip6-local"], "ip6-local-end-of-arc"));
 }
 
-/// Whether the packet is UDP with a correct checksum, which IPv6 does not let it leave out (RFC 8200, section 8.1).
-fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<(), (Error, Next)> {
-    let truncated = (Error::Truncated, Next::Drop);
-    let ip = *buffer.view::<Header>().ok_or(truncated)?;
-    let payload = buffer.current().get(size_of::<Header>()..).ok_or(truncated)?;
-    let upper = upper_layer(ip.next_header, payload);
-    let at = upper.offset.ok_or(truncated)?;
-    if upper.protocol != protocol::UDP {
-        return Err((Error::UnknownProtocol, Next::Punt));
+/// Finds the upper layer of a packet, and whether the checksum of one that has it is right: IPv6 does not let anybody leave it
+/// out (RFC 8200, section 8.1).
+fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<(), Error> {
+    let ip = *buffer.view::<Header>().ok_or(Error::Truncated)?;
+    let payload = buffer.current().get(size_of::<Header>()..).ok_or(Error::Truncated)?;
+    if fragment_header(ip.next_header, payload).is_some_and(FragmentHeader::is_fragment) {
+        return Err(Error::Fragment);
     }
-    let length = usize::from(ip.payload_length.get()).checked_sub(at).ok_or(truncated)?;
+    let upper = upper_layer(ip.next_header, payload);
+    let at = upper.offset.ok_or(Error::Truncated)?;
+    let length = usize::from(ip.payload_length.get()).checked_sub(at).ok_or(Error::Truncated)?;
     let skip = size_of::<Header>() + at;
     buffer.l4_offset = buffer.current_data() + skip as i16;
+    let bad = match upper.protocol {
+        protocol::UDP | protocol::TCP => Error::BadTransportChecksum,
+        protocol::ICMP6 => Error::BadIcmpChecksum,
+        _ => return Ok(()),
+    };
     if buffer.offload().is_some() {
         // Its sender leaves the checksum to whoever puts it on a wire.
         return Ok(());
@@ -67,7 +84,7 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<(), (Error
     let intact = add_segments(cx, buffer, skip, length, seed).is_some_and(Sum::is_intact);
     buffer.set_flags(BufferFlags::L4_CHECKSUM_COMPUTED);
     if !intact {
-        return Err((Error::BadTransportChecksum, Next::Drop));
+        return Err(bad);
     }
     buffer.set_flags(BufferFlags::L4_CHECKSUM_CORRECT);
     Ok(())
@@ -83,15 +100,53 @@ impl Node for Local {
         for i in 0..buffers.len() {
             let Some(buffer) = buffers.get(i) else { break };
             let next = match check(cx, buffer) {
-                Ok(()) => cx.start_arc(self.arc, buffer.rx, buffer, Next::Udp),
-                Err((error, next)) => {
+                Ok(()) => match cx.arc_start(self.arc, buffer.rx) {
+                    ArcStart::NO_FEATURE => self.receivers.of(cx, buffer),
+                    start => cx.enter(start, buffer, Next::Drop),
+                },
+                Err(error) => {
                     cx.error(buffer, error);
-                    next.into()
+                    Next::Drop.into()
                 }
             };
             cx.set_next(i, next);
         }
         Verdict::PerPacket
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Ip6Trace {
+        Ip6Trace(Snap::current(buffer))
+    }
+}
+
+/// Where checked packets go.
+#[derive(Clone)]
+struct Receivers(Demux);
+
+impl Receivers {
+    fn of(&self, cx: &PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
+        let payload = buffer.current().get(size_of::<Header>()..);
+        let upper = buffer
+            .view::<Header>()
+            .zip(payload)
+            .map(|(ip, payload)| upper_layer(ip.next_header, payload));
+        upper.and_then(|upper| self.0.slot(cx.token(), upper.protocol)).unwrap_or_else(|| {
+            cx.error(buffer, Error::UnknownProtocol);
+            Next::Punt.into()
+        })
+    }
+}
+
+/// `ip6-local-end-of-arc`: behind the features.
+struct End(Receivers);
+
+impl Node for End {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Ip6Trace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        cx.each(frame, |cx, buffer| self.0.of(cx, buffer))
     }
 
     fn trace(&self, buffer: &Buffer) -> Ip6Trace {

@@ -15,7 +15,9 @@ use vnet::{
     },
 };
 
-use crate::ip::{Decision, Family, Fault, Lookup, Rewrite, end_specs, not_enabled_spec};
+use crate::ip::{
+    Decision, Family, Fault, IpProtocols, Lookup, Rewrite, end_specs, not_enabled_spec,
+};
 
 vnet::node_errors! {
     /// Why an IPv6 packet ends. All IPv6 nodes count by these reasons, each under its own name.
@@ -167,7 +169,7 @@ fn length(ip: &Header) -> u32 {
 }
 
 /// Registers the nodes, arcs and features of IPv6.
-pub(crate) fn register(r: &mut Registrar) {
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.node(input::Input::spec());
     r.node(Lookup::<Ip6>::spec(r.forwarding()));
     r.node(Rewrite::<Ip6>::spec(r.forwarding()));
@@ -175,7 +177,7 @@ pub(crate) fn register(r: &mut Registrar) {
         r.node(spec);
     }
     r.node(not_enabled_spec("ip6"));
-    local::register(r);
+    local::register(r, protocols);
     r.arc(ArcSpec::new("ip6-unicast", &["ip6-input"], "ip6-lookup"));
     r.arc(ArcSpec::new("ip6-multicast", &["ip6-input"], "ip6-lookup"));
     r.arc(ArcSpec::new("ip6-output", &["ip6-rewrite"], "interface-output"));

@@ -2,14 +2,17 @@
 
 use vnet::{
     buffer::Buffer,
+    fib::Family,
     frame::Frame,
     graph::{GraphError, NextIndex, Node, NodeCx, NodeSpec, Slot, Verdict},
     plugin::Registrar,
     runtime::{Main, Shared},
     trace::NoTrace,
-    wire::udp::Header,
+    wire::{ip4::protocol, udp::Header},
 };
 use zerocopy::FromBytes;
+
+use crate::ip::IpProtocols;
 
 vnet::next_nodes! {
     /// Where packets go that nobody receives.
@@ -28,7 +31,7 @@ vnet::node_errors! {
 
 const NODES: [&str; 2] = ["ip4-udp-lookup", "ip6-udp-lookup"];
 
-/// Which node receives at which port. Clones are the same table.
+/// Which node receives at which port; the engine [provides](vnet::plugin::Registrar::provide) it. Clones are the same table.
 #[derive(Clone)]
 pub struct UdpPorts(Shared<Vec<(u16, NextIndex)>>);
 
@@ -60,14 +63,22 @@ impl UdpPorts {
 
 struct Lookup(UdpPorts);
 
-/// Registers the nodes; the result is how ports get their receivers.
-pub(crate) fn register(r: &mut Registrar) -> UdpPorts {
+/// Registers the nodes, and provides the [`UdpPorts`].
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     let ports = UdpPorts(r.shared(Vec::new()));
     let first = ports.clone();
     r.node(NodeSpec::internal(NODES[0], move |_| Lookup(first.clone())));
     let second = ports.clone();
     r.node(NodeSpec::internal(NODES[1], move |_| Lookup(second.clone())).sibling_of(NODES[0]));
-    ports
+    r.provide(ports);
+    let protocols = protocols.clone();
+    r.on_start(move |main| {
+        for (family, name) in [Family::Ip4, Family::Ip6].into_iter().zip(NODES) {
+            let node = main.graph().require(name)?;
+            protocols.register(main, family, protocol::UDP, node)?;
+        }
+        Ok(())
+    });
 }
 
 impl Node for Lookup {

@@ -1,7 +1,7 @@
 //! Packets that must not be forwarded: each is dropped, under the reason that is its own.
 
 use crate::{
-    packets::{HOST, Ip4, PG0, checksum, frame, ip6_udp},
+    packets::{HOST, Ip4, PG0, checksum, frame, icmp6, ip6, ip6_udp},
     scene::Scene,
 };
 
@@ -191,6 +191,39 @@ fn packets_for_this_machine_are_checked_like_a_host_does() {
         ),
         ("a protocol nobody takes", to_us(|p| p.protocol = 253), "ip4-local", "unknown-protocol"),
         ("ttl 1, which is enough", to_us(|p| p.ttl = 1), "ip4-udp-lookup", "no-listener"),
+    ] {
+        let before = scene.lab.error(node, reason);
+        scene.send("pg0", std::slice::from_ref(&frame));
+        assert_eq!(scene.lab.error(node, reason) - before, 1, "{what}: {:?}", scene.reasons());
+    }
+    assert_eq!(scene.counter("pg0", "punt"), 1);
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
+fn ip6_packets_for_this_machine_are_checked_like_a_host_does() {
+    let scene = Scene::router();
+    let to_us = |next: u8, payload: &[u8]| {
+        frame(&[], &ip6("2001:db8::2", "2001:db8::1", (next, 64), payload))
+    };
+    let message = |kind: u8| icmp6("2001:db8::2", "2001:db8::1", &[kind, 0, 0, 0, 0, 1, 0, 1]);
+    let behind = |next: u8, offset_more: u16| {
+        let mut bytes = vec![next, 0];
+        bytes.extend(offset_more.to_be_bytes());
+        bytes.extend([0, 0, 0, 1]);
+        bytes.extend(message(200));
+        bytes
+    };
+    let mut wrong = message(200);
+    wrong[7] ^= 1;
+    for (what, frame, node, reason) in [
+        ("a type nobody takes", to_us(58, &message(200)), "ip6-icmp-input", "unknown-type"),
+        ("an atomic fragment", to_us(44, &behind(58, 0)), "ip6-icmp-input", "unknown-type"),
+        ("one bit", to_us(58, &wrong), "ip6-local", "bad-icmp-checksum"),
+        ("the first of fragments", to_us(44, &behind(58, 1)), "ip6-local", "fragment"),
+        ("a later fragment", to_us(44, &behind(58, 8)), "ip6-local", "fragment"),
+        ("a header that is cut", to_us(0, &[58, 200, 0, 0]), "ip6-local", "truncated"),
+        ("a protocol nobody takes", to_us(253, &[0; 8]), "ip6-local", "unknown-protocol"),
     ] {
         let before = scene.lab.error(node, reason);
         scene.send("pg0", std::slice::from_ref(&frame));

@@ -98,15 +98,40 @@ pub(crate) fn ip6_flow(
     port: u16,
     data: &[u8],
 ) -> Vec<u8> {
-    let [source, destination] = [source, destination].map(|a| a.parse::<Ipv6Addr>().unwrap());
-    let pseudo = [source, destination].map(|a| a.octets()).concat();
-    let payload = udp(&pseudo, (port, 2000), data);
+    let payload = udp(&pseudo6(source, destination), (port, 2000), data);
+    ip6(source, destination, (17, hop_limit), &payload)
+}
+
+/// An IPv6 packet: its first next header, its hop limit, and what is behind its header.
+pub(crate) fn ip6(
+    source: &str,
+    destination: &str,
+    (next_header, hop_limit): (u8, u8),
+    payload: &[u8],
+) -> Vec<u8> {
     let mut bytes = vec![0x60, 0, 0, 0];
     bytes.extend((payload.len() as u16).to_be_bytes());
-    bytes.extend([17, hop_limit]);
-    bytes.extend(pseudo);
+    bytes.extend([next_header, hop_limit]);
+    bytes.extend(pseudo6(source, destination));
     bytes.extend(payload);
     bytes
+}
+
+/// An ICMPv6 message, whose checksum is made.
+pub(crate) fn icmp6(source: &str, destination: &str, message: &[u8]) -> Vec<u8> {
+    let mut bytes = message.to_vec();
+    bytes[2..4].fill(0);
+    let mut covered = pseudo6(source, destination);
+    covered.extend((bytes.len() as u32).to_be_bytes());
+    covered.extend([0, 0, 0, 58]);
+    covered.extend(&bytes);
+    bytes[2..4].copy_from_slice(&checksum(&covered).to_be_bytes());
+    bytes
+}
+
+/// The addresses of a packet, one after the other.
+fn pseudo6(source: &str, destination: &str) -> Vec<u8> {
+    [source, destination].map(|a| a.parse::<Ipv6Addr>().unwrap().octets()).concat()
 }
 
 /// A UDP datagram; `pseudo` are the addresses of the packet.

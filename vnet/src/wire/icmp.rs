@@ -25,6 +25,28 @@ impl Header {
     }
 }
 
+/// ICMPv6 types that the engine takes or sends.
+pub mod kind6 {
+    /// Multicast listener query (RFC 2710, RFC 3810).
+    pub const LISTENER_QUERY: u8 = 130;
+    /// Multicast listener report of version 1.
+    pub const LISTENER_REPORT: u8 = 131;
+    /// Multicast listener done.
+    pub const LISTENER_DONE: u8 = 132;
+    /// Router solicitation (RFC 4861).
+    pub const ROUTER_SOLICITATION: u8 = 133;
+    /// Router advertisement.
+    pub const ROUTER_ADVERTISEMENT: u8 = 134;
+    /// Neighbour solicitation.
+    pub const NEIGHBOR_SOLICITATION: u8 = 135;
+    /// Neighbour advertisement.
+    pub const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+    /// Redirect.
+    pub const REDIRECT: u8 = 137;
+    /// Multicast listener report of version 2 (RFC 3810).
+    pub const LISTENER_REPORT_V2: u8 = 143;
+}
+
 /// VPP's word for an ICMP type, where it has one.
 #[must_use]
 pub const fn type_name(kind: u8) -> Option<&'static str> {
