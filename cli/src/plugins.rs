@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nodes::{
     capture::{self, Captures},
     pg::{self, Generator},
+    ping,
 };
 use vnet::{
     command::Shown,
@@ -30,6 +31,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "af_packet", required: false, make: af_packet::plugin },
     Known { name: "af_xdp", required: false, make: af_xdp::plugin },
     Known { name: "flowprobe", required: false, make: flowprobe::plugin },
+    Known { name: "ping", required: false, make: ping::plugin },
     Known { name: "tap", required: false, make: tap::plugin },
 ];
 

@@ -33,8 +33,11 @@ const WORKERS: &str = "PELOTON_WORKERS";
 /// 2026-01-01T00:00:00Z, when every lab starts.
 pub const START: PacketTime = PacketTime(1_767_225_600_000_000_000);
 
+/// Commands that have a router send only what it received, so that sums are exact.
+pub const QUIET: &str = "set ip icmp-error-limit rate 0\nset ip6 icmp-error-limit rate 0\n";
+
 impl Lab {
-    /// An engine with the built-in nodes, the packet generator and `plugins`, and as many workers as the environment says.
+    /// A [quiet](QUIET) engine with the built-in nodes, the packet generator and `plugins`, and as many workers as the environment says.
     ///
     /// # Panics
     /// When the plugins contradict each other.
@@ -61,7 +64,9 @@ impl Lab {
         let engine = builder.build().unwrap_or_else(|error| panic!("no engine: {error}"));
         let terminal = Terminal { pager: false, ansi: false, history: true };
         let session = engine.session(terminal);
-        Self { engine, session }
+        let lab = Self { engine, session };
+        lab.script(QUIET);
+        lab
     }
 
     fn reply(&self, line: &str) -> Reply {

@@ -9,6 +9,7 @@ use std::{
 
 use serde_json::Value;
 
+use crate::QUIET;
 use crate::program::{Running, Scratch, has, not_run, peloton, run, wait_for};
 
 /// MAC addresses of the router towards `a` and towards `b`.
@@ -229,7 +230,7 @@ impl Net {
 
     /// Writes the router's startup file, and its script with the commands `more` in front.
     pub fn write(&self, a: &str, b: &str, conf: &str, more: &str) {
-        let mut script = more.to_owned();
+        let mut script = format!("{QUIET}{more}");
         for (end, options) in [("a", a), ("b", b)] {
             script += &format!("{}\n", self.kind.create(end, options));
             script += &self.addresses(end);

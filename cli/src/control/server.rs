@@ -118,18 +118,29 @@ async fn serve(link: &mut Link, cx: &CommandCx, prompt: &str) -> Result<(), Sess
 }
 
 async fn execute(link: &mut Link, cx: &CommandCx, line: &[u8]) -> Result<(), SessionError> {
-    let reply = match race(command::execute(cx.clone(), line), link.interrupted()).await {
-        Winner::First(reply) => reply,
-        Winner::Second(interrupted) => {
-            interrupted?;
-            // What the command printed before it was interrupted comes with the next one, which does nothing.
-            let mut reply = command::execute(cx.clone(), b"").await;
-            reply.ok = false;
-            reply.text.push_str("interrupted\n");
-            reply
+    let session = cx.session();
+    let mut running = Box::pin(command::execute(cx.clone(), line));
+    let reply = loop {
+        let meanwhile = race(session.shown(), link.interrupted());
+        match race(&mut running, meanwhile).await {
+            Winner::First(reply) => break reply,
+            Winner::Second(Winner::First(shown)) => link.output(&shown).await?,
+            Winner::Second(Winner::Second(interrupted)) => {
+                interrupted?;
+                drop(running);
+                break interrupted_reply(cx).await;
+            }
         }
     };
     link.reply(&reply).await
+}
+
+/// What the command printed before it was interrupted comes with the next one, which does nothing.
+async fn interrupted_reply(cx: &CommandCx) -> Reply {
+    let mut reply = command::execute(cx.clone(), b"").await;
+    reply.ok = false;
+    reply.text.push_str("interrupted\n");
+    reply
 }
 
 /// A client's connection.
@@ -184,11 +195,16 @@ impl Link {
         }
     }
 
-    async fn reply(&mut self, reply: &Reply) -> Result<(), SessionError> {
-        let (output, error) = reply.parts();
-        for piece in Answer::pieces(output, Answer::Output) {
+    async fn output(&mut self, text: &str) -> Result<(), SessionError> {
+        for piece in Answer::pieces(text, Answer::Output) {
             self.send(&piece).await?;
         }
+        Ok(())
+    }
+
+    async fn reply(&mut self, reply: &Reply) -> Result<(), SessionError> {
+        let (output, error) = reply.parts();
+        self.output(output).await?;
         for piece in Answer::pieces(error, Answer::Complaint) {
             self.send(&piece).await?;
         }

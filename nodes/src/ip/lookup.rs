@@ -103,9 +103,12 @@ impl<F: Family> Lookup<F> {
                         None => break,
                     }
                 }
-                kind => {
+                _ => {
+                    if let Some(why) = dpo.refusal() {
+                        F::refusal(why).note(buffer);
+                    }
                     buffer.adjacency = dpo.index();
-                    return F::lookup_next(decision(kind));
+                    return F::lookup_next(decision(dpo));
                 }
             };
         }
@@ -130,9 +133,9 @@ struct Way<F: Family> {
 impl<F: Family> Way<F> {
     #[inline]
     fn new(dpo: Dpo) -> Self {
-        let kind = dpo.kind();
-        let is_far = matches!(kind, DpoKind::Multi | DpoKind::Lookup);
-        Self { dpo, adjacency: dpo.index(), is_far, next: F::lookup_next(decision(kind)) }
+        let is_far =
+            matches!(dpo.kind(), DpoKind::Multi | DpoKind::Lookup) || dpo.refusal().is_some();
+        Self { dpo, adjacency: dpo.index(), is_far, next: F::lookup_next(decision(dpo)) }
     }
 }
 
@@ -147,8 +150,9 @@ fn table_of<F: Family>(reader: &ForwardingReader, buffer: &Buffer) -> FibIndex {
 }
 
 #[inline]
-fn decision(kind: DpoKind) -> Decision {
-    match kind {
+fn decision(dpo: Dpo) -> Decision {
+    match dpo.kind() {
+        DpoKind::Drop if dpo.refusal().is_some() => Decision::Refuse,
         DpoKind::Adjacency => Decision::Rewrite,
         DpoKind::Local => Decision::Local,
         DpoKind::Incomplete => Decision::Unresolved,

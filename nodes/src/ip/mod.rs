@@ -10,11 +10,13 @@ mod rewrite;
 use vnet::{
     buffer::Buffer,
     error::ErrorSet,
-    fib::{FibIndex, ForwardingReader, LoadBalanceIndex},
+    fib::{FibIndex, ForwardingReader, LoadBalanceIndex, Refusal},
     frame::FRAME_SIZE,
     graph::{ArcDoor, ArcIndex, ArcStart, NextSet, PacketCx, Slot},
     interface::SwIfIndex,
 };
+
+use crate::icmp::Report;
 
 pub(crate) use end::{end_specs, not_enabled_spec};
 pub(crate) use lookup::Lookup;
@@ -63,6 +65,8 @@ impl<N: NextSet> ArcStarts<N> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     Drop,
+    /// Drop, and tell the sender.
+    Refuse,
     Punt,
     Local,
     /// Ask for the next hop's MAC address.
@@ -134,6 +138,15 @@ pub(crate) trait Family: Send + Sized + 'static {
     fn rewrite_drop() -> Slot<Self::RewriteNext>;
 
     fn rewrite_output() -> Slot<Self::RewriteNext>;
+
+    /// To the node that tells senders.
+    fn rewrite_report() -> Slot<Self::RewriteNext>;
+
+    /// What the sender of a packet is told for which there is no way.
+    fn refusal(why: Refusal) -> Report;
+
+    /// What the sender of a packet is told for a fault, if anything; nothing longer than `max` bytes could go on.
+    fn report(buffer: &Buffer, fault: Fault, max: u32) -> Option<Report>;
 
     fn error(fault: Fault) -> Self::Error;
 }

@@ -106,7 +106,13 @@ fn rewrite_any<F: Family>(
         return cx.enter(way.start, buffer, F::rewrite_output());
     };
     cx.error(buffer, F::error(fault));
-    F::rewrite_drop()
+    match F::report(buffer, fault, way.max_length) {
+        Some(report) => {
+            report.note(buffer);
+            F::rewrite_report()
+        }
+        None => F::rewrite_drop(),
+    }
 }
 
 type Cx<'a, 'd, F> = &'a PacketCx<'d, <F as Family>::RewriteNext, <F as Family>::Error>;

@@ -5,15 +5,16 @@ mod local;
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
-    fib::{FibIndex, ForwardingReader, LoadBalanceIndex},
+    fib::{FibIndex, ForwardingReader, LoadBalanceIndex, Refusal},
     frame::FRAME_SIZE,
     graph::{ArcSpec, FeatureSpec, Slot},
     plugin::Registrar,
     wire::{checksum, flow_hash, ip4::Header},
 };
 
-use crate::ip::{
-    Decision, Family, Fault, IpProtocols, Lookup, Rewrite, end_specs, not_enabled_spec,
+use crate::{
+    icmp::Report,
+    ip::{Decision, Family, Fault, IpProtocols, Lookup, Rewrite, end_specs, not_enabled_spec},
 };
 
 vnet::node_errors! {
@@ -40,6 +41,7 @@ vnet::next_nodes! {
         Arp => "ip4-arp",
         Glean => "ip4-glean",
         Rewrite => "ip4-rewrite",
+        IcmpError => "ip4-icmp-error",
     }
 }
 
@@ -48,6 +50,7 @@ vnet::next_nodes! {
     pub(crate) enum RewriteNext {
         Drop => "error-drop",
         Output => "interface-output",
+        IcmpError => "ip4-icmp-error",
     }
 }
 
@@ -131,6 +134,7 @@ impl Family for Ip4 {
     fn lookup_next(decision: Decision) -> Slot<LookupNext> {
         match decision {
             Decision::Drop => LookupNext::Drop,
+            Decision::Refuse => LookupNext::IcmpError,
             Decision::Punt => LookupNext::Punt,
             Decision::Local => LookupNext::Local,
             Decision::Unresolved => LookupNext::Arp,
@@ -150,6 +154,23 @@ impl Family for Ip4 {
         RewriteNext::Output.into()
     }
 
+    #[inline]
+    fn rewrite_report() -> Slot<RewriteNext> {
+        RewriteNext::IcmpError.into()
+    }
+
+    fn refusal(why: Refusal) -> Report {
+        Report::refused4(why)
+    }
+
+    fn report(buffer: &Buffer, fault: Fault, max: u32) -> Option<Report> {
+        match fault {
+            Fault::Expired => Some(Report::EXPIRED4),
+            Fault::TooBig if may_not_be_cut(buffer) => Some(Report::too_big4(max)),
+            _ => None,
+        }
+    }
+
     fn error(fault: Fault) -> Error {
         match fault {
             Fault::Truncated => Error::TooShort,
@@ -159,6 +180,12 @@ impl Family for Ip4 {
             Fault::NoHeadroom => Error::NoHeadroom,
         }
     }
+}
+
+/// Whether the sender wants to know rather than have it cut.
+fn may_not_be_cut(buffer: &Buffer) -> bool {
+    let flags = buffer.view::<Header>().map_or(0, |ip| ip.flags_fragment.get());
+    flags & Header::DONT_FRAGMENT != 0
 }
 
 /// Registers the nodes, arcs and features of IPv4.

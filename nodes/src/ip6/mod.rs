@@ -5,7 +5,7 @@ mod local;
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
-    fib::{FibIndex, ForwardingReader, LoadBalanceIndex},
+    fib::{FibIndex, ForwardingReader, LoadBalanceIndex, Refusal},
     frame::FRAME_SIZE,
     graph::{ArcSpec, FeatureSpec, Slot},
     plugin::Registrar,
@@ -15,8 +15,9 @@ use vnet::{
     },
 };
 
-use crate::ip::{
-    Decision, Family, Fault, IpProtocols, Lookup, Rewrite, end_specs, not_enabled_spec,
+use crate::{
+    icmp::Report,
+    ip::{Decision, Family, Fault, IpProtocols, Lookup, Rewrite, end_specs, not_enabled_spec},
 };
 
 vnet::node_errors! {
@@ -41,6 +42,7 @@ vnet::next_nodes! {
         Discover => "ip6-discover-neighbor",
         Glean => "ip6-glean",
         Rewrite => "ip6-rewrite",
+        IcmpError => "ip6-icmp-error",
     }
 }
 
@@ -49,6 +51,7 @@ vnet::next_nodes! {
     pub(crate) enum RewriteNext {
         Drop => "error-drop",
         Output => "interface-output",
+        IcmpError => "ip6-icmp-error",
     }
 }
 
@@ -132,6 +135,7 @@ impl Family for Ip6 {
     fn lookup_next(decision: Decision) -> Slot<LookupNext> {
         match decision {
             Decision::Drop => LookupNext::Drop,
+            Decision::Refuse => LookupNext::IcmpError,
             Decision::Punt => LookupNext::Punt,
             Decision::Local => LookupNext::Local,
             Decision::Unresolved => LookupNext::Discover,
@@ -149,6 +153,23 @@ impl Family for Ip6 {
     #[inline]
     fn rewrite_output() -> Slot<RewriteNext> {
         RewriteNext::Output.into()
+    }
+
+    #[inline]
+    fn rewrite_report() -> Slot<RewriteNext> {
+        RewriteNext::IcmpError.into()
+    }
+
+    fn refusal(why: Refusal) -> Report {
+        Report::refused6(why)
+    }
+
+    fn report(_: &Buffer, fault: Fault, max: u32) -> Option<Report> {
+        match fault {
+            Fault::Expired => Some(Report::EXPIRED6),
+            Fault::TooBig => Some(Report::too_big6(max)),
+            _ => None,
+        }
     }
 
     fn error(fault: Fault) -> Error {

@@ -12,12 +12,15 @@ use vnet::{
 };
 use zerocopy::FromBytes;
 
-use crate::ip::IpProtocols;
+use crate::{icmp::Report, ip::IpProtocols};
 
 vnet::next_nodes! {
     /// Where packets go that nobody receives.
     pub(crate) enum Next {
         Drop => "error-drop",
+        // The two nodes share their next slots.
+        IcmpError4 => "ip4-icmp-error",
+        IcmpError6 => "ip6-icmp-error",
     }
 }
 
@@ -61,15 +64,32 @@ impl UdpPorts {
     }
 }
 
-struct Lookup(UdpPorts);
+struct Lookup {
+    ports: UdpPorts,
+    family: Family,
+}
+
+impl Lookup {
+    /// The sender is told that nobody listens.
+    fn refuse(&self, buffer: &mut Buffer) -> Next {
+        let (report, next) = match self.family {
+            Family::Ip4 => (Report::PORT4, Next::IcmpError4),
+            Family::Ip6 => (Report::PORT6, Next::IcmpError6),
+        };
+        report.note(buffer);
+        next
+    }
+}
 
 /// Registers the nodes, and provides the [`UdpPorts`].
 pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     let ports = UdpPorts(r.shared(Vec::new()));
-    let first = ports.clone();
-    r.node(NodeSpec::internal(NODES[0], move |_| Lookup(first.clone())));
-    let second = ports.clone();
-    r.node(NodeSpec::internal(NODES[1], move |_| Lookup(second.clone())).sibling_of(NODES[0]));
+    let spec = |name, family| {
+        let ports = ports.clone();
+        NodeSpec::internal(name, move |_| Lookup { ports: ports.clone(), family })
+    };
+    r.node(spec(NODES[0], Family::Ip4));
+    r.node(spec(NODES[1], Family::Ip6).sibling_of(NODES[0]));
     r.provide(ports);
     let protocols = protocols.clone();
     r.on_start(move |main| {
@@ -87,7 +107,7 @@ impl Node for Lookup {
     type Trace = NoTrace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
-        let ports = self.0.0.read(cx.token());
+        let ports = self.ports.0.read(cx.token());
         cx.each(frame, |cx, buffer| {
             let to_header = buffer.rewind_to(buffer.l4_offset);
             let Ok((udp, _)) = Header::ref_from_prefix(buffer.current()) else {
@@ -99,7 +119,7 @@ impl Node for Lookup {
                 Ok(i) if to_header => Slot::added(ports[i].1),
                 _ => {
                     cx.error(buffer, Error::NoListener);
-                    Next::Drop.into()
+                    self.refuse(buffer).into()
                 }
             }
         })

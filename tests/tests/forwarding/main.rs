@@ -4,6 +4,7 @@ mod basics;
 mod faults;
 mod forms;
 mod headers;
+mod icmp;
 mod law;
 mod packets;
 mod pcap;

@@ -13,6 +13,7 @@ use super::lex::{MAX_INPUT, decode};
 use super::resolve::Resolver;
 use super::script::statements;
 use super::tree::{LocalFuture, Tree};
+use crate::process::Bell;
 
 /// Lines that `history` remembers.
 pub const HISTORY: usize = 50;
@@ -86,6 +87,7 @@ struct State {
     quit: bool,
     exec_depth: usize,
     printed: String,
+    shown: Bell,
     /// Lines since others had their turn.
     lines: u32,
 }
@@ -99,6 +101,7 @@ impl Session {
             quit: false,
             exec_depth: 0,
             printed: String::new(),
+            shown: Bell::new(),
             lines: 0,
         };
         Self(Rc::new(RefCell::new(state)))
@@ -132,6 +135,19 @@ impl Session {
     /// Prints before the running command ends, which adds its own output behind it.
     pub fn print(&self, text: &str) {
         self.0.borrow_mut().printed.push_str(text);
+    }
+
+    /// As [`Self::print`], for what the user wants to see while the command runs.
+    pub fn show(&self, text: &str) {
+        self.print(text);
+        self.0.borrow().shown.ring();
+    }
+
+    /// Waits until the running command [shows](Self::show) something; what it has printed until then, nobody else gets.
+    pub async fn shown(&self) -> String {
+        let bell = self.0.borrow().shown.clone();
+        bell.wait().await;
+        self.take_printed()
     }
 
     fn remember(&self, line: &str) {

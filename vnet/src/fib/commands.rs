@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget,
+    Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget, Refusal,
     ShowContext, TableId, memory,
     order::{Order, Prefixes},
 };
@@ -38,6 +38,8 @@ enum Hop {
 #[derive(Clone, Copy)]
 enum Special {
     Drop,
+    Unreachable,
+    Prohibited,
     Punt,
     Local,
 }
@@ -46,6 +48,8 @@ crate::args! {
     struct Via {
         special: Option<Special> = choice([
             ("drop", Special::Drop),
+            ("unreach", Special::Unreachable),
+            ("prohibit", Special::Prohibited),
             ("punt", Special::Punt),
             ("local", Special::Local),
         ]).optional(),
@@ -159,8 +163,8 @@ pub(crate) fn commands() -> Vec<Command> {
             cx.with(|main| add(main, args))
         })
         .details(
-            "Each `via` is a path: a next hop with or without its interface, an interface, drop, punt or local. Paths \
-             are added to those that the route has, and flows are shared among them by weight; punt replaces them. \
+            "Each `via` is a path: a next hop with or without its interface, an interface, drop, unreach, prohibit, punt \
+             or local. What is sent to unreach or prohibit is dropped, and its senders are told by ICMP. Paths are added to those that the route has, and flows are shared among them by weight; punt replaces them. \
              `count` adds that many routes, each for the prefix behind the one before, and says how fast. \
              Where one of them is refused, none is done.",
         ),
@@ -207,6 +211,8 @@ fn path(main: &Main, family: Family, via: &Via) -> Result<Path, Error> {
     let table = |id: Option<u32>| forwarding.table(family, TableId(id.unwrap_or(0)));
     let target = match (via.special, via.hop, via.interface, via.lookup) {
         (Some(Special::Drop), None, None, None) => PathTarget::Drop,
+        (Some(Special::Unreachable), None, None, None) => PathTarget::Refuse(Refusal::Unreachable),
+        (Some(Special::Prohibited), None, None, None) => PathTarget::Refuse(Refusal::Prohibited),
         (Some(Special::Punt), None, None, None) => PathTarget::Punt,
         (Some(Special::Local), None, None, None) => {
             PathTarget::Local { interface: SwIfIndex::NONE }
@@ -222,7 +228,8 @@ fn path(main: &Main, family: Family, via: &Via) -> Result<Path, Error> {
         (None, None, None, None) => {
             return Err(Error::MissingValue {
                 keyword: "via".to_owned(),
-                expected: "<next-hop> [<interface>]|<interface>|drop|punt|local".to_owned(),
+                expected: "<next-hop> [<interface>]|<interface>|drop|unreach|prohibit|punt|local"
+                    .to_owned(),
             });
         }
         _ => return Err(Error::Conflict { word: "via".to_owned() }),

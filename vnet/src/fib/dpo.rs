@@ -26,6 +26,18 @@ pub enum DpoKind {
     Multi = 7,
 }
 
+/// Why there is no way to a destination, where its senders may know (RFC 1812, section 5.2.7; RFC 4443, section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Refusal {
+    /// No route, or none of its paths leads anywhere.
+    NoRoute = 1,
+    /// A route that says so.
+    Unreachable = 2,
+    /// A route by which the operator forbids it.
+    Prohibited = 3,
+}
+
 /// A data-path object: the kind of treatment and what it applies to, in 4 bytes that are stored and loaded at once. Half
 /// the size of VPP's, so that the words of twice as many routes stay in a cache.
 ///
@@ -38,13 +50,31 @@ pub struct Dpo(u32);
 const INDEX: u32 = (1 << 24) - 1;
 
 impl Dpo {
-    /// Drop the packet.
+    /// Drop the packet, and tell nobody.
     pub const DROP: Self = Self::new(DpoKind::Drop, 0);
     /// Punt the packet.
     pub const PUNT: Self = Self::new(DpoKind::Punt, 0);
 
     const fn new(kind: DpoKind, index: u32) -> Self {
         Self((kind as u32) << 28 | (index & INDEX))
+    }
+
+    /// Drop the packet, and let its sender know why.
+    #[must_use]
+    pub const fn refused(why: Refusal) -> Self {
+        Self::new(DpoKind::Drop, why as u32)
+    }
+
+    /// What the sender of a packet may know that is dropped.
+    #[must_use]
+    #[inline]
+    pub const fn refusal(self) -> Option<Refusal> {
+        match (self.kind(), self.index()) {
+            (DpoKind::Drop, 1) => Some(Refusal::NoRoute),
+            (DpoKind::Drop, 2) => Some(Refusal::Unreachable),
+            (DpoKind::Drop, 3) => Some(Refusal::Prohibited),
+            _ => None,
+        }
     }
 
     /// The packet is for an address of `interface`, or for one that belongs to none ([`SwIfIndex::NONE`]).
@@ -175,6 +205,12 @@ mod tests {
             assert_eq!(dpo.kind_position(), kind as usize);
         }
         assert_eq!(Dpo::from_word(0), Dpo::DROP);
+        assert_eq!(Dpo::DROP.refusal(), None);
+        assert_eq!(Dpo::adjacency(AdjacencyIndex(1)).refusal(), None);
+        for why in [Refusal::NoRoute, Refusal::Unreachable, Refusal::Prohibited] {
+            let dpo = Dpo::refused(why);
+            assert_eq!((dpo.kind(), dpo.refusal()), (DpoKind::Drop, Some(why)));
+        }
         assert_eq!(Dpo::local(SwIfIndex::NONE).interface(), SwIfIndex::NONE);
         assert_eq!(Dpo::local(SwIfIndex(7)).interface(), SwIfIndex(7));
     }

@@ -258,7 +258,7 @@ fn specials(family: Family) -> Vec<(IpPrefix, Source, Path)> {
         let prefix = IpPrefix::new(octets.into(), len);
         prefix.ok().map(|prefix| (prefix, Source::Special, Path::DROP))
     };
-    let default = (IpPrefix::default_route(family), Source::DefaultRoute, Path::DROP);
+    let default = (IpPrefix::default_route(family), Source::DefaultRoute, Path::NO_ROUTE);
     let others: Vec<_> = match family {
         Family::Ip4 => [
             special([0; 4], 32),

@@ -52,7 +52,7 @@ mod tests;
 mod weights;
 
 pub(crate) use commands::commands;
-pub use dpo::{Dpo, DpoKind};
+pub use dpo::{Dpo, DpoKind, Refusal};
 pub use edit::RouteInfo;
 pub use error::{FibError, TableUse};
 pub use forwarding::{Forwarding, ForwardingCounts};

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::{Family, FibIndex};
+use super::{Dpo, Family, FibIndex, Refusal};
 use crate::interface::SwIfIndex;
 
 /// Most paths of one route.
@@ -65,6 +65,8 @@ pub enum PathTarget {
     },
     /// Nowhere: it forwards nothing, so that packets are dropped where a route has no other path.
     Drop,
+    /// Nowhere, and the senders of packets may know.
+    Refuse(Refusal),
     /// To the punt path.
     Punt,
     /// To this machine.
@@ -88,7 +90,11 @@ impl PathTarget {
             Self::AttachedNextHop { interface, .. }
             | Self::Attached { interface }
             | Self::Local { interface } => Some(interface).filter(|&i| i != SwIfIndex::NONE),
-            Self::Recursive { .. } | Self::Drop | Self::Punt | Self::Lookup { .. } => None,
+            Self::Recursive { .. }
+            | Self::Drop
+            | Self::Refuse(_)
+            | Self::Punt
+            | Self::Lookup { .. } => None,
         }
     }
 
@@ -118,6 +124,8 @@ pub struct Path {
 impl Path {
     /// Drop.
     pub const DROP: Self = Self::to(PathTarget::Drop);
+    /// What a table has where it has no route.
+    pub const NO_ROUTE: Self = Self::to(PathTarget::Refuse(Refusal::NoRoute));
     /// Punt.
     pub const PUNT: Self = Self::to(PathTarget::Punt);
 
@@ -184,5 +192,16 @@ impl PathSet {
         }
         set.paths.sort_unstable();
         set
+    }
+
+    /// What becomes of packets as long as no path leads anywhere: what the first says that leads nowhere by intention, or else that
+    /// there is no route.
+    pub(super) fn nowhere(&self) -> Dpo {
+        let intended = self.paths.iter().find_map(|path| match path.target {
+            PathTarget::Drop => Some(Dpo::DROP),
+            PathTarget::Refuse(why) => Some(Dpo::refused(why)),
+            _ => None,
+        });
+        intended.unwrap_or(Dpo::refused(Refusal::NoRoute))
     }
 }

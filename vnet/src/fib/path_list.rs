@@ -81,12 +81,12 @@ impl PathLists {
 
     /// A new list, with one user and not resolved yet.
     pub(super) fn add(&mut self, set: PathSet) -> PathListId {
-        let set = Arc::new(set);
+        let (dpo, set) = (set.nowhere(), Arc::new(set));
         let list = PathList {
             set: Arc::clone(&set),
             users: 1,
             first: LoadBalanceIndex::NONE,
-            dpo: Dpo::DROP,
+            dpo,
             members: Members::new(),
             adjacencies: SmallVec::new(),
             looped: false,

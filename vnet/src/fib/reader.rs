@@ -2,11 +2,14 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::map::Zeroed;
 use super::tables::SharedTables;
-use super::{Dpo, Family, FibIndex, Ip4Lpm, Ip6Lpm, LoadBalanceIndex, LoadBalances};
+use super::{
+    Dpo, DpoKind, Family, FibIndex, Ip4Lpm, Ip6Lpm, LoadBalanceIndex, LoadBalances, MAX_TABLES,
+};
 use crate::adjacency::{Adjacencies, AdjacencyBody, AdjacencyIndex};
 use crate::interface::SwIfIndex;
 
@@ -110,6 +113,34 @@ impl ForwardingReader {
     #[inline]
     pub fn bucket(&self, multi: Dpo, flow_hash: u32) -> Dpo {
         self.shared.load_balances.bucket(multi, flow_hash)
+    }
+
+    /// Where a packet to `destination` would go that is looked up in table `fib`: what becomes of it, and the interface that it
+    /// leaves by, or whose address it is for. Of several ways the first.
+    #[must_use]
+    pub fn egress(&self, fib: FibIndex, destination: IpAddr) -> (DpoKind, SwIfIndex) {
+        let look_up = |fib| match destination {
+            IpAddr::V4(to) => Some(self.ip4_table(fib)?.lookup_one(to.to_bits())),
+            IpAddr::V6(to) => Some(self.ip6_table(fib)?.lookup_one(to.to_bits())),
+        };
+        let mut fib = fib;
+        // A chain of tables that is longer leads in a circle.
+        for _ in 0..MAX_TABLES {
+            let Some(route) = look_up(fib) else { break };
+            let mut dpo = self.load_balance(route);
+            if dpo.kind() == DpoKind::Multi {
+                dpo = self.bucket(dpo, 0);
+            }
+            match dpo.kind() {
+                DpoKind::Lookup => fib = FibIndex(dpo.index()),
+                kind @ (DpoKind::Adjacency | DpoKind::Incomplete | DpoKind::Glean) => {
+                    return (kind, self.adjacency(dpo.adjacency_index()).sw_if_index());
+                }
+                DpoKind::Local => return (DpoKind::Local, dpo.interface()),
+                kind => return (kind, SwIfIndex::NONE),
+            }
+        }
+        (DpoKind::Drop, SwIfIndex::NONE)
     }
 
     /// All adjacencies.

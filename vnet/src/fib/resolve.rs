@@ -224,7 +224,7 @@ impl Forwarding {
     ) {
         let weight = u64::from(path.weight) << SHARE_BITS;
         let dpo = match path.target {
-            PathTarget::Drop => None,
+            PathTarget::Drop | PathTarget::Refuse(_) => None,
             PathTarget::Punt => Some(Dpo::PUNT),
             PathTarget::Local { interface } => Some(Dpo::local(interface)),
             PathTarget::Lookup { table } => Some(Dpo::lookup(table)),
@@ -297,7 +297,7 @@ impl Forwarding {
     fn publish(&mut self, id: PathListId) {
         let Some(list) = self.lists.get(id) else { return };
         let dpo = match list.members.as_slice() {
-            [] => Dpo::DROP,
+            [] => list.set.nowhere(),
             [member] => member.dpo,
             members => {
                 let weights: Vec<u32> = members.iter().map(|member| member.weight).collect();

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::path_list::{PathList, PathListId};
 use super::{
     Dpo, DpoKind, Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path,
-    PathTarget,
+    PathTarget, Refusal,
 };
 use crate::adjacency::{AdjacencyIndex, AdjacencyKey, MAX_REWRITE};
 use crate::command::{Cell, Record};
@@ -118,7 +118,11 @@ impl Forwarding {
             text
         };
         match dpo.kind() {
-            DpoKind::Drop => format!("[@0]: dpo-drop {family}"),
+            DpoKind::Drop => match dpo.refusal() {
+                Some(Refusal::Unreachable) => format!("[@4]: {long}-unreach"),
+                Some(Refusal::Prohibited) => format!("[@4]: {long}-prohibit"),
+                _ => format!("[@0]: dpo-drop {family}"),
+            },
             DpoKind::Punt => format!("[@1]: dpo-punt {family}"),
             DpoKind::Local if dpo.interface() == SwIfIndex::NONE => "[@2]: dpo-receive".to_owned(),
             DpoKind::Local => {
@@ -207,6 +211,7 @@ impl Forwarding {
             }
             PathTarget::Lookup { table } => vec![format!("         fib-index:{table}")],
             PathTarget::Drop => dpo(Dpo::DROP),
+            PathTarget::Refuse(why) => dpo(Dpo::refused(why)),
             PathTarget::Punt => dpo(Dpo::PUNT),
             PathTarget::Local { interface } => dpo(Dpo::local(interface)),
         }
@@ -237,7 +242,7 @@ impl Forwarding {
     /// Whether a path leads anywhere.
     fn state(&self, id: PathListId, list: &PathList, path: &Path) -> PathState {
         let resolved = match path.target {
-            PathTarget::Drop => false,
+            PathTarget::Drop | PathTarget::Refuse(_) => false,
             PathTarget::Punt | PathTarget::Local { .. } | PathTarget::Lookup { .. } => true,
             PathTarget::AttachedNextHop { interface, .. } | PathTarget::Attached { interface } => {
                 self.link(interface).is_some_and(|link| link.up)
@@ -269,7 +274,7 @@ const fn type_name(target: PathTarget) -> &'static str {
         PathTarget::AttachedNextHop { .. } => "attached-nexthop",
         PathTarget::Attached { .. } => "attached",
         PathTarget::Recursive { .. } => "recursive",
-        PathTarget::Drop => "special",
+        PathTarget::Drop | PathTarget::Refuse(_) => "special",
         PathTarget::Punt => "exclusive",
         PathTarget::Local { .. } => "receive",
         PathTarget::Lookup { .. } => "deag",

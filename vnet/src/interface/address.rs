@@ -3,7 +3,11 @@
 use super::{InterfaceError, SwIfIndex};
 use crate::fib::{Family, IpPrefix};
 use core::fmt;
-use std::{collections::BTreeMap, net::IpAddr, ops::Bound};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+    ops::Bound,
+};
 
 /// An address of an interface, with the prefix that is on its link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +55,25 @@ impl InterfaceAddress {
         let (a, b) = (self.prefix(), other.prefix());
         a.contains(b.address()) || b.contains(a.address())
     }
+}
+
+/// The address from which an interface speaks to `peer` that has these: that of the longest prefix around both, or else the first
+/// one; the link-local one to link-local peers, and where there is no other.
+pub(super) fn source_for(
+    addresses: &[InterfaceAddress],
+    link_local: Option<Ipv6Addr>,
+    peer: IpAddr,
+) -> Option<IpAddr> {
+    let link_local = link_local.map(IpAddr::from).filter(|_| peer.is_ipv6());
+    if let IpAddr::V6(to) = peer
+        && to.is_unicast_link_local()
+    {
+        return link_local;
+    }
+    let of_family = || addresses.iter().filter(|own| own.family() == Family::of(peer));
+    let near = of_family().filter(|own| own.prefix().contains(peer));
+    let nearest = near.max_by_key(|own| own.length()).or_else(|| of_family().next());
+    nearest.map(|own| own.address()).or(link_local)
 }
 
 impl fmt::Display for InterfaceAddress {

@@ -2,6 +2,7 @@
 
 use super::{
     Event, InterfaceAddress, InterfaceError, InterfaceTable, SwIfIndex, SwInterface, TableBinding,
+    address::source_for,
 };
 use crate::fib::Family;
 use std::net::IpAddr;
@@ -143,6 +144,13 @@ impl InterfaceTable {
         let on = self.known(interface)?;
         let owner = on.unnumbered.and_then(|donor| self.interface(donor)).unwrap_or(on);
         Ok(&owner.addresses)
+    }
+
+    /// The address from which an interface speaks to `peer`.
+    #[must_use]
+    pub fn source_for(&self, interface: SwIfIndex, peer: IpAddr) -> Option<IpAddr> {
+        let link_local = self.interface(interface)?.link_local;
+        source_for(self.addresses(interface).ok()?, link_local, peer)
     }
 
     /// Takes from an interface all that has to do with addresses, because it is about to go.

@@ -1,8 +1,11 @@
 //! What workers know of interfaces: one small entry each, made anew when the table changes.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
 
-use super::{InterfaceTable, SwIfIndex, TagTable};
+use super::{InterfaceAddress, InterfaceTable, SwIfIndex, TagTable, address::source_for};
 use crate::fib::Family;
 
 /// What a worker knows of one software interface.
@@ -30,6 +33,18 @@ pub struct InterfaceView {
     pub offloads: bool,
     /// The tags that a main Ethernet interface and its sub-interfaces take.
     pub tags: Option<Arc<TagTable>>,
+    /// The addresses that it answers to, its own or those that it borrows, without the link-local one.
+    pub addresses: Box<[InterfaceAddress]>,
+    /// Its link-local address, where IPv6 is enabled.
+    pub link_local: Option<Ipv6Addr>,
+}
+
+impl InterfaceView {
+    /// The address from which the interface speaks to `peer`.
+    #[must_use]
+    pub fn source_for(&self, peer: IpAddr) -> Option<IpAddr> {
+        source_for(&self.addresses, self.link_local, peer)
+    }
 }
 
 /// Numbers of forwarding tables as operators gave them.
@@ -80,6 +95,8 @@ impl InterfaceViews {
                 tx_next: hw.tx_next,
                 offloads: hw.offloads.takes,
                 tags: (sw.sub().is_none() && hw.is_ethernet()).then_some(tags).flatten(),
+                addresses: table.addresses(index).unwrap_or_default().into(),
+                link_local: sw.link_local,
             });
         }
         let offloads = table.hardware_interfaces().any(|hardware| hardware.offloads.brings);

@@ -11,10 +11,10 @@ use std::{
 
 /// Wakes the process that waits for it. Rung again before it was heard, it is heard once; rung while nobody waits, it is
 /// heard by the next wait. Clones are the same bell.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Bell(Arc<State>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     rung: AtomicBool,
     waiting: Mutex<Option<Waker>>,

@@ -25,8 +25,38 @@ impl Header {
     }
 }
 
+/// ICMP types that the engine takes or sends.
+pub mod kind4 {
+    /// Echo reply (RFC 792).
+    pub const ECHO_REPLY: u8 = 0;
+    /// Destination unreachable.
+    pub const UNREACHABLE: u8 = 3;
+    /// Source quench, which nobody sends any more (RFC 6633).
+    pub const SOURCE_QUENCH: u8 = 4;
+    /// Redirect.
+    pub const REDIRECT: u8 = 5;
+    /// Echo request.
+    pub const ECHO_REQUEST: u8 = 8;
+    /// Time exceeded.
+    pub const TIME_EXCEEDED: u8 = 11;
+    /// Parameter problem.
+    pub const PARAMETER_PROBLEM: u8 = 12;
+}
+
 /// ICMPv6 types that the engine takes or sends.
 pub mod kind6 {
+    /// Destination unreachable (RFC 4443).
+    pub const UNREACHABLE: u8 = 1;
+    /// Packet too big.
+    pub const PACKET_TOO_BIG: u8 = 2;
+    /// Time exceeded.
+    pub const TIME_EXCEEDED: u8 = 3;
+    /// Parameter problem.
+    pub const PARAMETER_PROBLEM: u8 = 4;
+    /// Echo request.
+    pub const ECHO_REQUEST: u8 = 128;
+    /// Echo reply.
+    pub const ECHO_REPLY: u8 = 129;
     /// Multicast listener query (RFC 2710, RFC 3810).
     pub const LISTENER_QUERY: u8 = 130;
     /// Multicast listener report of version 1.
@@ -45,6 +75,25 @@ pub mod kind6 {
     pub const REDIRECT: u8 = 137;
     /// Multicast listener report of version 2 (RFC 3810).
     pub const LISTENER_REPORT_V2: u8 = 143;
+}
+
+/// Whether a type is that of an error, about which nobody sends another (RFC 1122, section 3.2.2).
+#[must_use]
+pub const fn is_error(kind: u8) -> bool {
+    matches!(
+        kind,
+        kind4::UNREACHABLE
+            | kind4::SOURCE_QUENCH
+            | kind4::REDIRECT
+            | kind4::TIME_EXCEEDED
+            | kind4::PARAMETER_PROBLEM
+    )
+}
+
+/// Whether an ICMPv6 type is that of an error, or a redirect, about which nobody sends an error (RFC 4443, section 2.4 (e)).
+#[must_use]
+pub const fn is_error6(kind: u8) -> bool {
+    kind < 128 || kind == kind6::REDIRECT
 }
 
 /// VPP's word for an ICMP type, where it has one.
@@ -92,6 +141,15 @@ pub const fn type_name6(kind: u8) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_are_those_of_the_rfcs() {
+        assert_eq!(
+            (0..=255).filter(|&kind| is_error(kind)).collect::<Vec<u8>>(),
+            [3, 4, 5, 11, 12]
+        );
+        assert_eq!((0..=255).filter(|&kind| is_error6(kind)).count(), 129);
+    }
 
     #[test]
     fn type_and_code_make_the_flow_key_number() {

@@ -1,0 +1,82 @@
+//! What is to be said of a packet to its sender.
+
+use vnet::{
+    buffer::Buffer,
+    fib::Refusal,
+    wire::icmp::{kind4, kind6},
+};
+
+/// Type, code and the four octets behind the checksum of an ICMP error. It travels on the packet that it is about, in `opaque`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(super) kind: u8,
+    pub(super) code: u8,
+    pub(super) data: u32,
+}
+
+impl Report {
+    const fn new(kind: u8, code: u8, data: u32) -> Self {
+        Self { kind, code, data }
+    }
+
+    /// TTL exceeded in transit (RFC 792).
+    pub(crate) const EXPIRED4: Self = Self::new(kind4::TIME_EXCEEDED, 0, 0);
+    /// Hop limit exceeded in transit (RFC 4443, section 3.3).
+    pub(crate) const EXPIRED6: Self = Self::new(kind6::TIME_EXCEEDED, 0, 0);
+    /// Port unreachable.
+    pub(crate) const PORT4: Self = Self::new(kind4::UNREACHABLE, 3, 0);
+    /// Port unreachable.
+    pub(crate) const PORT6: Self = Self::new(kind6::UNREACHABLE, 4, 0);
+
+    /// Fragmentation needed, and what would pass (RFC 1191, section 4).
+    pub(crate) const fn too_big4(max: u32) -> Self {
+        Self::new(kind4::UNREACHABLE, 4, max)
+    }
+
+    /// Packet too big, and what would pass (RFC 4443, section 3.2).
+    pub(crate) const fn too_big6(max: u32) -> Self {
+        Self::new(kind6::PACKET_TOO_BIG, 0, max)
+    }
+
+    /// There is no way to the destination (RFC 1812, section 5.2.7.1).
+    pub(crate) const fn refused4(why: Refusal) -> Self {
+        let code = match why {
+            Refusal::NoRoute => 0,
+            Refusal::Unreachable => 1,
+            Refusal::Prohibited => 13,
+        };
+        Self::new(kind4::UNREACHABLE, code, 0)
+    }
+
+    /// There is no way to the destination (RFC 4443, section 3.1).
+    pub(crate) const fn refused6(why: Refusal) -> Self {
+        let code = match why {
+            Refusal::NoRoute | Refusal::Unreachable => 0,
+            Refusal::Prohibited => 1,
+        };
+        Self::new(kind6::UNREACHABLE, code, 0)
+    }
+
+    /// Notes it on the packet, which is then to go to the error node of its family.
+    pub(crate) fn note(self, buffer: &mut Buffer) {
+        buffer.opaque = [u32::from(self.kind) << 8 | u32::from(self.code), self.data];
+    }
+
+    /// What was noted.
+    pub(super) fn of(buffer: &Buffer) -> Self {
+        let [what, data] = buffer.opaque;
+        Self::new((what >> 8) as u8, what as u8, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_rfcs() {
+        let codes = [Refusal::NoRoute, Refusal::Unreachable, Refusal::Prohibited]
+            .map(|why| (Report::refused4(why).code, Report::refused6(why).code));
+        assert_eq!(codes, [(0, 0), (1, 0), (13, 1)]);
+    }
+}
