@@ -3,6 +3,7 @@
 //! [`plugin`] registers all that every engine has. What an engine has on demand (captures, the packet generator) comes in plugins
 //! of its own.
 
+mod arp;
 pub mod capture;
 mod classify;
 mod demux;
@@ -14,6 +15,7 @@ pub mod interface;
 mod ip;
 mod ip4;
 mod ip6;
+mod neighbor;
 pub mod pg;
 pub mod ping;
 mod punt;
@@ -50,6 +52,8 @@ pub fn plugin() -> Plugin {
         udp::register(r, &protocols);
         icmp6::register(r, &protocols);
         icmp::register(r, &protocols);
+        let ears = neighbor::register(r);
+        arp::register(r, &ears);
         r.provide(protocols);
         classify::register(r);
         handoff::register(r);

@@ -25,6 +25,7 @@ vnet::next_nodes! {
         Punt => "error-punt",
         Ip4 => "ip4-input",
         Ip6 => "ip6-input",
+        Arp => "arp-input",
     }
 }
 
@@ -212,6 +213,7 @@ fn classify(
     match ethertype {
         EtherType::IP4 => Ok(Next::Ip4),
         EtherType::IP6 => Ok(Next::Ip6),
+        EtherType::ARP => Ok(Next::Arp),
         _ => Err((Error::UnknownType, Next::Punt)),
     }
 }

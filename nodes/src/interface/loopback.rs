@@ -16,7 +16,7 @@ vnet::next_nodes! {
 }
 
 /// The class of loopback interfaces.
-pub(super) const CLASS: &str = "Loopback";
+pub(crate) const CLASS: &str = "Loopback";
 /// The largest frame.
 const MAX_FRAME: u32 = 9216;
 

@@ -19,8 +19,6 @@ vnet::node_errors! {
     pub(crate) enum Error {
         Route => ("route", "dropped by its route, or none", Error, Unroutable),
         Punt => ("punt", "punted by its route", Info),
-        Unresolved => ("unresolved", "next hop has no MAC address", Error, Adjacency),
-        Glean => ("glean", "destination has no MAC address", Error, Adjacency),
         NotEnabled => ("not-enabled", "received on an interface without addresses of this family", Error),
     }
 }
@@ -52,14 +50,12 @@ fn spec(name: String, arc: String, error: Error, next: Next) -> NodeSpec {
     NodeSpec::map(&name, move |at| End { arc: at.arc(&arc), error, next })
 }
 
-/// The ends of a family (`ip4` or `ip6`), its unresolved next hops under the name `resolver`.
-pub(crate) fn end_specs(family: &str, resolver: &str) -> Vec<NodeSpec> {
+/// The ends of a family (`ip4` or `ip6`).
+pub(crate) fn end_specs(family: &str) -> Vec<NodeSpec> {
     let of = |name: &str| format!("{family}-{name}");
     vec![
         spec(of("drop"), of("drop"), Error::Route, Next::Drop),
         spec(of("punt"), of("punt"), Error::Punt, Next::Punt),
-        spec(resolver.to_owned(), of("drop"), Error::Unresolved, Next::Drop),
-        spec(of("glean"), of("drop"), Error::Glean, Next::Drop),
     ]
 }
 

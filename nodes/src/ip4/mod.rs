@@ -195,7 +195,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     }
     r.node(Lookup::<Ip4>::spec(r.forwarding()));
     r.node(Rewrite::<Ip4>::spec(r.forwarding()));
-    for spec in end_specs("ip4", "ip4-arp") {
+    for spec in end_specs("ip4") {
         r.node(spec);
     }
     r.node(not_enabled_spec("ip4"));

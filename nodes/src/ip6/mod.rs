@@ -194,7 +194,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.node(input::Input::spec());
     r.node(Lookup::<Ip6>::spec(r.forwarding()));
     r.node(Rewrite::<Ip6>::spec(r.forwarding()));
-    for spec in end_specs("ip6", "ip6-discover-neighbor") {
+    for spec in end_specs("ip6") {
         r.node(spec);
     }
     r.node(not_enabled_spec("ip6"));

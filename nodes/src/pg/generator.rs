@@ -29,7 +29,7 @@ use super::{
 };
 
 /// The class of its interfaces.
-const CLASS: &str = "pg";
+pub(crate) const CLASS: &str = "pg";
 /// The input node.
 const INPUT: &str = "pg-input";
 /// The largest frame that an interface takes, in bytes.

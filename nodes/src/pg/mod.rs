@@ -37,6 +37,7 @@ use vnet::plugin::{Plugin, Registrar};
 
 pub use error::{PgError, SpecError};
 pub use flows::UdpFlows;
+pub(crate) use generator::CLASS;
 pub use generator::Generator;
 pub use packet::{Arp, Ethernet, Icmp, Ip4, Ip6, Layer, Mpls, PacketSpec, Tag, Tcp, Udp};
 pub use port::{Mode, NewInterface, Sent};

@@ -65,7 +65,6 @@ fn what_is_not_forwarded_is_counted_under_its_reason() {
             "bad-checksum",
         ),
         (format!("{TO_US} UDP: 192.168.0.2 -> 172.16.0.1 {udp}"), "ip4-drop", "route"),
-        (format!("{TO_US} UDP: 192.168.0.2 -> 192.168.1.77 {udp}"), "ip4-glean", "glean"),
         (
             format!("{other_mac} UDP: 192.168.0.2 -> 10.0.0.1 {udp}"),
             "ethernet-input",

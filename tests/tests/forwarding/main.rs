@@ -1,5 +1,6 @@
 //! Packets in, packets out: what a router does to them, judged by tshark.
 
+mod arp;
 mod basics;
 mod faults;
 mod forms;

@@ -1,4 +1,4 @@
-//! Interfaces, their addresses, tables and neighbours, and the routes that follow from them.
+//! Interfaces, their addresses and tables, and the routes that follow from them.
 
 use core::net::IpAddr;
 use core::sync::atomic::Ordering;
@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 
 use super::path_list::PathListId;
 use super::{Family, FibError, FibIndex, Forwarding, IpPrefix, MAX_INTERFACES, Path, Source};
-use crate::adjacency::{AdjacencyIndex, AdjacencyKey, Link, LinkKind};
+use crate::adjacency::{AdjacencyIndex, Link};
 use crate::interface::{InterfaceAddress, SwIfIndex};
-use crate::neighbor::{Neighbor, NeighborFlags, NeighborKey};
-use crate::runtime::EngineTime;
 
 /// What the forwarding state keeps of an interface.
 #[derive(Debug)]
@@ -158,81 +156,7 @@ impl Forwarding {
         self.set_addresses(interface, address.family(), addresses)
     }
 
-    /// Sets a neighbour's MAC address: `set ip neighbor`. Its adjacency is complete from now on, and unless the flags
-    /// say otherwise its address has a route. A learnt neighbour does not replace a static one.
-    pub fn set_neighbor(
-        &mut self,
-        interface: SwIfIndex,
-        address: IpAddr,
-        mac: [u8; 6],
-        flags: NeighborFlags,
-        now: EngineTime,
-    ) -> Result<(), FibError> {
-        let link = self.interface(interface)?.link;
-        if link.kind == LinkKind::ReceiveOnly {
-            return Err(FibError::ReceiveOnly(interface));
-        }
-        let key = NeighborKey { interface, address };
-        let old = self.neighbors.get(key).copied();
-        let known_static = old.is_some_and(|old| old.flags.contains(NeighborFlags::STATIC));
-        if known_static && !flags.contains(NeighborFlags::STATIC) {
-            return Ok(());
-        }
-        let family = Family::of(address);
-        let shared = &self.shared.adjacencies;
-        let adjacency_key = AdjacencyKey { interface, family, next_hop: Some(address) };
-        let adjacency = match old {
-            Some(old) => old.adjacency,
-            None => self
-                .adjacencies
-                .acquire(shared, adjacency_key, &link)
-                .ok_or(FibError::AdjacenciesFull)?,
-        };
-        if !self.adjacencies.set_mac(shared, adjacency, &link, mac) {
-            if old.is_none() {
-                self.adjacencies.release(adjacency);
-            }
-            return Err(FibError::AdjacenciesFull);
-        }
-        self.settle_watchers(&[adjacency]);
-        let had_route = old.is_some() && self.has_route(key);
-        self.neighbors.insert(key, Neighbor { mac, flags, updated: now, adjacency });
-        self.route_neighbor(key, had_route).inspect_err(|_| {
-            if old.is_none() {
-                self.forget_neighbor(key);
-            }
-        })
-    }
-
-    /// Removes a neighbour: `set ip neighbor del`. Its adjacency is incomplete from now on.
-    pub fn delete_neighbor(
-        &mut self,
-        interface: SwIfIndex,
-        address: IpAddr,
-    ) -> Result<(), FibError> {
-        let key = NeighborKey { interface, address };
-        if self.neighbors.get(key).is_none() {
-            return Err(FibError::NoSuchNeighbor(interface, address));
-        }
-        if self.has_route(key) {
-            self.delete_neighbor_route(self.fib_of(interface, Family::of(address)), key)?;
-        }
-        self.forget_neighbor(key);
-        Ok(())
-    }
-
-    /// A neighbour.
-    #[must_use]
-    pub fn neighbor(&self, interface: SwIfIndex, address: IpAddr) -> Option<Neighbor> {
-        self.neighbors.get(NeighborKey { interface, address }).copied()
-    }
-
-    /// All neighbours of a family, by interface and address.
-    pub fn neighbors(&self, family: Family) -> impl Iterator<Item = (NeighborKey, &Neighbor)> {
-        self.neighbors.of_family(family)
-    }
-
-    fn interface(&self, interface: SwIfIndex) -> Result<&Interface, FibError> {
+    pub(super) fn interface(&self, interface: SwIfIndex) -> Result<&Interface, FibError> {
         self.interfaces.get(&interface).ok_or(FibError::NoSuchInterface(interface))
     }
 
@@ -282,49 +206,7 @@ impl Forwarding {
         Ok(())
     }
 
-    /// Whether a neighbour's address has a route from it. Link-local addresses mean something on their link only.
-    fn has_route(&self, key: NeighborKey) -> bool {
-        let link_local = match key.address {
-            IpAddr::V4(_) => false,
-            IpAddr::V6(address) => address.is_unicast_link_local(),
-        };
-        let neighbor = self.neighbors.get(key);
-        let wanted = |neighbor: &Neighbor| !neighbor.flags.contains(NeighborFlags::NO_FIB_ENTRY);
-        !link_local && neighbor.is_some_and(wanted)
-    }
-
-    fn route_neighbor(&mut self, key: NeighborKey, had_route: bool) -> Result<(), FibError> {
-        let fib = self.fib_of(key.interface, Family::of(key.address));
-        match (had_route, self.has_route(key)) {
-            (false, true) => self.add_neighbor_route(fib, key),
-            (true, false) => self.delete_neighbor_route(fib, key),
-            (true, true) | (false, false) => Ok(()),
-        }
-    }
-
-    /// An address that is a neighbour on several interfaces has a path by each.
-    fn add_neighbor_route(&mut self, fib: FibIndex, key: NeighborKey) -> Result<(), FibError> {
-        let path = Path::via(key.address, key.interface);
-        self.add_paths(fib, IpPrefix::host(key.address), Source::Adjacency, &[path]).map(|_| ())
-    }
-
-    fn delete_neighbor_route(&mut self, fib: FibIndex, key: NeighborKey) -> Result<(), FibError> {
-        let target = Path::via(key.address, key.interface).target;
-        self.remove_paths(fib, IpPrefix::host(key.address), Source::Adjacency, &[target])
-    }
-
-    /// Removes a neighbour whose route is gone.
-    fn forget_neighbor(&mut self, key: NeighborKey) {
-        let Some(neighbor) = self.neighbors.remove(key) else { return };
-        let index = neighbor.adjacency;
-        if let Some(known) = self.interfaces.get(&key.interface) {
-            self.adjacencies.forget_mac(&self.shared.adjacencies, index, &known.link);
-        }
-        self.settle_watchers(&[index]);
-        self.adjacencies.release(index);
-    }
-
-    fn settle_watchers(&mut self, adjacencies: &[AdjacencyIndex]) {
+    pub(super) fn settle_watchers(&mut self, adjacencies: &[AdjacencyIndex]) {
         let watchers = adjacencies.iter().flat_map(|&index| self.adjacencies.watchers(index));
         let watchers: Vec<PathListId> = watchers.collect();
         self.settle(watchers);

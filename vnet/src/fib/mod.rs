@@ -36,6 +36,7 @@ mod load_balance;
 mod lpm;
 pub(crate) mod map;
 mod memory;
+mod neighbors;
 mod order;
 mod path;
 mod path_list;

@@ -9,8 +9,10 @@
 #![allow(unsafe_code, reason = "an owned frame yields `&mut Buffer`")]
 
 mod select;
+mod waiting;
 
 pub(crate) use select::{Picked, Selection};
+pub use waiting::Waiting;
 
 use crate::buffer::{
     Arena, Buffer, BufferFlags, BufferIndex, Magazine, Template,

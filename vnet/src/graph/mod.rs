@@ -111,6 +111,7 @@ mod node;
 mod registry;
 mod show_node;
 mod spec;
+mod waiting;
 
 pub(crate) use commands::commands;
 pub use feature::{

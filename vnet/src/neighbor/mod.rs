@@ -5,7 +5,7 @@ mod commands;
 use core::fmt;
 use core::net::IpAddr;
 use core::ops::RangeBounds;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bitflags::bitflags;
 
@@ -57,15 +57,56 @@ pub struct Neighbor {
     pub adjacency: AdjacencyIndex,
 }
 
+/// How neighbours of a family are learnt and forgotten: `set ip neighbor-config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighborConfig {
+    /// How many are learnt at most.
+    pub limit: u32,
+    /// Seconds after which one that was not heard of is asked whether it is still there, and forgotten when it does not answer; 0 is
+    /// never.
+    pub age: u32,
+    /// Whether a new one takes the place of the oldest when the limit is reached; if not, it is not learnt.
+    pub recycle: bool,
+}
+
+impl NeighborConfig {
+    /// VPP's.
+    pub const DEFAULT: Self = Self { limit: 50_000, age: 0, recycle: false };
+}
+
+/// What became of what a neighbour has said of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learnt {
+    /// It was not known before.
+    New,
+    /// It has another MAC address than before.
+    Changed,
+    /// It was known so, or is static.
+    Known,
+    /// There is no room for it.
+    Full,
+}
+
 /// All neighbours of both families, ordered by interface and address.
 #[derive(Debug)]
 pub(crate) struct NeighborTable {
     neighbors: BTreeMap<NeighborKey, Neighbor>,
+    families: [OfFamily; 2],
+}
+
+/// What is kept of a family.
+#[derive(Debug)]
+struct OfFamily {
+    config: NeighborConfig,
+    /// The learnt ones, by when they were last heard of.
+    by_age: BTreeSet<(EngineTime, NeighborKey)>,
 }
 
 impl NeighborTable {
     pub(crate) const fn new() -> Self {
-        Self { neighbors: BTreeMap::new() }
+        const EMPTY: OfFamily =
+            OfFamily { config: NeighborConfig::DEFAULT, by_age: BTreeSet::new() };
+        Self { neighbors: BTreeMap::new(), families: [EMPTY; 2] }
     }
 
     pub(crate) fn get(&self, key: NeighborKey) -> Option<&Neighbor> {
@@ -73,11 +114,51 @@ impl NeighborTable {
     }
 
     pub(crate) fn insert(&mut self, key: NeighborKey, neighbor: Neighbor) {
+        self.remove(key);
         self.neighbors.insert(key, neighbor);
+        if !neighbor.flags.contains(NeighborFlags::STATIC) {
+            self.family_mut(key).by_age.insert((neighbor.updated, key));
+        }
     }
 
     pub(crate) fn remove(&mut self, key: NeighborKey) -> Option<Neighbor> {
-        self.neighbors.remove(&key)
+        let gone = self.neighbors.remove(&key)?;
+        self.family_mut(key).by_age.remove(&(gone.updated, key));
+        Some(gone)
+    }
+
+    /// A neighbour was heard of.
+    pub(crate) fn touch(&mut self, key: NeighborKey, now: EngineTime) {
+        if let Some(neighbor) = self.get(key).copied() {
+            self.insert(key, Neighbor { updated: now, ..neighbor });
+        }
+    }
+
+    pub(crate) fn config(&self, family: Family) -> NeighborConfig {
+        self.families[family as usize].config
+    }
+
+    pub(crate) fn set_config(&mut self, family: Family, config: NeighborConfig) {
+        self.families[family as usize].config = config;
+    }
+
+    /// How many of a family were learnt.
+    pub(crate) fn dynamic(&self, family: Family) -> usize {
+        self.families[family as usize].by_age.len()
+    }
+
+    /// The learnt ones of a family, the one that was longest not heard of first.
+    pub(crate) fn by_age(&self, family: Family) -> impl Iterator<Item = (EngineTime, NeighborKey)> {
+        self.families[family as usize].by_age.iter().copied()
+    }
+
+    /// The learnt one of a family that was longest not heard of.
+    pub(crate) fn oldest(&self, family: Family) -> Option<(EngineTime, NeighborKey)> {
+        self.by_age(family).next()
+    }
+
+    fn family_mut(&mut self, key: NeighborKey) -> &mut OfFamily {
+        &mut self.families[Family::of(key.address) as usize]
     }
 
     /// All neighbours of a family.
@@ -132,6 +213,26 @@ mod tests {
         assert_eq!(table.of_family(Family::Ip6).count(), 6);
         assert!(table.remove(key(2, "::")).is_some() && table.remove(key(2, "::")).is_none());
         assert_eq!(table.of_interface(SwIfIndex(2)).len(), 3);
+    }
+
+    #[test]
+    fn those_that_were_learnt_stand_in_the_order_in_which_they_were_heard_of() {
+        let mut table = NeighborTable::new();
+        let neighbor = |flags, at| Neighbor {
+            mac: [0; 6],
+            flags,
+            updated: EngineTime(at),
+            adjacency: AdjacencyIndex(1),
+        };
+        table.insert(key(1, "10.0.0.1"), neighbor(NeighborFlags::STATIC, 1));
+        for (address, at) in [("10.0.0.2", 7), ("10.0.0.3", 5), ("10.0.0.4", 6), ("fe80::1", 2)] {
+            table.insert(key(1, address), neighbor(NeighborFlags::empty(), at));
+        }
+        table.touch(key(1, "10.0.0.3"), EngineTime(9));
+        table.remove(key(1, "10.0.0.2"));
+        let order: Vec<_> = table.by_age(Family::Ip4).map(|(at, key)| (at.0, key)).collect();
+        assert_eq!(order, [(6, key(1, "10.0.0.4")), (9, key(1, "10.0.0.3"))]);
+        assert_eq!((table.dynamic(Family::Ip4), table.dynamic(Family::Ip6)), (2, 1));
     }
 
     #[test]

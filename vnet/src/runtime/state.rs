@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use super::{Dispatching, EngineTime, Locals, PacketTime, handoff::Peers};
+use super::{Dispatching, EngineTime, Local, Locals, PacketTime, handoff::Peers};
 use crate::{
     buffer::{Buffer, BufferFlags, BufferIndex, Magazine},
     classify::{Asking, FilterUse},
     counter::{CombinedWriter, ErrorIndex, ErrorWriter, Writers},
-    frame::{FRAME_SIZE, Frame, Picked, Selection},
+    frame::{FRAME_SIZE, Frame, Picked, Selection, Waiting},
     graph::{NodeIndex, Sent, resolve},
     interface::InterfaceWriters,
     trace::Tracer,
@@ -194,6 +194,26 @@ impl WorkerState {
     /// All packets of `frame` are dropped, for the reason that each carries.
     pub(crate) fn drop_all(&mut self, frame: &mut Frame) {
         self.put(self.drop_node, frame);
+    }
+
+    /// Drops the packets that wait in this thread's value of `key`.
+    pub(crate) fn drop_waiting<T: Send + 'static>(
+        &mut self,
+        key: Local<T>,
+        waiting: impl Fn(&mut T) -> &mut Waiting,
+    ) {
+        loop {
+            let mut frame = self.spare_frame();
+            if let Some(value) = self.locals.get_mut(key) {
+                waiting(value).pop_any(&mut frame);
+            }
+            let done = frame.is_empty();
+            self.drop_all(&mut frame);
+            self.recycle(frame);
+            if done {
+                return;
+            }
+        }
     }
 
     #[cold]

@@ -4,6 +4,7 @@ use std::{cell::RefCell, io, os::fd::RawFd};
 
 use super::{Bed, Interrupt, Launch, Local, Main, NodeStats, Worker};
 use crate::{
+    frame::Waiting,
     graph::{Graph, InputMode, NodeIndex, Sent},
     process::Watched,
 };
@@ -46,6 +47,15 @@ impl Main {
         let mut all = Vec::with_capacity(self.threads());
         self.for_each_worker(|_, worker| all.push(f(worker)));
         all
+    }
+
+    /// Drops the packets that wait in every thread's value of `key`, for the reasons that they carry.
+    pub fn drop_waiting<T: Send + 'static>(
+        &mut self,
+        key: Local<T>,
+        waiting: impl Fn(&mut T) -> &mut Waiting,
+    ) {
+        self.for_each_worker(|_, worker| worker.state.drop_waiting(key, &waiting));
     }
 
     /// Packets that `node` has sent on, by next slot, on all threads together.

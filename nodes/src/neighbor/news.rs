@@ -1,0 +1,91 @@
+//! What nodes have to say of neighbours to the main thread.
+
+use std::net::IpAddr;
+
+use vnet::{
+    error::ErrorSet,
+    graph::{NextSet, PacketCx},
+    interface::SwIfIndex,
+    neighbor::NeighborKey,
+    process::Mailbox,
+    runtime::EngineTime,
+    wire::ethernet::MacAddress,
+};
+
+/// One thing that was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A neighbour has said what its MAC address is.
+    Heard { key: NeighborKey, mac: MacAddress, whom: Whom },
+}
+
+/// Whom to believe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Anybody.
+    Anybody,
+    /// Those that are known.
+    Known,
+}
+
+/// Letters that wait for the process at most.
+const ROOM: usize = 1024;
+/// What was said is not said again within this time, in nanoseconds.
+const QUIET: u64 = 1_000_000_000;
+/// Places for what was said last.
+const PLACES: usize = 256;
+
+/// One thread's way to the process. It says the same once a second at most.
+#[derive(Clone)]
+pub(crate) struct Reporter {
+    news: Mailbox<News>,
+    said: Box<[Option<(News, EngineTime)>; PLACES]>,
+}
+
+impl Reporter {
+    pub(crate) fn new(news: Mailbox<News>) -> Self {
+        Self { news, said: Box::new([None; PLACES]) }
+    }
+
+    /// Says that the neighbour `address` has the MAC address `mac`; counts `full` when the process has no room for it.
+    pub(crate) fn heard<N: NextSet, E: ErrorSet>(
+        &mut self,
+        cx: &mut PacketCx<'_, N, E>,
+        (interface, address): (SwIfIndex, IpAddr),
+        mac: MacAddress,
+        whom: Whom,
+        full: E,
+    ) {
+        let key = NeighborKey { interface, address };
+        self.say(cx, News::Heard { key, mac, whom }, full);
+    }
+
+    fn say<N: NextSet, E: ErrorSet>(&mut self, cx: &mut PacketCx<'_, N, E>, news: News, full: E) {
+        let place = &mut self.said[place_of(news)];
+        let now = cx.now();
+        let fresh = |&(_, at): &(News, EngineTime)| now.0.saturating_sub(at.0) < QUIET;
+        if place.filter(fresh).is_some_and(|(last, _)| last == news) {
+            return;
+        }
+        if self.news.put(news) {
+            *place = Some((news, now));
+        } else {
+            cx.count(full, 1);
+        }
+    }
+}
+
+/// Neighbours of a link differ in the last octets of their addresses.
+fn place_of(news: News) -> usize {
+    let News::Heard { key, .. } = news;
+    let low = match key.address {
+        IpAddr::V4(address) => address.to_bits(),
+        IpAddr::V6(address) => address.to_bits() as u32,
+    };
+    (low.wrapping_add(key.interface.0.wrapping_mul(31)) as usize) % PLACES
+}
+
+/// The process's mailbox.
+pub(crate) fn mailbox() -> Mailbox<News> {
+    Mailbox::new(ROOM)
+}

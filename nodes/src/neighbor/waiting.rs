@@ -1,0 +1,136 @@
+//! `ip-neighbor-waiting`: lets packets go on whose next hop is known by now, asks again for the others, and gives up in time.
+//!
+//! It runs on a thread when the process calls it: when something was learnt, and as long as the thread asks for anybody.
+
+use std::net::IpAddr;
+
+use vnet::{
+    adjacency::{AdjacencyIndex, AdjacencyKind},
+    buffer::Buffer,
+    counter::ErrorIndex,
+    fib::{DpoKind, Family, ForwardingReader},
+    frame::Frame,
+    graph::{ArcIndex, InputMode, Node, NodeCx, NodeSpec, Verdict},
+    neighbor::NeighborKey,
+    trace::NoTrace,
+};
+
+use super::{
+    resolve::{Error, Next, Parts, drop_arc, request, rewrite},
+    resolver::{Due, PACKETS_EACH, Resolver},
+};
+
+pub(crate) const NODE: &str = "ip-neighbor-waiting";
+
+struct Waiting {
+    parts: Parts,
+    /// Where packets are dropped, by family.
+    arcs: [ArcIndex; 2],
+}
+
+/// Registration of the node.
+pub(crate) fn spec(parts: &Parts) -> NodeSpec {
+    let parts = parts.clone();
+    NodeSpec::input(NODE, move |at| Waiting {
+        parts: parts.clone(),
+        arcs: [Family::Ip4, Family::Ip6].map(|family| at.arc(drop_arc(family))),
+    })
+    .mode(InputMode::Interrupt)
+}
+
+/// The adjacency of a neighbour that is known: the one that its packets came by, or that of the route that a neighbour has.
+fn resolved(
+    reader: &ForwardingReader,
+    key: NeighborKey,
+    own: Option<AdjacencyIndex>,
+) -> Option<AdjacencyIndex> {
+    let index = own.or_else(|| {
+        let fib = reader.fib_of(key.interface, Family::of(key.address));
+        let route = match key.address {
+            IpAddr::V4(address) => reader.ip4_table(fib)?.lookup_one(address.to_bits()),
+            IpAddr::V6(address) => reader.ip6_table(fib)?.lookup_one(address.to_bits()),
+        };
+        let dpo = reader.load_balance(route);
+        (dpo.kind() == DpoKind::Adjacency).then(|| dpo.adjacency_index())
+    })?;
+    // Its number may be another's by now.
+    let body = reader.adjacency(index);
+    let is_its = body.next_hop() == key.address && body.sw_if_index() == key.interface;
+    (is_its && body.kind() == AdjacencyKind::Complete).then_some(index)
+}
+
+impl Waiting {
+    /// Looks at one neighbour; its packets come to the end of `frame` if they are to wait no more.
+    fn look(
+        &self,
+        cx: &mut NodeCx<'_, Next, Error>,
+        resolver: &mut Resolver,
+        frame: &mut Frame,
+        key: NeighborKey,
+    ) {
+        let Some(pending) = resolver.get(key) else { return };
+        let before = frame.len();
+        if let Some(adjacency) = resolved(&self.parts.reader, key, pending.adjacency) {
+            cx.end_wait(frame, &mut resolver.waiting, pending.queue);
+            for buffer in cx.buffers(frame).behind(before).iter_mut() {
+                buffer.adjacency = adjacency.0;
+                buffer.error = ErrorIndex::NONE;
+            }
+            resolver.forget(key);
+            return;
+        }
+        match resolver.look(key, cx.now()) {
+            Due::Nothing => {}
+            Due::Request => request(cx, self.parts.links.read(cx.token()), key),
+            Due::GiveUp => {
+                cx.end_wait(frame, &mut resolver.waiting, pending.queue);
+            }
+            Due::Forget => resolver.forget(key),
+        }
+    }
+
+    fn arc(&self, family: Family) -> ArcIndex {
+        self.arcs[family as usize]
+    }
+}
+
+fn family_of(buffer: &Buffer) -> Family {
+    match buffer.current().first().map(|octet| octet >> 4) {
+        Some(6) => Family::Ip6,
+        _ => Family::Ip4,
+    }
+}
+
+impl Node for Waiting {
+    type Error = Error;
+    type Next = Next;
+    type Trace = NoTrace;
+
+    fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
+        let Some(mut resolver) = cx.take_local(self.parts.resolver) else {
+            return Verdict::PerPacket;
+        };
+        let keys = resolver.take_all();
+        for &key in &keys {
+            // The rest is looked at when the process calls again, which it does when the frame has left.
+            if frame.room() < PACKETS_EACH {
+                self.parts.news.ring();
+                break;
+            }
+            self.look(cx, &mut resolver, frame, key);
+        }
+        resolver.put_back(keys);
+        cx.put_local(self.parts.resolver, resolver);
+        cx.each(frame, |cx, buffer| {
+            let family = family_of(buffer);
+            match buffer.error {
+                ErrorIndex::NONE => rewrite(family).into(),
+                _ => cx.start_arc(self.arc(family), buffer.rx, buffer, Next::Drop),
+            }
+        })
+    }
+
+    fn trace(&self, _: &Buffer) -> NoTrace {
+        NoTrace
+    }
+}
