@@ -28,6 +28,11 @@ impl Report {
     /// Port unreachable.
     pub(crate) const PORT6: Self = Self::new(kind6::UNREACHABLE, 4, 0);
 
+    /// Host unreachable: nobody has its address.
+    pub(crate) const HOST4: Self = Self::new(kind4::UNREACHABLE, 1, 0);
+    /// Address unreachable: nobody has it.
+    pub(crate) const HOST6: Self = Self::new(kind6::UNREACHABLE, 3, 0);
+
     /// Fragmentation needed, and what would pass (RFC 1191, section 4).
     pub(crate) const fn too_big4(max: u32) -> Self {
         Self::new(kind4::UNREACHABLE, 4, max)
@@ -60,6 +65,16 @@ impl Report {
     /// Notes it on the packet, which is then to go to the error node of its family.
     pub(crate) fn note(self, buffer: &mut Buffer) {
         buffer.opaque = [u32::from(self.kind) << 8 | u32::from(self.code), self.data];
+    }
+
+    /// Takes it back.
+    pub(crate) fn forget(buffer: &mut Buffer) {
+        buffer.opaque = [0; 2];
+    }
+
+    /// Whether anything was noted since it was taken back.
+    pub(crate) fn is_noted(buffer: &Buffer) -> bool {
+        buffer.opaque[0] != 0
     }
 
     /// What was noted.

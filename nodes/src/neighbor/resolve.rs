@@ -15,6 +15,8 @@ use vnet::{
     wire::{ip4, ip6},
 };
 
+use crate::icmp::Report;
+
 use super::{
     frame,
     links::Links,
@@ -29,6 +31,8 @@ vnet::next_nodes! {
         Output => "interface-output",
         Rewrite4 => "ip4-rewrite",
         Rewrite6 => "ip6-rewrite",
+        IcmpError4 => "ip4-icmp-error",
+        IcmpError6 => "ip6-icmp-error",
     }
 }
 
@@ -173,6 +177,7 @@ impl Node for Resolve {
         for i in 0..buffers.len() {
             let Some(buffer) = buffers.get(i) else { break };
             let fate = self.decide(cx, &mut resolver, buffer);
+            Report::forget(buffer);
             match fate {
                 Fate::Known => {}
                 // Should it wait in vain, it has its reason.
@@ -182,7 +187,12 @@ impl Node for Resolve {
                         cx.leave_trace(buffer, &NoTrace);
                     }
                 }
-                Fate::Drop(error) => cx.error(buffer, error),
+                Fate::Drop(error) => {
+                    cx.error(buffer, error);
+                    if error == self.unknown {
+                        tell(self.family, buffer);
+                    }
+                }
             }
             self.fates[i] = fate;
         }
@@ -207,6 +217,7 @@ impl Node for Resolve {
             let is_known = buffer.error == ErrorIndex::NONE && kind == AdjacencyKind::Complete;
             let next = match is_known {
                 true => rewrite(self.family).into(),
+                false if Report::is_noted(buffer) => tell(self.family, buffer).into(),
                 false => self.drop(cx, buffer),
             };
             cx.set_next(i, next);
@@ -217,6 +228,16 @@ impl Node for Resolve {
     fn trace(&self, _: &Buffer) -> NoTrace {
         NoTrace
     }
+}
+
+/// Where packets go whose next hop did not answer: their senders are told (RFC 1812, section 5.2.7.1; RFC 4443, section 3.1).
+pub(super) fn tell(family: Family, buffer: &mut Buffer) -> Next {
+    let (report, next) = match family {
+        Family::Ip4 => (Report::HOST4, Next::IcmpError4),
+        Family::Ip6 => (Report::HOST6, Next::IcmpError6),
+    };
+    report.note(buffer);
+    next
 }
 
 /// Where packets go whose next hop is known.

@@ -10,13 +10,13 @@ use vnet::{
     counter::ErrorIndex,
     fib::{DpoKind, Family, ForwardingReader},
     frame::Frame,
-    graph::{ArcIndex, InputMode, Node, NodeCx, NodeSpec, Verdict},
+    graph::{InputMode, Node, NodeCx, NodeSpec, Verdict},
     neighbor::NeighborKey,
     trace::NoTrace,
 };
 
 use super::{
-    resolve::{Error, Next, Parts, drop_arc, request, rewrite},
+    resolve::{Error, Next, Parts, request, rewrite, tell},
     resolver::{Due, PACKETS_EACH, Resolver},
 };
 
@@ -24,18 +24,12 @@ pub(crate) const NODE: &str = "ip-neighbor-waiting";
 
 struct Waiting {
     parts: Parts,
-    /// Where packets are dropped, by family.
-    arcs: [ArcIndex; 2],
 }
 
 /// Registration of the node.
 pub(crate) fn spec(parts: &Parts) -> NodeSpec {
     let parts = parts.clone();
-    NodeSpec::input(NODE, move |at| Waiting {
-        parts: parts.clone(),
-        arcs: [Family::Ip4, Family::Ip6].map(|family| at.arc(drop_arc(family))),
-    })
-    .mode(InputMode::Interrupt)
+    NodeSpec::input(NODE, move |_| Waiting { parts: parts.clone() }).mode(InputMode::Interrupt)
 }
 
 /// The adjacency of a neighbour that is known: the one that its packets came by, or that of the route that a neighbour has.
@@ -88,10 +82,6 @@ impl Waiting {
             Due::Forget => resolver.forget(key),
         }
     }
-
-    fn arc(&self, family: Family) -> ArcIndex {
-        self.arcs[family as usize]
-    }
 }
 
 fn family_of(buffer: &Buffer) -> Family {
@@ -121,11 +111,11 @@ impl Node for Waiting {
         }
         resolver.put_back(keys);
         cx.put_local(self.parts.resolver, resolver);
-        cx.each(frame, |cx, buffer| {
+        cx.each(frame, |_, buffer| {
             let family = family_of(buffer);
             match buffer.error {
                 ErrorIndex::NONE => rewrite(family).into(),
-                _ => cx.start_arc(self.arc(family), buffer.rx, buffer, Next::Drop),
+                _ => tell(family, buffer).into(),
             }
         })
     }

@@ -54,6 +54,9 @@ fn a_linux_host_pings_the_router_and_hears_what_became_of_its_packets() {
         let said = ping(&net, line);
         assert!(said.contains(heard), "{line}: {said}");
     }
+    let output = net.run("a", "ping -n -c 1 -W 6 10.2.0.77");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("From 10.1.0.1 icmp_seq=1 Destination Host Unreachable"), "{said}");
     // The kernel remembers: the next packets are no longer.
     for (get, mtu) in
         [("route get 10.2.0.2", "mtu 1300"), ("-6 route get 2001:db8:2::2", "mtu 1300")]

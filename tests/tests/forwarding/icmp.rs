@@ -118,6 +118,28 @@ fn senders_are_told_what_became_of_their_packets() {
 }
 
 #[test]
+fn senders_are_told_of_next_hops_that_do_not_answer() {
+    let scene = scene();
+    let udp = frame(&[], &Ip4::udp("192.168.0.2", "192.168.1.77").bytes());
+    let udp6 = frame(&[], &ip6_udp("2001:db8::2", "2001:db8:1::77", 9, 20));
+    scene.capture("pg0");
+    scene.send("pg0", &[udp.clone(), udp6.clone()]);
+    assert_eq!(scene.told(), 0, "they are asked for first");
+    scene.lab.advance(4);
+    // They did not answer just now.
+    scene.send("pg0", &[udp.clone(), udp6.clone()]);
+    let frames = scene.captured("pg0").frames;
+    assert_eq!(frames.len(), 4, "{:?}", scene.reasons());
+    for got in frames {
+        let (about, headers, what) =
+            if got[12] == 8 { (&udp, 28, [3, 1]) } else { (&udp6, 48, [1, 3]) };
+        assert_eq!(got[14 + headers - 8..14 + headers - 6], what);
+        assert_eq!(got[14 + headers..], about[14..]);
+    }
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
 fn nobody_is_told_who_must_not_be() {
     let scene = scene();
     let spoilt = |change: fn(&mut Ip4)| {
