@@ -2,12 +2,9 @@
 
 use std::io;
 
+use nodes::interface::DeviceError;
 use thiserror::Error;
-use vnet::{
-    command::{ApiError, OperationError},
-    graph::GraphError,
-    interface::InterfaceError,
-};
+use vnet::command::{ApiError, OperationError};
 
 /// Why an operation on host interfaces is refused.
 #[derive(Debug, Error)]
@@ -52,12 +49,9 @@ pub enum HostError {
         /// What the kernel says.
         error: io::Error,
     },
-    /// The interface table refuses.
+    /// Table or graph refuse.
     #[error(transparent)]
-    Interface(#[from] InterfaceError),
-    /// The graph refuses.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
+    Device(#[from] DeviceError),
 }
 
 impl HostError {
@@ -81,10 +75,8 @@ impl OperationError for HostError {
         match self {
             Self::NoSuchLink(_) | Self::NoSuchInterface(_) => ApiError::NoSuchEntry,
             Self::WrongLayer { .. } => ApiError::InvalidValue,
-            Self::Interface(error) => error.api_error(),
-            Self::NotPermitted { .. } | Self::System { .. } | Self::Graph(_) => {
-                ApiError::Unspecified
-            }
+            Self::Device(error) => error.api_error(),
+            Self::NotPermitted { .. } | Self::System { .. } => ApiError::Unspecified,
         }
     }
 }

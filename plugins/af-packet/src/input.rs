@@ -1,12 +1,12 @@
 //! `af-packet-input`: takes packets out of receive rings.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::{FRAME_SIZE, Frame},
     graph::{ArcIndex, InputMode, Instance, Node, NodeCx, NodeSpec, Slot, Verdict},
-    interface::{RxPlacement, RxQueueId, SwIfIndex},
+    interface::{QueueRotation, RxPlacement, RxSources, SwIfIndex},
     runtime::Shared,
     wire::{
         link::LinkType,
@@ -29,8 +29,6 @@ const BATCH: usize = 32;
 const ADDRESSES: usize = 12;
 /// Octets of a VLAN tag.
 const TAG: usize = 4;
-/// Octets of a large packet in its first buffer, at most: all headers are there, and something is behind it.
-const HEAD: usize = 256;
 
 vnet::next_nodes! {
     /// Where packets go that no feature takes.
@@ -58,7 +56,6 @@ vnet::trace_record! {
 }
 
 /// A queue, as the node needs it.
-#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) queue: Arc<RxQueue>,
     pub(crate) rx: SwIfIndex,
@@ -68,17 +65,9 @@ pub(crate) struct Source {
     pub(crate) listens: bool,
 }
 
-/// The queues of all interfaces, written under the barrier.
-pub(crate) type Sources = BTreeMap<RxQueueId, Source>;
-
 /// The node.
 struct Input {
-    placement: Shared<RxPlacement>,
-    version: u64,
-    sources: Shared<Sources>,
-    mine: Vec<Source>,
-    /// Which queue is asked first.
-    first: usize,
+    queues: QueueRotation<Source>,
     device_input: ArcIndex,
 }
 
@@ -92,13 +81,9 @@ struct Tally {
 }
 
 /// Registration of the node.
-pub(crate) fn spec(placement: Shared<RxPlacement>, sources: Shared<Sources>) -> NodeSpec {
+pub(crate) fn spec(placement: Shared<RxPlacement>, sources: Shared<RxSources<Source>>) -> NodeSpec {
     let make = move |at: &Instance<'_>| Input {
-        placement: placement.clone(),
-        version: 0,
-        sources: sources.clone(),
-        mine: Vec::new(),
-        first: 0,
+        queues: QueueRotation::new(placement.clone(), sources.clone()),
         device_input: at.arc("device-input"),
     };
     NodeSpec::input(INPUT, make).mode(InputMode::Disabled)
@@ -106,29 +91,14 @@ pub(crate) fn spec(placement: Shared<RxPlacement>, sources: Shared<Sources>) -> 
 
 type Cx<'a> = NodeCx<'a, Next, Error>;
 
-impl Input {
-    /// Takes over which queues are its own.
-    #[cold]
-    fn follow(&mut self, cx: &Cx<'_>, ids: &[RxQueueId]) {
-        let sources = self.sources.read(cx.token());
-        self.mine = ids.iter().filter_map(|id| sources.get(id).cloned()).collect();
-        self.first = 0;
-    }
-}
-
 impl Node for Input {
     type Error = Error;
     type Next = Next;
     type Trace = Trace;
 
     fn process(&mut self, cx: &mut Cx<'_>, frame: &mut Frame) -> Verdict<Next> {
-        if let Some(ids) = cx.new_rx_queues(&self.placement, &mut self.version) {
-            self.follow(cx, &ids);
-        }
         let mut filled = 0;
-        let count = self.mine.len();
-        for i in 0..count {
-            let Some(source) = self.mine.get((self.first + i) % count) else { break };
+        for source in self.queues.turn(cx) {
             if let Some(side) = &mut *source.queue.lock() {
                 filled = drain(cx, frame, filled, side, source, self.device_input);
             }
@@ -136,8 +106,6 @@ impl Node for Input {
                 break;
             }
         }
-        // Each gets to be the one that a full frame does not shut out.
-        self.first = if count == 0 { 0 } else { (self.first + 1) % count };
         cx.free(frame, filled);
         if filled == 0 { Verdict::Consumed } else { Verdict::PerPacket }
     }
@@ -338,8 +306,7 @@ fn bring_long(
     buffer: &mut Buffer,
 ) -> Result<(), Error> {
     let rest = received.captured - skip;
-    let own =
-        if received.offload.is_gso() { HEAD.min(rest.saturating_sub(1)) } else { buffer.room() };
+    let own = received.offload.octets_in_front(rest, buffer.room());
     let fill = |at: usize, room: &mut [u8]| ring.read(received, skip + at, room);
     match cx.extend_chain(buffer, own, rest - own, fill) {
         true => Ok(()),

@@ -1,27 +1,23 @@
 //! Host interfaces: how they are made, deleted and kept in step with the host.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    hash::{BuildHasher, Hasher, RandomState},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
+use nodes::interface::{DeviceError, QueuedDevices, Queues};
 use vnet::{
-    graph::InputMode,
     host::{Link, LinkLayer, OnHost, follow, set_link},
-    interface::{InterfaceError, NewHardware, NewRxQueue, RxQueueId, SwIfIndex},
+    interface::{InterfaceError, NewHardware, SwIfIndex, random_mac},
     plugin::Registrar,
     process::{Signal, events},
-    runtime::{Main, Shared},
+    runtime::Main,
 };
 
 use crate::{
     NewHostInterface,
     error::HostError,
-    input::{INPUT, Source, Sources, spec},
-    output::{self, Sinks},
+    input::{self, INPUT, Source},
+    output,
     port::{HostDevice, Port},
+    queue::{RxQueue, TxQueue},
 };
 
 /// The class of host interfaces.
@@ -33,7 +29,7 @@ const MAX_FRAME: u32 = 65535 + 14;
 #[derive(Clone)]
 pub struct HostInterfaces {
     state: Rc<RefCell<State>>,
-    sources: Shared<Sources>,
+    devices: Rc<QueuedDevices<Source, Arc<TxQueue>>>,
     /// Tells the process that there are interfaces to follow.
     made: Signal<()>,
 }
@@ -42,17 +38,15 @@ pub struct HostInterfaces {
 struct State {
     ports: Vec<Rc<Port>>,
     next_instance: u32,
-    /// What transmit nodes read, by their names: nodes stay when interfaces go.
-    sinks: BTreeMap<String, Shared<Sinks>>,
 }
 
 impl HostInterfaces {
     /// Registers the input node and the process that follows the host.
     pub(crate) fn register(r: &mut Registrar) -> Self {
-        let sources = r.shared(Sources::new());
-        r.node(spec(r.rx_placement(), sources.clone()));
+        let devices = Rc::new(QueuedDevices::new(r, INPUT, output::spec));
+        r.node(input::spec(r.rx_placement(), devices.sources()));
         let (made, first) = events();
-        let interfaces = Self { state: Rc::default(), sources, made };
+        let interfaces = Self { state: Rc::default(), devices, made };
         let followed = Rc::downgrade(&interfaces.state);
         let ports = move || Some(followed.upgrade()?.borrow().ports.clone());
         r.process("af-packet-link-process", move |cx| follow(cx, "af_packet", ports, first));
@@ -72,12 +66,9 @@ impl HostInterfaces {
         let mtu = link.mtu.min(MAX_FRAME - 14);
         let name = format!("host-{host_name}");
         if main.interfaces().find(&name).is_ok() {
-            return Err(InterfaceError::NameTaken { name }.into());
+            return Err(DeviceError::from(InterfaceError::NameTaken { name }).into());
         }
         let port = Rc::new(Port::open(new, link)?);
-        let sinks = self.transmit_node(main, &name)?;
-        let tx = main.graph().require(&tx_node(&name))?;
-        let tx_next = nodes::interface::add_device(main, tx)?.0;
         let mac = (!new.ip).then(|| new.mac.unwrap_or_else(random_mac));
         let hardware = NewHardware {
             name,
@@ -86,16 +77,14 @@ impl HostInterfaces {
             mac,
             max_frame_size: MAX_FRAME,
             mtu,
-            tx_next,
+            tx_next: 0,
         };
-        let interface = main.add_device(hardware, Box::new(HostDevice(port.clone())))?;
+        let device = Box::new(HostDevice(port.clone()));
+        let interface = self.devices.add(main, hardware, device, |rx| queues(&port, rx))?;
         port.interface.set(interface);
         if let Some(mac) = mac {
             port.receive_for(mac);
         }
-        *sinks.write(main.held_mut()) =
-            Sinks { interface: Some(interface), queues: port.tx.clone() };
-        self.add_queues(main, &port)?;
         self.state.borrow_mut().ports.push(port);
         self.made.send(());
         Ok(interface)
@@ -107,33 +96,6 @@ impl HostInterfaces {
         state.next_instance - 1
     }
 
-    /// What the transmit node of an interface reads; the node is made unless one of that name is there.
-    fn transmit_node(&self, main: &mut Main, name: &str) -> Result<Shared<Sinks>, HostError> {
-        let node = tx_node(name);
-        if let Some(sinks) = self.state.borrow().sinks.get(&node) {
-            return Ok(sinks.clone());
-        }
-        let sinks = Shared::new(main.engine(), Sinks::default());
-        main.add_node(output::spec(&node, sinks.clone()))?;
-        self.state.borrow_mut().sinks.insert(node, sinks.clone());
-        Ok(sinks)
-    }
-
-    fn add_queues(&self, main: &mut Main, port: &Rc<Port>) -> Result<(), HostError> {
-        let interface = port.interface.get();
-        let hw_if_index = main.interfaces().hardware_of(interface)?.index;
-        let node = main.graph().require(INPUT)?;
-        let sources = self.sources.write(main.held_mut());
-        for (queue, rx) in (0..).zip(&port.rx) {
-            let ethernet = !port.settings.ip;
-            let listens = port.settings.listening.is_some();
-            let source = Source { queue: rx.clone(), rx: interface, ethernet, listens };
-            sources.insert(RxQueueId { hw_if_index, queue }, source);
-        }
-        let new = |fd| NewRxQueue { node, fd: Some(fd), mode: InputMode::Interrupt };
-        Ok(main.add_rx_queues(interface, port.rx.iter().map(|queue| new(queue.fd())))?)
-    }
-
     /// `delete host-interface`: deletes the one on the host's interface of that name.
     ///
     /// # Errors
@@ -143,13 +105,10 @@ impl HostInterfaces {
         let unknown = || HostError::NoSuchInterface(host_name.to_owned());
         let port = self.state.borrow_mut().ports.swap_remove(place.ok_or_else(unknown)?);
         let interface = port.interface.get();
-        let hw_if_index = main.interfaces().hardware_of(interface)?.index;
-        self.sources.write(main.held_mut()).retain(|id, _| id.hw_if_index != hw_if_index);
-        if let Some(sinks) = self.state.borrow().sinks.get(&tx_node(&port.name())) {
-            *sinks.write(main.held_mut()) = Sinks::default();
-        }
+        self.devices.withdraw(main, interface);
         port.count_missed(main);
-        Ok(main.change_interfaces(|table| table.delete_hardware(interface))?)
+        let deleted = main.change_interfaces(|table| table.delete_hardware(interface));
+        Ok(deleted.map_err(DeviceError::from)?)
     }
 
     /// The port behind an interface here.
@@ -175,8 +134,12 @@ impl OnHost for Port {
     }
 }
 
-fn tx_node(name: &str) -> String {
-    format!("{name}-tx")
+/// What nodes see of a port, whose interface is `rx`.
+fn queues(port: &Port, rx: SwIfIndex) -> Queues<Source, Arc<TxQueue>> {
+    let (ethernet, listens) = (!port.settings.ip, port.settings.listening.is_some());
+    let source = |queue: &Arc<RxQueue>| Source { queue: queue.clone(), rx, ethernet, listens };
+    let sources = port.rx.iter().map(|queue| (queue.fd(), source(queue)));
+    Queues { rx: sources.collect(), tx: port.tx.clone() }
 }
 
 fn check_layer(new: &NewHostInterface, link: &Link) -> Result<(), HostError> {
@@ -189,10 +152,4 @@ fn check_layer(new: &NewHostInterface, link: &Link) -> Result<(), HostError> {
         (LinkLayer::Ip, false) => wrong("an IP header", "add `mode ip'"),
         (LinkLayer::Other, _) => wrong("neither an Ethernet nor an IP header", "it cannot be used"),
     }
-}
-
-/// A locally administered address, 02:fe and four octets by chance, as VPP's.
-fn random_mac() -> [u8; 6] {
-    let [a, b, c, d, ..] = RandomState::new().build_hasher().finish().to_be_bytes();
-    [0x02, 0xfe, a, b, c, d]
 }

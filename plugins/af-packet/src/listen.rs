@@ -5,6 +5,7 @@
 //! sends has [`Buffer::tx`](vnet::buffer::Buffer::tx) set beside `rx`. A loopback interface shows each packet twice, as it is sent and as it is received; it is taken
 //! when it is received.
 
+use nodes::interface::DeviceError;
 use vnet::{
     host::{Link, LinkLayer},
     interface::SwIfIndex,
@@ -102,7 +103,8 @@ impl HostInterfaces {
             },
         )?;
         if new.promiscuous && !link.loopback {
-            main.change_interfaces(|table| table.set_promiscuous(interface, true))?;
+            let set = main.change_interfaces(|table| table.set_promiscuous(interface, true));
+            set.map_err(DeviceError::from)?;
         }
         Ok(interface)
     }

@@ -107,11 +107,6 @@ impl Port {
         })
     }
 
-    /// The name of the interface here.
-    pub(crate) fn name(&self) -> String {
-        format!("host-{}", self.host_name)
-    }
-
     /// The link of the interface here, while that is up.
     pub(crate) fn link_state(&self) -> LinkState {
         let up = self.link.borrow().as_ref().is_some_and(Link::is_running);

@@ -2,12 +2,9 @@
 
 use std::io;
 
+use nodes::interface::DeviceError;
 use thiserror::Error;
-use vnet::{
-    command::{ApiError, OperationError},
-    graph::GraphError,
-    interface::InterfaceError,
-};
+use vnet::command::{ApiError, OperationError};
 
 /// Why an operation on AF_XDP interfaces is refused.
 #[derive(Debug, Error)]
@@ -73,9 +70,6 @@ pub enum XdpError {
     /// The interface is none of these.
     #[error("{0} is no AF_XDP interface: `show hardware-interfaces' shows which are")]
     NotXdp(String),
-    /// Something else has the name of the node that would send.
-    #[error("there is a node {0} already: choose another name for the interface")]
-    NodeTaken(String),
     /// The process may not.
     #[error("`{name}': cannot {what}: {error} ({needs} is needed)")]
     NotPermitted {
@@ -98,12 +92,9 @@ pub enum XdpError {
         /// What the kernel says.
         error: io::Error,
     },
-    /// The interface table refuses.
+    /// Table or graph refuse.
     #[error(transparent)]
-    Interface(#[from] InterfaceError),
-    /// The graph refuses.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
+    Device(#[from] DeviceError),
 }
 
 /// What fails without CAP_NET_RAW.
@@ -144,12 +135,10 @@ impl OperationError for XdpError {
                 ApiError::InvalidValue
             }
             Self::NoZeroCopy { .. } | Self::SmallPages(_) => ApiError::Unsupported,
-            Self::Interface(error) => error.api_error(),
-            Self::Busy { .. }
-            | Self::NodeTaken(_)
-            | Self::NotPermitted { .. }
-            | Self::System { .. }
-            | Self::Graph(_) => ApiError::Unspecified,
+            Self::Device(error) => error.api_error(),
+            Self::Busy { .. } | Self::NotPermitted { .. } | Self::System { .. } => {
+                ApiError::Unspecified
+            }
         }
     }
 }

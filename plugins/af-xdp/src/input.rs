@@ -1,12 +1,12 @@
 //! `af-xdp-input`: takes packets out of the rings of received ones, and fills the fill rings.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use vnet::{
     buffer::Buffer,
     frame::{FRAME_SIZE, Frame},
     graph::{ArcIndex, InputMode, Instance, Node, NodeCx, NodeSpec, Verdict},
-    interface::{RxPlacement, RxQueueId, SwIfIndex},
+    interface::{QueueRotation, RxPlacement, RxSources, SwIfIndex},
     runtime::Shared,
     wire::{link::LinkType, partial},
 };
@@ -42,7 +42,6 @@ vnet::trace_record! {
 }
 
 /// A queue, as the node needs it.
-#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) queue: Arc<Queue>,
     pub(crate) rx: SwIfIndex,
@@ -50,28 +49,16 @@ pub(crate) struct Source {
     pub(crate) completes: bool,
 }
 
-/// The queues of all interfaces, written under the barrier.
-pub(crate) type Sources = BTreeMap<RxQueueId, Source>;
-
 /// The node.
 struct Input {
-    placement: Shared<RxPlacement>,
-    version: u64,
-    sources: Shared<Sources>,
-    mine: Vec<Source>,
-    /// Which queue is asked first.
-    first: usize,
+    queues: QueueRotation<Source>,
     device_input: ArcIndex,
 }
 
 /// Registration of the node.
-pub(crate) fn spec(placement: Shared<RxPlacement>, sources: Shared<Sources>) -> NodeSpec {
+pub(crate) fn spec(placement: Shared<RxPlacement>, sources: Shared<RxSources<Source>>) -> NodeSpec {
     let make = move |at: &Instance<'_>| Input {
-        placement: placement.clone(),
-        version: 0,
-        sources: sources.clone(),
-        mine: Vec::new(),
-        first: 0,
+        queues: QueueRotation::new(placement.clone(), sources.clone()),
         device_input: at.arc("device-input"),
     };
     NodeSpec::input(INPUT, make).mode(InputMode::Disabled)
@@ -79,28 +66,13 @@ pub(crate) fn spec(placement: Shared<RxPlacement>, sources: Shared<Sources>) -> 
 
 type Cx<'a> = NodeCx<'a, Next, Error>;
 
-impl Input {
-    /// Takes over which queues are its own.
-    #[cold]
-    fn follow(&mut self, cx: &Cx<'_>, ids: &[RxQueueId]) {
-        let sources = self.sources.read(cx.token());
-        self.mine = ids.iter().filter_map(|id| sources.get(id).cloned()).collect();
-        self.first = 0;
-    }
-}
-
 impl Node for Input {
     type Error = Error;
     type Next = Next;
     type Trace = Trace;
 
     fn process(&mut self, cx: &mut Cx<'_>, frame: &mut Frame) -> Verdict<Next> {
-        if let Some(ids) = cx.new_rx_queues(&self.placement, &mut self.version) {
-            self.follow(cx, &ids);
-        }
-        let count = self.mine.len();
-        for i in 0..count {
-            let Some(source) = self.mine.get((self.first + i) % count) else { break };
+        for source in self.queues.turn(cx) {
             if let Some(side) = &mut *source.queue.rx() {
                 drain(cx, frame, side, source, self.device_input);
                 fill(cx, side);
@@ -109,8 +81,6 @@ impl Node for Input {
                 break;
             }
         }
-        // Each gets to be the one that a full frame does not shut out.
-        self.first = if count == 0 { 0 } else { (self.first + 1) % count };
         if frame.is_empty() { Verdict::Consumed } else { Verdict::PerPacket }
     }
 

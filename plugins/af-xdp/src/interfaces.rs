@@ -1,23 +1,23 @@
 //! AF_XDP interfaces: how they are made and deleted.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
+use nodes::interface::{DeviceError, QueuedDevices, Queues};
 use vnet::{
-    graph::InputMode,
     host::follow,
-    interface::{InterfaceError, NewHardware, NewRxQueue, RxQueueId, SwIfIndex},
+    interface::{InterfaceError, NewHardware, SwIfIndex},
     plugin::Registrar,
     process::{Signal, events},
-    runtime::{Main, Shared},
+    runtime::Main,
 };
 
 use crate::{
     NewXdpInterface,
     error::XdpError,
-    input::{INPUT, Source, Sources, spec},
-    open,
-    output::{self, Sinks},
+    input::{self, INPUT, Source},
+    open, output,
     port::{Port, XdpDevice},
+    queue::Queue,
 };
 
 /// The class of these interfaces.
@@ -27,7 +27,7 @@ const CLASS: &str = "AF_XDP";
 #[derive(Clone)]
 pub struct XdpInterfaces {
     state: Rc<RefCell<State>>,
-    sources: Shared<Sources>,
+    devices: Rc<QueuedDevices<Source, Arc<Queue>>>,
     /// Tells the process that there are interfaces to follow.
     made: Signal<()>,
 }
@@ -37,17 +37,15 @@ struct State {
     /// Those that there are, and those whose buffers the kernel still has.
     ports: Vec<Rc<Port>>,
     next_instance: u32,
-    /// What transmit nodes read, by their names: nodes stay when interfaces go.
-    sinks: BTreeMap<String, Shared<Sinks>>,
 }
 
 impl XdpInterfaces {
     /// Registers the input node and the process that follows the host.
     pub(crate) fn register(r: &mut Registrar) -> Self {
-        let sources = r.shared(Sources::new());
-        r.node(spec(r.rx_placement(), sources.clone()));
+        let devices = Rc::new(QueuedDevices::new(r, INPUT, output::spec));
+        r.node(input::spec(r.rx_placement(), devices.sources()));
         let (made, first) = events();
-        let interfaces = Self { state: Rc::default(), sources, made };
+        let interfaces = Self { state: Rc::default(), devices, made };
         let followed = Rc::downgrade(&interfaces.state);
         let ports = move || {
             let state = followed.upgrade()?;
@@ -68,14 +66,11 @@ impl XdpInterfaces {
         let instance = self.state.borrow().next_instance;
         let name = new.name.clone().unwrap_or_else(|| format!("{}/{instance}", new.host_if));
         if main.interfaces().find(&name).is_ok() {
-            return Err(InterfaceError::NameTaken { name }.into());
+            return Err(DeviceError::from(InterfaceError::NameTaken { name }).into());
         }
         let opened = open::open(new, main.pool())?;
         let (mac, host_mtu) = (opened.link.mac, opened.link.mtu);
         let port = Rc::new(Port::new(new.host_if.clone(), opened));
-        let node = format!("{name}-tx");
-        let sinks = self.transmit_node(main, &node)?;
-        let tx = main.graph().require(&node)?;
         let hardware = NewHardware {
             name,
             device_class: CLASS,
@@ -83,50 +78,16 @@ impl XdpInterfaces {
             mac,
             max_frame_size: port.max_frame_size(),
             mtu: port.mtu(host_mtu),
-            tx_next: nodes::interface::add_device(main, tx)?.0,
+            tx_next: 0,
         };
+        let device = Box::new(XdpDevice(port.clone()));
+        let interface = self.devices.add(main, hardware, device, |rx| queues(&port, rx))?;
         self.state.borrow_mut().next_instance += 1;
-        let interface = main.add_device(hardware, Box::new(XdpDevice(port.clone())))?;
         port.interface.set(interface);
-        *sinks.write(main.held_mut()) =
-            Sinks { interface: Some(interface), queues: port.queues.clone() };
         port.supply(main);
-        self.add_queues(main, &port)?;
         self.state.borrow_mut().ports.push(port);
         self.made.send(());
         Ok(interface)
-    }
-
-    /// What the transmit node of that name reads; it is made unless it is there.
-    fn transmit_node(&self, main: &mut Main, node: &str) -> Result<Shared<Sinks>, XdpError> {
-        if let Some(sinks) = self.state.borrow().sinks.get(node) {
-            let is_used = sinks.view(main.held()).interface.is_some();
-            return if is_used {
-                Err(XdpError::NodeTaken(node.to_owned()))
-            } else {
-                Ok(sinks.clone())
-            };
-        }
-        if main.graph().find(node).is_some() {
-            return Err(XdpError::NodeTaken(node.to_owned()));
-        }
-        let sinks = Shared::new(main.engine(), Sinks::default());
-        main.add_node(output::spec(node, sinks.clone()))?;
-        self.state.borrow_mut().sinks.insert(node.to_owned(), sinks.clone());
-        Ok(sinks)
-    }
-
-    fn add_queues(&self, main: &mut Main, port: &Rc<Port>) -> Result<(), XdpError> {
-        let interface = port.interface.get();
-        let hw_if_index = main.interfaces().hardware_of(interface)?.index;
-        let node = main.graph().require(INPUT)?;
-        let sources = self.sources.write(main.held_mut());
-        for (queue, rx) in (0..).zip(&port.queues) {
-            let source = Source { queue: rx.clone(), rx: interface, completes: port.completes };
-            sources.insert(RxQueueId { hw_if_index, queue }, source);
-        }
-        let new = |fd| NewRxQueue { node, fd: Some(fd), mode: InputMode::Interrupt };
-        Ok(main.add_rx_queues(interface, port.queues.iter().map(|queue| new(queue.fd())))?)
     }
 
     /// `delete interface af_xdp`: deletes an interface. The kernel gives its buffers back a while later.
@@ -138,16 +99,19 @@ impl XdpInterfaces {
         let Some(port) = port else {
             return Err(XdpError::NotXdp(main.interface_name(interface)));
         };
-        let hw_if_index = main.interfaces().hardware_of(interface)?.index;
-        self.sources.write(main.held_mut()).retain(|id, _| id.hw_if_index != hw_if_index);
-        for sinks in self.state.borrow().sinks.values() {
-            if sinks.view(main.held()).interface == Some(interface) {
-                *sinks.write(main.held_mut()) = Sinks::default();
-            }
-        }
+        self.devices.withdraw(main, interface);
         // What was lost until now and what waits in the rings belongs to the interface as long as there is one.
         port.close();
         port.count_losses(main);
-        Ok(main.change_interfaces(|table| table.delete_hardware(interface))?)
+        let deleted = main.change_interfaces(|table| table.delete_hardware(interface));
+        Ok(deleted.map_err(DeviceError::from)?)
     }
+}
+
+/// What nodes see of a port, whose interface is `rx`.
+fn queues(port: &Port, rx: SwIfIndex) -> Queues<Source, Arc<Queue>> {
+    let source = |queue: &Arc<Queue>| {
+        (queue.fd(), Source { queue: queue.clone(), rx, completes: port.completes })
+    };
+    Queues { rx: port.queues.iter().map(source).collect(), tx: port.queues.clone() }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use nodes::interface::Outlet;
 use vnet::{
     buffer::{Buffer, Part},
     frame::Frame,
-    graph::{Borrower, NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
-    interface::SwIfIndex,
+    graph::{Borrower, NoNext, Node, NodeCx, NodeSpec, Verdict},
     runtime::Shared,
     wire::ethernet,
 };
@@ -31,22 +31,12 @@ vnet::trace_record! {
     pub(crate) struct Trace { length: u32 } => "length {length}"
 }
 
-/// The queues of an interface, written under the barrier. The node stays when the interface is deleted, for the next one of its
-/// name.
-#[derive(Clone, Default)]
-pub(crate) struct Sinks {
-    pub(crate) interface: Option<SwIfIndex>,
-    pub(crate) queues: Vec<Arc<Queue>>,
-}
-
 /// The node.
-struct Transmit {
-    sinks: Shared<Sinks>,
-}
+struct Transmit(Shared<Outlet<Arc<Queue>>>);
 
 /// Registration of the node of an interface.
-pub(crate) fn spec(name: &str, sinks: Shared<Sinks>) -> NodeSpec {
-    NodeSpec::internal(name, move |_| Transmit { sinks: sinks.clone() }).flags(NodeFlags::OUTPUT)
+pub(crate) fn spec(name: &str, outlet: Shared<Outlet<Arc<Queue>>>) -> NodeSpec {
+    NodeSpec::internal(name, move |_| Transmit(outlet.clone()))
 }
 
 type Cx<'a> = NodeCx<'a, NoNext, Error>;
@@ -57,18 +47,15 @@ impl Node for Transmit {
     type Trace = Trace;
 
     fn process(&mut self, cx: &mut Cx<'_>, frame: &mut Frame) -> Verdict<NoNext> {
-        let token = cx.token();
-        let Sinks { interface, queues } = self.sinks.read(token);
-        let lost = match queues.get(cx.thread() % queues.len().max(1)) {
+        let outlet = self.0.read(cx.token());
+        let lost = match outlet.queue(cx.thread()) {
             None => gone(cx, frame),
             Some(queue) => match &mut *queue.tx() {
                 None => gone(cx, frame),
                 Some(side) => self.send(cx, frame, queue, side),
             },
         };
-        if let (Some(interface), 1..) = (interface, lost) {
-            cx.state_ref().interfaces.tx_error.add(interface.0, lost);
-        }
+        outlet.count_lost(cx, lost);
         Verdict::Free
     }
 

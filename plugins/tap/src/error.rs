@@ -2,11 +2,8 @@
 
 use std::io;
 
-use vnet::{
-    command::{ApiError, OperationError},
-    graph::GraphError,
-    interface::InterfaceError,
-};
+use nodes::interface::DeviceError;
+use vnet::command::{ApiError, OperationError};
 
 /// Why a TAP interface is not made or deleted. Nothing of it is left then.
 #[derive(Debug, thiserror::Error)]
@@ -68,18 +65,12 @@ pub enum TapError {
     /// The number is taken.
     #[error("there is a TAP or TUN interface with id {0} already")]
     IdTaken(u32),
-    /// Another kind of interface has a node of this name.
-    #[error("node {0} belongs to another kind of interface: another if-name has to be chosen")]
-    NodeTaken(String),
     /// The interface is something else.
     #[error("interface {0} is no TAP or TUN interface: `show tap' lists them")]
     NotTap(String),
-    /// The interface table refused.
+    /// Table or graph refused.
     #[error(transparent)]
-    Interface(#[from] InterfaceError),
-    /// The graph refused.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
+    Device(#[from] DeviceError),
 }
 
 impl TapError {
@@ -99,8 +90,8 @@ impl TapError {
 impl OperationError for TapError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::Interface(error) => error.api_error(),
-            Self::HostNameTaken(_) | Self::IdTaken(_) | Self::NodeTaken(_) => ApiError::ValueExist,
+            Self::Device(error) => error.api_error(),
+            Self::HostNameTaken(_) | Self::IdTaken(_) => ApiError::ValueExist,
             Self::NoSuchHost(_) | Self::NoSuchBridge(_) => ApiError::NoSuchEntry,
             Self::AttachToNothing | Self::NoEthernet(_) => ApiError::InvalidValue,
             Self::NotTap(_) => ApiError::InvalidSwIfIndex,

@@ -11,6 +11,7 @@ mod host;
 mod interfaces;
 mod netlink;
 mod port;
+mod queue;
 mod rx;
 mod show;
 mod sys;

@@ -5,10 +5,11 @@ use std::{
     io::{self, ErrorKind, IoSlice, Write},
 };
 
+use nodes::interface::Outlet;
 use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::Frame,
-    graph::{NoNext, Node, NodeCx, Verdict},
+    graph::{NoNext, Node, NodeCx, NodeSpec, Verdict},
     runtime::Shared,
     wire::virtio_net::VirtioNetHeader,
     zerocopy::IntoBytes,
@@ -16,8 +17,7 @@ use vnet::{
 
 use crate::{
     host::Offload,
-    interfaces::{Open, Ports},
-    rx::LONGEST,
+    queue::{LONGEST, Queue},
 };
 
 vnet::node_errors! {
@@ -48,16 +48,15 @@ vnet::trace_record! {
 }
 
 /// The node. Packets lost here were counted as handed to the device; `tx-error` counts them as well.
-pub(crate) struct Transmit {
-    open: Shared<Ports>,
+struct Transmit {
+    outlet: Shared<Outlet<Queue>>,
     /// For packets in several buffers.
     joined: Vec<u8>,
 }
 
-impl Transmit {
-    pub(crate) fn new(open: Shared<Ports>) -> Self {
-        Self { open, joined: Vec::new() }
-    }
+/// Registration of the node of an interface.
+pub(crate) fn spec(name: &str, outlet: Shared<Outlet<Queue>>) -> NodeSpec {
+    NodeSpec::internal(name, move |_| Transmit { outlet: outlet.clone(), joined: Vec::new() })
 }
 
 impl Node for Transmit {
@@ -70,14 +69,14 @@ impl Node for Transmit {
         cx: &mut NodeCx<'_, NoNext, Error>,
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
-        let open = self.open.read(cx.token()).get(&cx.node());
         // Threads may share a queue: each write is a packet of its own to the kernel.
-        let at = |open: &Open| cx.thread() % open.host.queues.len().max(1);
-        let Some((open, file)) = open.and_then(|o| Some((o, o.host.queues.get(at(o))?))) else {
+        let outlet = self.outlet.read(cx.token());
+        let queue = outlet.queue(cx.thread());
+        let Some((queue, file)) = queue.and_then(|queue| Some((queue, queue.file()?))) else {
             cx.count(Error::Deleted, frame.len() as u64);
             return Verdict::Free;
         };
-        let (mut lost, has_headers) = (0, open.host.offload != Offload::None);
+        let (mut lost, has_headers) = (0, queue.host.offload != Offload::None);
         for buffer in cx.buffers(frame).iter_mut() {
             let header = has_headers.then(|| VirtioNetHeader::of(buffer));
             let Err(error) = send(cx, file, header, buffer, &mut self.joined) else { continue };
@@ -85,12 +84,10 @@ impl Node for Transmit {
             cx.count(reason, packets);
             lost += packets;
             if reason == Error::HostGone {
-                open.host.note_gone();
+                queue.host.note_gone();
             }
         }
-        if lost > 0 {
-            cx.state_ref().interfaces.tx_error.add(open.sw_if_index.0, lost);
-        }
+        outlet.count_lost(cx, lost);
         Verdict::Free
     }
 

@@ -2,7 +2,11 @@
 
 use super::{Offloads, SwIfIndex, TagTable};
 use core::fmt;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
 
 /// Index of a hardware interface, as `show hardware-interfaces` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,4 +112,11 @@ impl HwInterface {
     pub fn max_packet_size(&self) -> u32 {
         self.max_frame_size.saturating_sub(Self::FRAME_OVERHEAD)
     }
+}
+
+/// A MAC address for an interface that is given none: a unicast one of local scope, `02:fe` and four octets by chance, as VPP's are.
+#[must_use]
+pub fn random_mac() -> [u8; 6] {
+    let [a, b, c, d, ..] = RandomState::new().hash_one(0_u8).to_be_bytes();
+    [0x02, 0xfe, a, b, c, d]
 }

@@ -22,6 +22,7 @@ mod index;
 #[cfg(test)]
 mod model;
 mod pool;
+mod rotation;
 mod runs;
 mod rx;
 mod rx_commands;
@@ -41,8 +42,9 @@ pub(crate) use device::Devices;
 pub use device::{Device, NoWire, Offloads};
 pub use error::InterfaceError;
 pub use event::Event;
-pub use hardware::{Duplex, HwIfIndex, HwInterface, LinkState, NewHardware};
+pub use hardware::{Duplex, HwIfIndex, HwInterface, LinkState, NewHardware, random_mac};
 pub use index::SwIfIndex;
+pub use rotation::{QueueRotation, RxSources};
 pub use runs::Runs;
 pub use rx::{NewRxQueue, RxError, RxPlacement, RxQueue, RxQueueId, RxQueues};
 pub use show::{Verbosity, show_addresses, show_hardware, show_interfaces, show_tags};

@@ -1,8 +1,7 @@
 //! Receive queues: which thread looks after each, and how it learns of packets.
 //!
 //! The main thread owns [`RxQueues`] and changes them by [`Main`](crate::runtime::Main)'s operations. A device's input node
-//! learns from [`RxPlacement`] which queues are its own on its thread, see
-//! [`NodeCx::new_rx_queues`](crate::graph::NodeCx::new_rx_queues).
+//! learns from [`RxPlacement`] which queues are its own on its thread, see [`QueueRotation`](super::QueueRotation).
 
 use std::os::fd::RawFd;
 

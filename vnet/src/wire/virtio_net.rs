@@ -36,7 +36,18 @@ const GSO_TCP6: u8 = 4;
 const GSO_UDP_L4: u8 = 5;
 const GSO_ECN: u8 = 0x80;
 
+/// Octets of a large packet in its first buffer, at most: all headers are there, and something is behind it.
+const HEAD: usize = 256;
+
 impl VirtioNetHeader {
+    /// How many octets of a packet of `length`, which it is in front of, belong into the first buffer, which has `room`: of a large
+    /// one the headers, which each of those that it is cut into has, and little else.
+    #[inline]
+    #[must_use]
+    pub fn octets_in_front(&self, length: usize, room: usize) -> usize {
+        if self.is_gso() { HEAD.min(length.saturating_sub(1)) } else { room.min(length) }
+    }
+
     /// Whether it says anything.
     #[inline]
     #[must_use]
