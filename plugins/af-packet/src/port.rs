@@ -166,13 +166,16 @@ impl Port {
         self.note(asked, "receive for another MAC address");
     }
 
+    /// Sets the host's interface up, unless it is.
+    fn prepare_up(&self) -> Result<(), HostError> {
+        let link = Link::numbered(self.ifindex).ok().flatten();
+        let is_ours = self.settings.listening.is_none();
+        let set = link.filter(|link| is_ours && !link.up).map_or(Ok(()), |link| link.set_up());
+        set.map_err(|error| HostError::of(&self.host_name, "set the host's interface up", error))
+    }
+
     fn set_admin(&self, up: bool) -> LinkState {
         if up {
-            let link = Link::numbered(self.ifindex).ok().flatten();
-            let is_ours = self.settings.listening.is_none();
-            if let Some(link) = link.as_ref().filter(|link| is_ours && !link.up) {
-                self.note(link.set_up(), "set the host's interface up");
-            }
             self.follow_quietly();
         }
         let opened = self.rx.iter().try_for_each(|queue| queue.set_open(up));
@@ -213,6 +216,10 @@ pub(crate) struct HostDevice(pub(crate) Rc<Port>);
 impl Device for HostDevice {
     fn set_admin(&mut self, up: bool) -> LinkState {
         self.0.set_admin(up)
+    }
+
+    fn prepare_up(&mut self) -> Result<(), String> {
+        self.0.prepare_up().map_err(|error| error.to_string())
     }
 
     fn set_mac(&mut self, mac: [u8; 6]) {

@@ -167,13 +167,16 @@ impl Port {
         }
     }
 
+    /// Sets the host's interface up, unless it is.
+    fn prepare_up(&self) -> Result<(), XdpError> {
+        let link = Link::numbered(self.ifindex).ok().flatten();
+        let set = link.filter(|link| !link.up).map_or(Ok(()), |link| link.set_up());
+        set.map_err(|error| XdpError::of(&self.host_name, "set the host's interface up", error))
+    }
+
     /// Gives packets to the sockets, or leaves them to the host.
     fn set_admin(&self, up: bool) -> LinkState {
         if up {
-            let link = Link::numbered(self.ifindex).ok().flatten();
-            if let Some(link) = link.as_ref().filter(|link| !link.up) {
-                self.note(link.set_up(), "set the host's interface up");
-            }
             // Its MTU is left to the process that follows changes.
             let now = Link::numbered(self.ifindex).ok().flatten();
             let mtu = self.link.borrow().as_ref().map(|link| link.mtu);
@@ -266,6 +269,10 @@ pub(crate) struct XdpDevice(pub(crate) Rc<Port>);
 impl Device for XdpDevice {
     fn set_admin(&mut self, up: bool) -> LinkState {
         self.0.set_admin(up)
+    }
+
+    fn prepare_up(&mut self) -> Result<(), String> {
+        self.0.prepare_up().map_err(|error| error.to_string())
     }
 
     fn set_mac(&mut self, mac: [u8; 6]) {

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, process::Output};
 
 use peloton_tests::{
     net::Net,
-    program::{Scratch, has, peloton, run},
+    program::{Scratch, has, peloton, run, wait_for},
 };
 
 /// Runs commands in an engine in the namespace `r`, without a capability.
@@ -43,16 +43,34 @@ fn a_command_that_may_not_is_told_which_capability_it_lacks() {
 }
 
 #[test]
-fn what_the_host_refuses_of_an_interface_that_is_there_is_shown_with_it() {
-    let Some(net) = Net::new("missing CAP_NET_ADMIN", &["setpriv"]) else { return };
+fn an_interface_of_the_host_that_cannot_be_set_up_stays_down_and_the_capability_is_named() {
+    let Some(mut net) = Net::new("missing CAP_NET_ADMIN", &["setpriv"]) else { return };
+    for end in ["a", "b"] {
+        net.ip_in("r", &format!("link set r{end} up"));
+    }
+    net.write("", "", "", "");
+    net.launch_by("setpriv --bounding-set -net_admin --inh-caps -net_admin");
+    assert_eq!(net.ping("-i 0.01 10.2.0.2", 3), 3);
+    net.ctl("set interface state host-rb down");
     net.ip_in("r", "link set rb down");
-    let script = "create host-interface name rb\nset interface state host-rb up\n\
-                  show hardware-interfaces host-rb";
-    let output = exec(&net, "net_admin", script);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let error = "last error: host interface `rb': cannot set the host's interface up: Operation not \
-                 permitted (os error 1) (CAP_NET_ADMIN is needed)";
-    assert!(output.status.success() && said.contains(error), "{said}");
+    let refused = net.refused("set interface state host-rb up");
+    let error = "set interface state: host-rb stays down: host interface `rb': cannot set the host's interface up: \
+                 Operation not permitted (os error 1) (CAP_NET_ADMIN is needed)";
+    assert!(refused.contains(error), "{refused}");
+    // Nothing is half done: it is down, to the user and to those that have packets for it.
+    let state = |net: &Net| {
+        let shown: serde_json::Value =
+            serde_json::from_str(&net.ctl("show interface host-rb json")).unwrap();
+        shown["interfaces"][0]["admin_up"].as_bool().unwrap_or_else(|| panic!("{shown}"))
+    };
+    assert!(!state(&net) && !net.is_up("b"));
+    assert_eq!(net.ping("-w 1 10.2.0.2", 1), 0);
+    // What needs no help works.
+    net.ip_in("r", "link set rb up");
+    net.ctl("set interface state host-rb up");
+    assert!(state(&net));
+    wait_for("the link", || net.is_up("b"));
+    assert_eq!(net.ping("-i 0.01 10.2.0.2", 3), 3);
 }
 
 #[test]

@@ -258,8 +258,13 @@ where
 
 fn settings() -> Vec<Command> {
     vec![
-        change("set interface state", "Set an interface up or down.", set_state).details(
-            "With `punt' it is down, and all that it receives is punted; `enable' ends that and nothing else.",
+        Command::sync(
+            "set interface state",
+            "Set an interface up or down.",
+            |cx: CommandCx, args: SetState| cx.with(|main| set_state(main, args)),
+        )
+        .details(
+            "With `punt' it is down, and all that it receives is punted; `enable' ends that and nothing else. One of the host              that is down is set up with it, or this fails.",
         ),
         change(
             "set interface mtu",
@@ -294,7 +299,7 @@ fn settings() -> Vec<Command> {
     ]
 }
 
-fn set_state(table: &mut InterfaceTable, args: SetState) -> Result<(), InterfaceError> {
+fn set_state(main: &mut Main, args: SetState) -> Result<(), InterfaceError> {
     let (admin, punt) = match args.state {
         State::Up => (Some(true), false),
         State::Down => (Some(false), false),
@@ -302,9 +307,9 @@ fn set_state(table: &mut InterfaceTable, args: SetState) -> Result<(), Interface
         State::Enable => (None, false),
     };
     if let Some(up) = admin {
-        table.set_admin(args.interface, up)?;
+        main.set_interface_state(args.interface, up)?;
     }
-    table.set_punt(args.interface, punt)
+    main.change_interfaces(|table| table.set_punt(args.interface, punt))
 }
 
 fn addressing() -> Vec<Command> {

@@ -16,6 +16,14 @@ pub trait Device {
     /// A link that changes later is told by [`InterfaceTable::set_link`].
     fn set_admin(&mut self, up: bool) -> LinkState;
 
+    /// The interface, which is down, is to be set up: does what has to succeed for that. If it fails the interface stays down.
+    ///
+    /// # Errors
+    /// What to tell the operator.
+    fn prepare_up(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The interface has another MAC address.
     fn set_mac(&mut self, _mac: [u8; 6]) {}
 
@@ -116,6 +124,11 @@ impl Devices {
             }
             _ => {}
         }
+    }
+
+    /// Has a device do what has to succeed before its interface is up.
+    pub(crate) fn prepare_up(&mut self, index: HwIfIndex) -> Result<(), String> {
+        self.0.get_mut(&index).map_or(Ok(()), |device| device.prepare_up())
     }
 
     /// Tells the device of a queue how its thread is to learn of packets.

@@ -94,6 +94,14 @@ pub enum InterfaceError {
         /// The interface above.
         name: String,
     },
+    /// The device cannot be used.
+    #[error("{name} stays down: {reason}")]
+    Device {
+        /// The interface.
+        name: String,
+        /// What the device says.
+        reason: String,
+    },
     /// The device cannot take such packets.
     #[error("{name} takes packets of at most {most} bytes, not of {bytes}")]
     Mtu {
@@ -205,6 +213,7 @@ impl InterfaceError {
             Self::Local0 | Self::NotExact | Self::NoOutputTags { .. } => -126,
             Self::DuplicateAddress { .. } => -127,
             Self::NotEthernet { .. } => -151,
+            Self::Device { .. } => -1,
         }
     }
 }

@@ -62,6 +62,25 @@ impl Main {
         Ok(interface)
     }
 
+    /// Sets an interface up or down, up when its device has done what it takes.
+    ///
+    /// # Errors
+    /// When there is none, it is one that cannot be up, or its device refuses; then it stays down.
+    pub fn set_interface_state(
+        &mut self,
+        interface: SwIfIndex,
+        up: bool,
+    ) -> Result<(), InterfaceError> {
+        let known = self.interfaces.interface(interface).filter(|known| up && !known.admin_up);
+        // Sub-interfaces have no device of their own.
+        if let Some(known) = known.filter(|known| known.sub().is_none()) {
+            let (name, hw_if_index) = (known.name.clone(), known.hw_if_index);
+            let prepared = self.devices.prepare_up(hw_if_index);
+            prepared.map_err(|reason| InterfaceError::Device { name, reason })?;
+        }
+        self.change_interfaces(|table| table.set_admin(interface, up))
+    }
+
     /// Lets the hooks hear of what they have not heard of.
     fn tell(&mut self) {
         if core::mem::replace(&mut self.telling, true) {
