@@ -33,6 +33,10 @@ Capture:
 
 ",
     output_help!(),
+    "      --rotate-size BYTES  Begin another file when the IPFIX File has so many; the complete one is
+                           renamed: its name and the time
+      --rotate-interval S  The same when it is so old and has records
+",
     "\n",
     metering_help!(),
     "\n",
@@ -126,6 +130,14 @@ impl Options {
             "quiet" => self.quiet = true,
             "workers" => self.workers = number("--workers", &parser.value()?, 1..=MOST_WORKERS)?,
             "duration" => self.duration = Some(seconds("--duration", &parser.value()?)?),
+            "rotate-size" => {
+                let size = number("--rotate-size", &parser.value()?, 1 << 10..=1 << 40)?;
+                self.recording.rotation.size = Some(size);
+            }
+            "rotate-interval" => {
+                let age = number("--rotate-interval", &parser.value()?, 1..=31_536_000)?;
+                self.recording.rotation.age = Some(Duration::from_secs(age));
+            }
             "count" => self.count = Some(number("--count", &parser.value()?, 1..=u64::MAX)?),
             _ if self.recording.option(name, parser, "in packets of the host")? => (),
             _ => return Err(lexopt::Error::UnexpectedOption(format!("--{name}")).into()),
@@ -159,6 +171,9 @@ mod tests {
         assert_eq!(options.count, Some(9));
         assert!(options.recording.inner);
         assert_eq!(options.recording.meter.active, Duration::from_secs(5));
+        let options = parse("eth0 --ipfix-file x --rotate-size 4096 --rotate-interval 60").unwrap();
+        let rotation = options.recording.rotation;
+        assert_eq!((rotation.size, rotation.age), (Some(4096), Some(Duration::from_secs(60))));
         let options = parse("eth0").unwrap();
         assert!(options.promiscuous && (1..=USUAL_WORKERS).contains(&options.workers));
         assert_eq!((options.duration, options.count), (None, None));
@@ -174,6 +189,15 @@ mod tests {
             ("eth0 --rate 3", "invalid option '--rate'"),
             ("eth0 --json --ipfix-file -", "--json and --ipfix-file - do not go together"),
             ("eth0 --collector tls:b:1", "no --tls-ca"),
+            ("eth0 --rotate-size 4096", "no --ipfix-file"),
+            (
+                "eth0 --rotate-interval 60 --ipfix-file -",
+                "--rotate-interval and --ipfix-file - do not go together",
+            ),
+            (
+                "eth0 --rotate-size 5 --ipfix-file x",
+                "--rotate-size `5': expected a number from 1024 to 1099511627776",
+            ),
         ] {
             assert_eq!(parse(words).unwrap_err(), error, "{words}");
         }

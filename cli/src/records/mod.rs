@@ -3,6 +3,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `options` | what is measured and where it goes, as command lines say it |
+//! | `file` | the IPFIX File, or several, one after the other |
 //! | `outputs` | the table, JSON lines, an IPFIX File, a collector: any of them at once |
 //! | `collector`, `target` | messages, and where they go |
 //! | `datagrams`, `session` | over UDP; over TCP and TLS |
@@ -12,6 +13,7 @@
 
 pub mod collector;
 mod datagrams;
+mod file;
 pub mod lines;
 pub mod options;
 pub mod outputs;

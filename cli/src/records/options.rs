@@ -8,7 +8,7 @@ use vnet::{
     ipfix::{
         fields::FieldList,
         profile::{FlowTemplates, Profile},
-        reliable::TlsFiles,
+        reliable::{Rotation, TlsFiles},
     },
 };
 
@@ -99,6 +99,8 @@ pub struct Recording {
     pub top: usize,
     /// Where to write an IPFIX File.
     pub ipfix_file: Option<PathBuf>,
+    /// When the IPFIX File is complete, and another one is begun.
+    pub rotation: Rotation,
     /// Where to send messages.
     pub collector: Option<Target>,
     /// How messages are made.
@@ -128,6 +130,7 @@ impl Recording {
             json: false,
             top: 10,
             ipfix_file: None,
+            rotation: Rotation { size: None, age: None },
             collector: None,
             export: collector::Export::new(),
             tls: Tls { ca: None, cert: None, key: None, name: None },
@@ -208,6 +211,17 @@ impl Recording {
         }
         if self.json && self.file_is_stdout() {
             return Err(UsageError::Conflict("--json", "--ipfix-file -"));
+        }
+        let Rotation { size, age } = self.rotation;
+        let rotates = [(size.is_some(), "--rotate-size"), (age.is_some(), "--rotate-interval")];
+        if let Some((_, option)) = rotates.into_iter().find(|(given, _)| *given) {
+            match &self.ipfix_file {
+                None => return Err(UsageError::Missing("--ipfix-file")),
+                Some(_) if self.file_is_stdout() => {
+                    return Err(UsageError::Conflict(option, "--ipfix-file -"));
+                }
+                Some(_) => {}
+            }
         }
         self.tls_files()?;
         if let Some(list) = &self.template {

@@ -1,24 +1,15 @@
 //! Where the records of a run go.
 
-use std::{
-    fs::File,
-    io,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use vnet::{
     flow::{FlowRecord, RecordSet},
-    ipfix::{
-        export::Counters,
-        file::{FileError, FileWriter, FlowFile},
-        json,
-        profile::FlowTemplates,
-        time::Precision,
-    },
+    ipfix::{export::Counters, file::FileError, json, time::Precision},
 };
 
 use super::{
     collector::{Collector, CollectorError, Feed},
+    file::RecordFile,
     options::Recording,
     top::TopFlows,
 };
@@ -44,7 +35,7 @@ pub enum OutputError {
 /// Everything that a run was asked to put out. The first failure ends the run; other outputs get what was made until then.
 pub struct Outputs {
     json: Option<JsonLines>,
-    file: Option<FlowFile<File>>,
+    file: Option<RecordFile>,
     collector: Option<Collector>,
     /// The flows for the table.
     pub top: TopFlows,
@@ -80,7 +71,7 @@ impl Outputs {
         };
         // Last, so that a file keeps what it has when something else is wrong.
         let file = match &options.ipfix_file {
-            Some(path) => Some(open_file(path, options, templates())?),
+            Some(path) => Some(RecordFile::open(path, options)?),
             None => None,
         };
         let top = if options.prints_report() { options.top } else { 0 };
@@ -98,7 +89,7 @@ impl Outputs {
     pub fn finish(&mut self) -> (Written, Result<(), OutputError>) {
         let mut written = Written::default();
         if let Some(file) = &mut self.file {
-            match file.finish(now()) {
+            match file.finish() {
                 Ok(records) => written.file = Some(records),
                 Err(error) => fail(&mut self.failure, error),
             }
@@ -155,6 +146,11 @@ impl Outputs {
 
     /// Puts out what is ready, so that no record waits for others: lines, and messages that are not full.
     pub fn put_ready(&mut self) {
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.tick()
+        {
+            fail(&mut self.failure, error);
+        }
         if let Some(collector) = &mut self.collector
             && let Err(error) = collector.send_ready()
         {
@@ -186,25 +182,8 @@ fn fail(failure: &mut Option<OutputError>, error: impl Into<OutputError>) {
     failure.get_or_insert(error.into());
 }
 
-fn open_file(
-    path: &std::path::Path,
-    options: &Recording,
-    templates: FlowTemplates,
-) -> Result<FlowFile<File>, FileError> {
-    use std::os::fd::AsFd;
-    let writer = if options.file_is_stdout() {
-        let path = "standard output";
-        let own = io::stdout().as_fd().try_clone_to_owned();
-        let file = own.map_err(|source| FileError::Io { path: path.into(), source })?;
-        FileWriter::new(File::from(file), path)
-    } else {
-        FileWriter::create(path)?
-    };
-    FlowFile::new(writer, templates, options.export.domain, now())
-}
-
 /// Seconds since 1970, for headers; wraps in 2106.
-fn now() -> u32 {
+pub(super) fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() as u32
 }
 

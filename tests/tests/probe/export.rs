@@ -1,6 +1,10 @@
 //! What a probe exports by the interface that it measures: everything, and itself never.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use peloton_tests::program::{Running, run, wait_for};
 
@@ -109,6 +113,37 @@ fn a_session_over_tcp_is_not_measured_nor_the_one_after_it() {
     let sent = ended.figure("sent", "sent");
     let received: u64 = ["stream0", "stream1"].iter().map(|name| records(&pair.path(name))).sum();
     assert!(received >= sent && sent > 40, "{received} of {sent} records came");
+}
+
+#[test]
+fn ipfix_files_are_renamed_when_they_are_large_or_old_and_each_stands_for_itself() {
+    let Some(pair) = Pair::new("rotated files of a probe", &["ipfixDump"]) else { return };
+    for (case, options) in ["--rotate-size 1024", "--rotate-interval 1"].into_iter().enumerate() {
+        let folder = pair.path(&format!("rotated{case}"));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("flows.ipfix");
+        fs::write(&path, "of another run").unwrap();
+        let names = || -> Vec<_> {
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+        };
+        // A record a packet, of some 60 octets; a message has up to 65,535.
+        let line = format!("eth0 --active 0 --quiet --ipfix-file {} {options}", path.display());
+        let probe = pair.probe(&line);
+        // That of another run, two that are complete, and one that is being written.
+        wait_for("two files", || {
+            pair.ping("-f 10.9.0.2", 1500);
+            names().len() >= 4
+        });
+        let ended = probe.interrupt();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let is_other = |name: &PathBuf| fs::read(name).unwrap() == b"of another run";
+        let (others, made): (Vec<_>, Vec<_>) = names().into_iter().partition(is_other);
+        // Nothing is overwritten.
+        assert_eq!(others.len(), 1);
+        // Each has templates of its own, or nobody could count its records.
+        let written: u64 = made.iter().map(|name| records(name)).sum();
+        assert_eq!(written, ended.figure("records", "records"), "{}", ended.stdout);
+    }
 }
 
 /// Data records of a stream of messages, as ipfixDump counts them. A message that the end of a session has cut is none.

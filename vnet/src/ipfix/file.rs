@@ -80,6 +80,8 @@ pub enum FileError {
 #[derive(Debug)]
 pub struct FileWriter<W: Write> {
     out: BufWriter<W>,
+    /// Octets of the messages so far.
+    written: u64,
     path: PathBuf,
 }
 
@@ -97,7 +99,7 @@ impl FileWriter<File> {
 impl<W: Write> FileWriter<W> {
     /// Writes to `out`, which errors call `path`.
     pub fn new(out: W, path: impl Into<PathBuf>) -> Self {
-        Self { out: BufWriter::with_capacity(1 << 16, out), path: path.into() }
+        Self { out: BufWriter::with_capacity(1 << 16, out), written: 0, path: path.into() }
     }
 
     /// What errors call the file.
@@ -108,6 +110,7 @@ impl<W: Write> FileWriter<W> {
 
     /// Appends a message, complete with its header.
     pub fn write(&mut self, message: &[u8]) -> Result<(), FileError> {
+        self.written += message.len() as u64;
         self.out.write_all(message).map_err(|source| self.error(source))
     }
 
@@ -122,9 +125,11 @@ impl<W: Write> FileWriter<W> {
         export_time: u32,
         add: impl FnOnce(&mut Outlet<'_>) -> Result<(), PackError>,
     ) -> Result<(), FileError> {
-        let out = &mut self.out;
-        let mut send =
-            |outgoing: Outgoing<'_>| out.write_all(outgoing.message).map_err(SendError::Io);
+        let (out, written) = (&mut self.out, &mut self.written);
+        let mut send = |outgoing: Outgoing<'_>| {
+            *written += outgoing.message.len() as u64;
+            out.write_all(outgoing.message).map_err(SendError::Io)
+        };
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         let added = add(&mut outlet);
         match outlet.failure.take() {
@@ -185,6 +190,12 @@ impl<W: Write> FlowFile<W> {
         self.writer.collect(export_time, |outlet| {
             stream.record(id, encoder.len_of(record), outlet, |out| encoder.encode(record, out))
         })
+    }
+
+    /// Octets of the messages so far; the one that is being filled is not among them.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.writer.written
     }
 
     /// Writes the last message and what is buffered; the number of data records written.

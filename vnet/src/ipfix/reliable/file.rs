@@ -128,8 +128,11 @@ fn cut_half_message(path: &Path, length: u64) -> io::Result<u64> {
     Ok(length)
 }
 
-/// Gives a complete file a name of its own.
-fn set_aside(path: &Path) -> io::Result<()> {
+/// Gives a complete file a name of its own: the time is added to that it has, and a number where there is one of that name.
+///
+/// # Errors
+/// When the file cannot be renamed.
+pub fn set_aside(path: &Path) -> io::Result<()> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let stamp = utc(since.as_secs());
     for n in 0.. {

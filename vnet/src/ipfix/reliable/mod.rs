@@ -38,7 +38,7 @@ mod tests;
 mod tls;
 mod unsent;
 
-pub use file::Rotation;
+pub use file::{Rotation, set_aside};
 pub use item::Item;
 pub use link::{Link, Target};
 pub use queue::{Limits, Loss, Queue};
