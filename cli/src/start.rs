@@ -254,7 +254,7 @@ async fn end(
         signals.next(cx).await;
         return Ok(ExitCode::SUCCESS);
     };
-    cx.executor().spawn(sessions.clone().serve(server));
+    cx.executor().spawn(sessions.clone().serve_console(server));
     let at_terminal = io::stdin().is_terminal();
     let mut shell = pin!(cx.blocking(move || shell::run(client.greet()?, &look)));
     loop {

@@ -5,6 +5,7 @@
 //! | `frame` | length-prefixed frames, from whatever bytes come |
 //! | `message` | requests and answers, and their bytes |
 //! | `server` | a session, a task of the engine's executor |
+//! | `places` | how many sessions there can be, and who makes place for another |
 //! | `listener` | the socket file: its mode, its owner, its end |
 //! | `client` | the other end, which may block |
 //!
@@ -19,6 +20,7 @@ pub mod client;
 mod frame;
 pub mod listener;
 pub mod message;
+mod places;
 pub mod server;
 
 pub use frame::{FrameError, Frames};

@@ -1,7 +1,6 @@
 //! A session: one client's requests, answered one after the other by a task of the engine.
 
 use std::{
-    cell::Cell,
     collections::VecDeque,
     io::{self, Read, Write},
     os::unix::net::UnixStream,
@@ -10,6 +9,7 @@ use std::{
 
 use vnet::{
     command::{self, Context, Format, Reply, Terminal},
+    log::Level,
     plugin::CommandCx,
     process::Interest,
 };
@@ -17,11 +17,10 @@ use vnet::{
 use super::{
     Answer, FrameError, Frames, MessageError, Request,
     message::{Done, MAX_REQUEST, VERSION},
+    places::{GivenUp, MAX_SESSIONS, PATIENCE, Place, Places},
 };
 use crate::race::{Winner, race};
 
-/// Sessions that may be open at once.
-pub const MAX_SESSIONS: usize = 64;
 /// Requests that a client may send before the first is answered; together they are no longer than [`MAX_REQUEST`].
 const MAX_WAITING: usize = 64;
 /// Bytes that are read at once.
@@ -32,7 +31,7 @@ const CHUNK: usize = 16 << 10;
 pub struct Sessions {
     cx: CommandCx,
     prompt: Rc<str>,
-    open: Rc<Cell<usize>>,
+    places: Places,
 }
 
 /// Why a session ended before its time.
@@ -54,7 +53,7 @@ impl Sessions {
     /// Sessions of the engine that `cx` leads to.
     #[must_use]
     pub fn new(cx: CommandCx, prompt: &str) -> Self {
-        Self { cx, prompt: prompt.into(), open: Rc::default() }
+        Self { cx, prompt: prompt.into(), places: Places::default() }
     }
 
     /// The way to the engine.
@@ -65,27 +64,56 @@ impl Sessions {
 
     /// Serves a client until it goes. Its end of `stream` may be in another process; this end must not block.
     pub async fn serve(self, stream: UnixStream) {
+        self.serve_guest(stream, false).await;
+    }
+
+    /// Serves the program's own prompt, which keeps its place however long its user says nothing.
+    pub async fn serve_console(self, stream: UnixStream) {
+        self.serve_guest(stream, true).await;
+    }
+
+    async fn serve_guest(self, mut stream: UnixStream, stays: bool) {
+        let Some((place, given_up)) = self.places.take(self.cx.now(), stays) else {
+            let why = format!(
+                "there are {MAX_SESSIONS} sessions already, of which none has kept the engine waiting for {} s",
+                PATIENCE.as_secs()
+            );
+            return last_words(&mut stream, why);
+        };
+        if let Some(GivenUp { silent, total }) = given_up {
+            let seconds = silent.as_secs();
+            let text = format!(
+                "control socket: a client of which nothing was heard for {seconds} s was hung up for another ({total} so far)"
+            );
+            self.cx.with(|main| main.log().write(main.log().class("cli", ""), Level::Notice, text));
+        }
+        let place = Rc::new(place);
         let settings = Terminal { pager: false, ansi: false, history: true };
         let cx = self.cx.new_session(settings);
         let frames = Frames::new(MAX_REQUEST);
-        let mut link = Link { stream, cx: cx.clone(), frames, waiting: VecDeque::new() };
-        self.open.set(self.open.get() + 1);
-        let served = if self.open.get() > MAX_SESSIONS {
-            let why = format!("there are {MAX_SESSIONS} sessions already");
-            link.send(&Answer::Refused(why)).await
-        } else {
-            serve(&mut link, &cx, &self.prompt).await
-        };
-        self.open.set(self.open.get() - 1);
-        match served {
+        let (waiting, cut) = (VecDeque::new(), false);
+        let mut link = Link { stream, cx: cx.clone(), frames, waiting, place: place.clone(), cut };
+        match race(serve(&mut link, &cx, &self.prompt), place.lost()).await {
             // Who is gone needs no answer.
-            Ok(()) | Err(SessionError::Io(_)) => {}
-            Err(error) => {
+            Winner::First(Ok(()) | Err(SessionError::Io(_))) => {}
+            Winner::First(Err(error)) => {
                 let _: Result<(), SessionError> =
                     link.send(&Answer::Refused(error.to_string())).await;
             }
+            // In the middle of an answer this would be taken for a part of it.
+            Winner::Second(()) if link.cut => {}
+            Winner::Second(()) => last_words(
+                &mut link.stream,
+                "hung up, since nothing was heard of it and another client needed the place"
+                    .to_owned(),
+            ),
         }
     }
+}
+
+/// Says why a client is hung up, if it listens.
+fn last_words(stream: &mut UnixStream, why: String) {
+    let _: io::Result<usize> = stream.write(&Answer::Refused(why).to_bytes());
 }
 
 async fn serve(link: &mut Link, cx: &CommandCx, prompt: &str) -> Result<(), SessionError> {
@@ -150,15 +178,21 @@ struct Link {
     frames: Frames,
     /// Requests that came while a command ran.
     waiting: VecDeque<Request>,
+    place: Rc<Place>,
+    /// An answer is sent of which the client has only a part.
+    cut: bool,
 }
 
 impl Link {
     /// The next request; `None` when the client is gone.
     async fn request(&mut self) -> Result<Option<Request>, SessionError> {
-        match self.waiting.pop_front() {
-            Some(request) => Ok(Some(request)),
-            None => self.receive().await,
+        if let Some(request) = self.waiting.pop_front() {
+            return Ok(Some(request));
         }
+        self.place.waits(self.cx.now());
+        let request = self.receive().await;
+        self.place.works();
+        request
     }
 
     /// Waits until the running command is to end. Other requests that come wait for it.
@@ -218,11 +252,20 @@ impl Link {
         let bytes = answer.to_bytes();
         let mut sent = 0;
         while sent < bytes.len() {
+            self.cut = sent > 0;
             match self.stream.write(&bytes[sent..]) {
-                Ok(length) => sent += length,
-                Err(error) => self.wait(error, Interest::Writable).await?,
+                Ok(length) => {
+                    self.place.works();
+                    sent += length;
+                }
+                Err(error) => {
+                    self.place.waits(self.cx.now());
+                    self.wait(error, Interest::Writable).await?;
+                }
             }
         }
+        self.cut = false;
+        self.place.works();
         Ok(())
     }
 
@@ -235,5 +278,130 @@ impl Link {
             io::ErrorKind::Interrupted => Ok(()),
             _ => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::io::ErrorKind;
+
+    use vnet::{
+        plugin::Engine,
+        runtime::{Clock, PacketTime},
+    };
+
+    use super::*;
+
+    struct Bench {
+        engine: Engine,
+        sessions: Sessions,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let clock = Clock::virtual_at(PacketTime(0));
+            let engine = Engine::builder().clock(clock).build().unwrap();
+            let sessions = Sessions::new(engine.session(Terminal::PLAIN), "x ");
+            Self { engine, sessions }
+        }
+
+        fn pair(&self) -> (UnixStream, UnixStream) {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            theirs.set_nonblocking(true).unwrap();
+            (ours, theirs)
+        }
+
+        /// A client that has come, after all others.
+        fn join(&self) -> UnixStream {
+            let (ours, theirs) = self.pair();
+            self.engine.cx().executor().spawn(self.sessions.clone().serve(ours));
+            self.engine.poll();
+            theirs
+        }
+
+        /// What a client is told; nothing more when it is hung up.
+        fn told(&self, mut client: &UnixStream) -> (String, bool) {
+            let (mut said, mut chunk) = (Vec::new(), [0; 4096]);
+            // Descriptors are looked at every 128 rounds.
+            for _ in 0..300 {
+                self.engine.poll();
+                loop {
+                    match client.read(&mut chunk) {
+                        Ok(0) => return (String::from_utf8_lossy(&said).into_owned(), true),
+                        // It had asked for more.
+                        Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                            return (String::from_utf8_lossy(&said).into_owned(), true);
+                        }
+                        Ok(length) => said.extend_from_slice(&chunk[..length]),
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            }
+            (String::from_utf8_lossy(&said).into_owned(), false)
+        }
+
+        fn ask(&self, mut client: &UnixStream, line: &str) -> String {
+            client.write_all(&Request::Execute(line.as_bytes().to_vec()).to_bytes()).unwrap();
+            self.told(client).0
+        }
+    }
+
+    #[test]
+    fn the_client_of_which_nothing_was_heard_for_longest_makes_place_for_another() {
+        let bench = Bench::new();
+        let (ours, console) = bench.pair();
+        bench.engine.cx().executor().spawn(bench.sessions.clone().serve_console(ours));
+        let mut clients: Vec<_> = (1..MAX_SESSIONS).map(|_| bench.join()).collect();
+        assert!(clients.iter().all(|client| !bench.told(client).1));
+        let (said, hung_up) = bench.told(&bench.join());
+        assert!(said.contains("there are 64 sessions already") && hung_up, "{said}");
+        bench.engine.advance(PATIENCE / 2);
+        // One asks, one begins something that takes its time, and one says half of something.
+        assert!(bench.ask(&clients[0], "show version").contains("peloton"));
+        bench.ask(&clients[1], "wait 1000000");
+        clients[2].write_all(&[0, 0]).unwrap();
+        bench.engine.advance(PATIENCE / 2 - Duration::from_secs(1));
+        assert!(bench.told(&bench.join()).1);
+        bench.engine.advance(Duration::from_secs(2));
+        let late = bench.join();
+        assert!(!bench.told(&late).1);
+        let (said, hung_up) = bench.told(&clients[2]);
+        assert!(said.contains("another client needed the place") && hung_up, "{said}");
+        let log = bench.engine.command("show logging").unwrap();
+        assert!(
+            log.contains("nothing was heard for 61 s was hung up for another (1 so far)"),
+            "{log}"
+        );
+        let later = bench.join();
+        assert!(!bench.told(&later).1);
+        assert!(bench.told(&clients[3]).1);
+        for client in [&console, &clients[0], &clients[1], &clients[4], &late] {
+            assert!(!bench.told(client).1);
+        }
+        assert!(bench.ask(&late, "show version").contains("peloton"));
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_makes_place_as_well() {
+        let bench = Bench::new();
+        let mut deaf = bench.join();
+        let asking = Request::Execute(b"?".to_vec()).to_bytes();
+        for _ in 0..20_000 {
+            let _: io::Result<usize> = deaf.write(&asking);
+            bench.engine.poll();
+        }
+        bench.engine.advance(Duration::from_secs(1));
+        let clients: Vec<_> = (1..MAX_SESSIONS).map(|_| bench.join()).collect();
+        clients.iter().for_each(|client| assert!(!bench.told(client).1));
+        bench.engine.advance(PATIENCE);
+        let late = bench.join();
+        assert!(!bench.told(&late).1);
+        // It stands in the middle of an answer, of which a reason would seem a part.
+        let (said, hung_up) = bench.told(&deaf);
+        assert!(hung_up && !said.contains("needed the place"), "{said}");
+        assert!(clients.iter().all(|client| !bench.told(client).1));
     }
 }
