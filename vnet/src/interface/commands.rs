@@ -264,7 +264,8 @@ fn settings() -> Vec<Command> {
             |cx: CommandCx, args: SetState| cx.with(|main| set_state(main, args)),
         )
         .details(
-            "With `punt' it is down, and all that it receives is punted; `enable' ends that and nothing else. One of the host              that is down is set up with it, or this fails.",
+            "With `punt' it is down, and all that it receives is punted; `enable' ends that and nothing else. One of the \
+             host that is down is set up with it, or this fails.",
         ),
         change(
             "set interface mtu",
