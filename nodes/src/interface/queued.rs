@@ -38,6 +38,7 @@ impl OperationError for DeviceError {
 
 /// What the node `<interface>-tx` sends by.
 pub struct Outlet<T> {
+    /// `SwIfIndex::NONE` when it is deleted.
     interface: SwIfIndex,
     queues: Vec<T>,
 }
@@ -49,13 +50,6 @@ impl<T> Default for Outlet<T> {
 }
 
 impl<T> Outlet<T> {
-    /// The interface; `SwIfIndex::NONE` when it is deleted.
-    #[inline]
-    #[must_use]
-    pub fn interface(&self) -> SwIfIndex {
-        self.interface
-    }
-
     /// The queue of a thread, which shares it where there are fewer; `None` when the interface is deleted.
     #[inline]
     #[must_use]
