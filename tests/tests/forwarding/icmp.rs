@@ -128,9 +128,9 @@ fn senders_are_told_of_next_hops_that_do_not_answer() {
     scene.lab.advance(4);
     // They did not answer just now.
     scene.send("pg0", &[udp.clone(), udp6.clone()]);
-    let frames = scene.captured("pg0").frames;
-    assert_eq!(frames.len(), 4, "{:?}", scene.reasons());
-    for got in frames {
+    let captured = scene.captured("pg0");
+    assert_eq!(captured.frames.len(), 4, "{:?}", scene.reasons());
+    for got in &captured.frames {
         let (about, headers, what) =
             if got[12] == 8 { (&udp, 28, [3, 1]) } else { (&udp6, 48, [1, 3]) };
         assert_eq!(got[14 + headers - 8..14 + headers - 6], what);

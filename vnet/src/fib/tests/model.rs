@@ -70,6 +70,7 @@ fn any_path(family: Family) -> impl Strategy<Value = Path> {
         6 => next_hop().prop_map(|next_hop| PathTarget::Recursive { next_hop, table: FIB }),
         1 => prop::sample::select(vec![
             PathTarget::Drop,
+            PathTarget::Refuse(Refusal::Prohibited),
             PathTarget::Punt,
             PathTarget::Local { interface: SwIfIndex(1) },
             PathTarget::Lookup { table: FIB },
@@ -183,7 +184,7 @@ impl Model {
         let mut ways = BTreeSet::new();
         for target in targets {
             match target {
-                PathTarget::Drop => {}
+                PathTarget::Drop | PathTarget::Refuse(_) => {}
                 PathTarget::Punt => ways.extend([Way::Punt]),
                 PathTarget::Local { interface } => ways.extend([Way::Local(interface)]),
                 PathTarget::Lookup { table } => ways.extend([Way::Lookup(table)]),
