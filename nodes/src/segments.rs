@@ -1,10 +1,10 @@
 //! Checksums over packets of several buffers.
 
 use vnet::{
-    buffer::Buffer,
+    buffer::{Buffer, BufferFlags},
     error::ErrorSet,
     graph::{NextSet, NodeCx},
-    wire::checksum::Sum,
+    wire::{checksum::Sum, udp},
 };
 
 /// Adds to `sum` the `length` bytes that begin `skip` bytes behind the packet's current position. `None` when the packet ends
@@ -37,4 +37,23 @@ pub(crate) fn add_segments<N: NextSet, E: ErrorSet>(
         sum = sum.bytes(&[last]);
     }
     (left == 0).then_some(sum)
+}
+
+/// Makes the checksum that is still to be made, of a packet that stands for itself; then nothing is left to do. `None` when what is
+/// left to do contradicts the packet.
+pub(crate) fn finish_checksum<N: NextSet, E: ErrorSet>(
+    cx: &NodeCx<'_, N, E>,
+    buffer: &mut Buffer,
+) -> Option<()> {
+    let Some(offload) = buffer.offload().copied() else { return Some(()) };
+    let start = i32::from(offload.checksum_start) - i32::from(buffer.current_data());
+    let start = usize::try_from(start).ok()?;
+    let length = buffer.length_in_chain().checked_sub(start)?;
+    let sum = add_segments(cx, buffer, start, length, Sum::EMPTY)?;
+    let at = start + usize::from(offload.checksum_offset);
+    let field = buffer.current_mut().get_mut(at..at + 2)?;
+    // 0 would mean "none" in UDP; elsewhere both mean the same.
+    field.copy_from_slice(&udp::checksum_field(sum.checksum()).to_be_bytes());
+    buffer.clear_flags(BufferFlags::OFFLOAD);
+    Some(())
 }

@@ -7,10 +7,10 @@ use vnet::{
     graph::{Node, NodeCx, NodeSpec, Slot, Verdict},
     interface::InterfaceViews,
     runtime::Shared,
-    wire::{checksum::Sum, gso::Segments, link::LinkType, udp, walk},
+    wire::{gso::Segments, link::LinkType, walk},
 };
 
-use crate::segments::add_segments;
+use crate::segments::finish_checksum;
 
 vnet::next_nodes! {
     /// Where packets go from here.
@@ -124,17 +124,10 @@ fn segment(
 
 /// Makes the checksum that is still to be made; then nothing is left to do.
 fn make_checksum(cx: &mut Cx<'_>, buffer: &mut Buffer) -> Result<(), Error> {
-    let Some(offload) = buffer.offload().copied() else { return Ok(()) };
-    let start = i32::from(offload.checksum_start) - i32::from(buffer.current_data());
-    let start = usize::try_from(start).map_err(|_| Error::BadOffload)?;
-    let length = buffer.length_in_chain().checked_sub(start).ok_or(Error::BadOffload)?;
-    let sum = add_segments(cx, buffer, start, length, Sum::EMPTY).ok_or(Error::BadOffload)?;
-    let at = start + usize::from(offload.checksum_offset);
-    let field = buffer.current_mut().get_mut(at..at + 2).ok_or(Error::BadOffload)?;
-    // 0 would mean "none" in UDP; elsewhere both mean the same.
-    field.copy_from_slice(&udp::checksum_field(sum.checksum()).to_be_bytes());
-    buffer.clear_flags(BufferFlags::OFFLOAD);
-    cx.count(Error::Checksums, 1);
+    if buffer.offload().is_some() {
+        finish_checksum(cx, buffer).ok_or(Error::BadOffload)?;
+        cx.count(Error::Checksums, 1);
+    }
     Ok(())
 }
 

@@ -135,18 +135,19 @@ pub(crate) trait Family: Send + Sized + 'static {
 
     fn lookup_next(decision: Decision) -> Slot<Self::LookupNext>;
 
-    fn rewrite_drop() -> Slot<Self::RewriteNext>;
-
     fn rewrite_output() -> Slot<Self::RewriteNext>;
-
-    /// To the node that tells senders.
-    fn rewrite_report() -> Slot<Self::RewriteNext>;
 
     /// What the sender of a packet is told for which there is no way.
     fn refusal(why: Refusal) -> Report;
 
-    /// What the sender of a packet is told for a fault, if anything; nothing longer than `max` bytes could go on.
-    fn report(buffer: &Buffer, fault: Fault, max: u32) -> Option<Report>;
+    /// Where a packet goes from the rewrite for its fault; nothing longer than `max` bytes could go on. Notes on it what its next node
+    /// needs to know.
+    fn end(
+        cx: &PacketCx<'_, Self::RewriteNext, Self::Error>,
+        buffer: &mut Buffer,
+        fault: Fault,
+        max: u32,
+    ) -> Slot<Self::RewriteNext>;
 
     fn error(fault: Fault) -> Self::Error;
 }

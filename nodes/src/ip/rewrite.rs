@@ -105,14 +105,7 @@ fn rewrite_any<F: Family>(
         buffer.tx = way.tx;
         return cx.enter(way.start, buffer, F::rewrite_output());
     };
-    cx.error(buffer, F::error(fault));
-    match F::report(buffer, fault, way.max_length) {
-        Some(report) => {
-            report.note(buffer);
-            F::rewrite_report()
-        }
-        None => F::rewrite_drop(),
-    }
+    F::end(cx, buffer, fault, way.max_length)
 }
 
 type Cx<'a, 'd, F> = &'a PacketCx<'d, <F as Family>::RewriteNext, <F as Family>::Error>;

@@ -1,5 +1,6 @@
 //! IPv4: in, looked up, rewritten, received.
 
+mod frag;
 mod input;
 mod local;
 
@@ -7,7 +8,7 @@ use vnet::{
     buffer::{Buffer, BufferFlags},
     fib::{FibIndex, ForwardingReader, LoadBalanceIndex, Refusal},
     frame::FRAME_SIZE,
-    graph::{ArcSpec, FeatureSpec, Slot},
+    graph::{ArcSpec, FeatureSpec, PacketCx, Slot},
     plugin::Registrar,
     wire::{checksum, flow_hash, ip4::Header},
 };
@@ -51,6 +52,7 @@ vnet::next_nodes! {
         Drop => "error-drop",
         Output => "interface-output",
         IcmpError => "ip4-icmp-error",
+        Fragment => "ip4-frag",
     }
 }
 
@@ -145,30 +147,31 @@ impl Family for Ip4 {
     }
 
     #[inline]
-    fn rewrite_drop() -> Slot<RewriteNext> {
-        RewriteNext::Drop.into()
-    }
-
-    #[inline]
     fn rewrite_output() -> Slot<RewriteNext> {
         RewriteNext::Output.into()
-    }
-
-    #[inline]
-    fn rewrite_report() -> Slot<RewriteNext> {
-        RewriteNext::IcmpError.into()
     }
 
     fn refusal(why: Refusal) -> Report {
         Report::refused4(why)
     }
 
-    fn report(buffer: &Buffer, fault: Fault, max: u32) -> Option<Report> {
-        match fault {
-            Fault::Expired => Some(Report::EXPIRED4),
-            Fault::TooBig if may_not_be_cut(buffer) => Some(Report::too_big4(max)),
-            _ => None,
+    fn end(
+        cx: &PacketCx<'_, RewriteNext, Error>,
+        buffer: &mut Buffer,
+        fault: Fault,
+        max: u32,
+    ) -> Slot<RewriteNext> {
+        if fault == Fault::TooBig && frag::may_be_cut(buffer) {
+            frag::note(buffer, max);
+            return RewriteNext::Fragment.into();
         }
+        cx.error(buffer, Self::error(fault));
+        match fault {
+            Fault::Expired => Report::EXPIRED4.note(buffer),
+            Fault::TooBig if !frag::is_allowed(buffer) => Report::too_big4(max).note(buffer),
+            _ => return RewriteNext::Drop.into(),
+        }
+        RewriteNext::IcmpError.into()
     }
 
     fn error(fault: Fault) -> Error {
@@ -182,12 +185,6 @@ impl Family for Ip4 {
     }
 }
 
-/// Whether the sender wants to know rather than have it cut.
-fn may_not_be_cut(buffer: &Buffer) -> bool {
-    let flags = buffer.view::<Header>().map_or(0, |ip| ip.flags_fragment.get());
-    flags & Header::DONT_FRAGMENT != 0
-}
-
 /// Registers the nodes, arcs and features of IPv4.
 pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     for spec in input::Input::specs() {
@@ -195,6 +192,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     }
     r.node(Lookup::<Ip4>::spec(r.forwarding()));
     r.node(Rewrite::<Ip4>::spec(r.forwarding()));
+    r.node(frag::spec());
     for spec in end_specs("ip4") {
         r.node(spec);
     }

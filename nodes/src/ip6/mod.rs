@@ -7,7 +7,7 @@ use vnet::{
     buffer::{Buffer, BufferFlags},
     fib::{FibIndex, ForwardingReader, LoadBalanceIndex, Refusal},
     frame::FRAME_SIZE,
-    graph::{ArcSpec, FeatureSpec, Slot},
+    graph::{ArcSpec, FeatureSpec, PacketCx, Slot},
     plugin::Registrar,
     wire::{
         flow_hash,
@@ -146,30 +146,27 @@ impl Family for Ip6 {
     }
 
     #[inline]
-    fn rewrite_drop() -> Slot<RewriteNext> {
-        RewriteNext::Drop.into()
-    }
-
-    #[inline]
     fn rewrite_output() -> Slot<RewriteNext> {
         RewriteNext::Output.into()
-    }
-
-    #[inline]
-    fn rewrite_report() -> Slot<RewriteNext> {
-        RewriteNext::IcmpError.into()
     }
 
     fn refusal(why: Refusal) -> Report {
         Report::refused6(why)
     }
 
-    fn report(_: &Buffer, fault: Fault, max: u32) -> Option<Report> {
+    fn end(
+        cx: &PacketCx<'_, RewriteNext, Error>,
+        buffer: &mut Buffer,
+        fault: Fault,
+        max: u32,
+    ) -> Slot<RewriteNext> {
+        cx.error(buffer, Self::error(fault));
         match fault {
-            Fault::Expired => Some(Report::EXPIRED6),
-            Fault::TooBig => Some(Report::too_big6(max)),
-            _ => None,
+            Fault::Expired => Report::EXPIRED6.note(buffer),
+            Fault::TooBig => Report::too_big6(max).note(buffer),
+            _ => return RewriteNext::Drop.into(),
         }
+        RewriteNext::IcmpError.into()
     }
 
     fn error(fault: Fault) -> Error {

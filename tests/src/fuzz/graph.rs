@@ -49,8 +49,8 @@ struct Lab {
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     received: u64,
-    /// ICMP errors, which are packets of the engine's own.
-    told: u64,
+    /// ICMP errors, which are packets of the engine's own, and fragments beyond one for each packet that was cut.
+    made: u64,
     sent: u64,
     dropped: u64,
     dropped_by_node: u64,
@@ -91,7 +91,7 @@ impl Lab {
         let after = self.counts();
         let grown = |of: fn(&Counts) -> u64| of(&after) - of(&before);
         let ended = grown(|c| c.sent) + grown(|c| c.dropped) + grown(|c| c.punted);
-        let came = grown(|c| c.received) + grown(|c| c.told);
+        let came = grown(|c| c.received) + grown(|c| c.made);
         assert_eq!(came, ended, "{before:?} {after:?}");
         assert_eq!(grown(|c| c.dropped), grown(|c| c.dropped_by_node), "{before:?} {after:?}");
         self.engine.with(|main| {
@@ -120,8 +120,14 @@ impl Lab {
             let told = main.errors().rows().filter(|row| {
                 row.node.ends_with("icmp-error") && row.reason.name.ends_with("-sent")
             });
+            let of = |reason| {
+                let mut rows = main.errors().rows();
+                let row = rows.find(|row| row.node == "ip4-frag" && row.reason.name == reason);
+                row.map_or(0, |row| row.count)
+            };
+            let fragments = of("fragment-sent") - of("fragmented");
             Counts {
-                told: told.map(|row| row.count).sum(),
+                made: told.map(|row| row.count).sum::<u64>() + fragments,
                 received: self.captures.progress().packets,
                 sent: sent("pg0") + sent("pg1"),
                 dropped: interfaces.iter().map(|&i| counters.drops.sum(i)).sum(),

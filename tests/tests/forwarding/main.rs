@@ -4,6 +4,7 @@ mod arp;
 mod basics;
 mod faults;
 mod forms;
+mod fragments;
 mod headers;
 mod icmp;
 mod law;

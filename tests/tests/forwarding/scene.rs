@@ -13,7 +13,9 @@ use peloton_tests::{Lab, program::not_run, tshark};
 use vnet::interface::SwIfIndex;
 
 /// What nodes count that is not the end of a packet.
-const EVENTS: [&str; 7] = [
+const EVENTS: [&str; 9] = [
+    "fragmented",
+    "fragment-sent",
     "request-sent",
     "no-source",
     "no-buffers",
@@ -112,12 +114,13 @@ impl Scene {
         })
     }
 
-    /// Packets that the router made: errors about others.
+    /// Packets that the router made: errors about others, and fragments beyond one for each packet that was cut.
     pub(crate) fn told(&self) -> u64 {
         let nodes = ["ip4-icmp-error", "ip6-icmp-error"];
         let kinds = ["dest-unreach-sent", "packet-too-big-sent", "ttl-expire-sent"];
         let counts = nodes.iter().flat_map(|node| kinds.map(|kind| self.lab.error(node, kind)));
-        counts.sum()
+        let fragments = self.lab.error("ip4-frag", "fragment-sent");
+        counts.sum::<u64>() + fragments - self.lab.error("ip4-frag", "fragmented")
     }
 
     /// Packets in, those that were made, and questions for MAC addresses, are packets out and packets dropped, punted or received,
