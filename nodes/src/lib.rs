@@ -15,6 +15,7 @@ pub mod interface;
 mod ip;
 mod ip4;
 mod ip6;
+mod l2;
 mod neighbor;
 pub mod pg;
 pub mod ping;
@@ -55,6 +56,7 @@ pub fn plugin() -> Plugin {
         let ears = neighbor::register(r);
         arp::register(r, &ears);
         r.provide(protocols);
+        l2::register(r);
         classify::register(r);
         handoff::register(r);
         interface::register(r);

@@ -14,6 +14,7 @@ pub mod host;
 mod huge_pages;
 pub mod interface;
 pub mod ipfix;
+pub mod l2;
 pub mod log;
 pub mod neighbor;
 pub mod plugin;

@@ -6,11 +6,11 @@ use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::Frame,
     graph::{Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
-    interface::{InterfaceView, InterfaceViews, SwIfIndex, TagTarget, TagType, Tags},
+    interface::{InterfaceView, InterfaceViews, SwIfIndex, TagTarget, Tags},
     runtime::Shared,
     trace::{Start, Tap, Taps, TraceCx, TraceRecord},
     wire::{
-        ethernet::{EtherType, Header, MacAddress, VlanTag},
+        ethernet::{EtherType, Header, MacAddress},
         trace::Ethernet,
     },
 };
@@ -26,6 +26,7 @@ vnet::next_nodes! {
         Ip4 => "ip4-input",
         Ip6 => "ip6-input",
         Arp => "arp-input",
+        L2 => "l2-input",
     }
 }
 
@@ -63,17 +64,23 @@ struct Port<'a> {
     view: Option<&'a InterfaceView>,
     /// Whether [`plain`] may decide: frames without tags belong to the interface itself, which is up.
     plain: bool,
+    /// Whether [`bridged`] may decide: all frames belong to the interface itself, which is up and bridges them.
+    bridged: bool,
     mac: MacAddress,
 }
 
 impl<'a> Port<'a> {
     fn of(views: &'a InterfaceViews, rx: SwIfIndex) -> Self {
         let view = views.get(rx);
-        let plain = view.is_some_and(|view| {
+        let up = view.filter(|view| view.up);
+        let plain = up.is_some_and(|view| {
             let untagged = view.tags.as_ref().map(|tags| tags.lookup(Tags::NONE));
-            view.up && untagged == Some(TagTarget::Up(rx))
+            !view.layer2 && untagged == Some(TagTarget::Up(rx))
         });
-        Self { rx, view, plain, mac: MacAddress(view.map_or([0; 6], |view| view.mac)) }
+        let bridged = up.is_some_and(|view| {
+            view.layer2 && view.tags.as_ref().is_some_and(|tags| tags.is_all_of(rx))
+        });
+        Self { rx, view, plain, bridged, mac: MacAddress(view.map_or([0; 6], |view| view.mac)) }
     }
 }
 
@@ -101,7 +108,7 @@ impl Input {
 /// The interface that a frame's tags belong to.
 fn receiver(views: &InterfaceViews, buffer: &Buffer) -> Option<SwIfIndex> {
     let table = views.get(buffer.rx)?.tags.as_ref()?;
-    let (tags, ..) = read_tags(buffer, buffer.view::<Header>()?.ethertype.get())?;
+    let (tags, ..) = Tags::read(buffer.current())?;
     match table.lookup(tags) {
         TagTarget::Up(interface) | TagTarget::Down(interface) => Some(interface),
         TagTarget::Unknown => None,
@@ -132,6 +139,16 @@ fn plain(port: &Port<'_>, buffer: &mut Buffer) -> Option<Slot<Next>> {
     let advanced = buffer.advance(size_of::<Header>());
     debug_assert!(advanced, "the header was viewed");
     Some(next.into())
+}
+
+/// A frame of an interface that bridges all that it receives; not one with an 802.3 length, which is looked at.
+#[inline]
+fn bridged(port: &Port<'_>, buffer: &mut Buffer) -> Option<Slot<Next>> {
+    if !port.bridged || EtherType(buffer.view::<Header>()?.ethertype.get()).is_length() {
+        return None;
+    }
+    buffer.l2_offset = buffer.current_data();
+    Some(Next::L2.into())
 }
 
 /// Out of line, so that it is asked only where the address is not the interface's.
@@ -183,8 +200,7 @@ fn classify(
     }
     let table = view.tags.as_ref().ok_or(drop(Error::UnknownInterface))?;
     let header = *buffer.view::<Header>().ok_or(drop(Error::Truncated))?;
-    let (tags, ethertype, length) =
-        read_tags(buffer, header.ethertype.get()).ok_or(drop(Error::Truncated))?;
+    let (tags, ethertype, length) = Tags::read(buffer.current()).ok_or(drop(Error::Truncated))?;
     let interface = match table.lookup(tags) {
         TagTarget::Up(interface) if view.up => interface,
         TagTarget::Down(interface) if views.get(interface).is_some_and(|down| down.punt) => {
@@ -194,7 +210,8 @@ fn classify(
         TagTarget::Up(_) | TagTarget::Down(_) => return Err(drop(Error::Down)),
         TagTarget::Unknown => return Err(drop(Error::UnknownVlan)),
     };
-    if !header.destination.is_multicast() && header.destination.0 != view.mac {
+    let layer2 = views.get(interface).is_some_and(|view| view.layer2);
+    if !layer2 && !header.destination.is_multicast() && header.destination.0 != view.mac {
         return Err(drop(Error::MacMismatch));
     }
     let packet = buffer.length_in_chain();
@@ -207,6 +224,9 @@ fn classify(
         _ => buffer.set_flags(BufferFlags::VLAN_2_DEEP),
     }
     receive(cx, port, buffer, interface);
+    if layer2 {
+        return Ok(Next::L2);
+    }
     if !buffer.advance(length) {
         return Err(drop(Error::Truncated));
     }
@@ -227,33 +247,6 @@ fn receive(cx: Cx<'_, '_>, port: &Port<'_>, buffer: &mut Buffer, interface: SwIf
     }
 }
 
-/// The tags of a frame, the type behind the first two of them, and the bytes up to there. `None` when the frame ends before.
-fn read_tags(buffer: &Buffer, first_type: u16) -> Option<(Tags, EtherType, usize)> {
-    let mut tags = Tags::NONE;
-    let mut ethertype = EtherType(first_type);
-    let mut at = size_of::<Header>();
-    while ethertype.is_vlan() && tags.count < 2 {
-        let bytes = buffer.current().get(at..)?;
-        let (tag, _) = VlanTag::ref_from_prefix(bytes).ok()?;
-        if tags.count == 0 {
-            // The types of older double tagging count as 802.1Q, as in VPP.
-            tags.outer_type =
-                if ethertype == EtherType::QINQ { TagType::Dot1ad } else { TagType::Dot1q };
-            tags.outer = tag.id();
-        } else {
-            tags.inner = tag.id();
-        }
-        tags.count += 1;
-        ethertype = EtherType(tag.ethertype.get());
-        at += size_of::<VlanTag>();
-    }
-    if ethertype.is_vlan() {
-        // More than two: sub-interfaces can tell that there are, nothing is looked for behind.
-        tags.count = 3;
-    }
-    Some((tags, ethertype, at))
-}
-
 impl Node for Input {
     type Error = Error;
     type Next = Next;
@@ -268,7 +261,7 @@ impl Node for Input {
             frame,
             |_, buffer| buffer.rx,
             |_, rx| Port::of(views, rx),
-            |cx, port, buffer| match plain(port, buffer) {
+            |cx, port, buffer| match plain(port, buffer).or_else(|| bridged(port, buffer)) {
                 Some(next) => next,
                 None => any(cx, views, *port, buffer),
             },

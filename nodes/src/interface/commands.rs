@@ -1,19 +1,19 @@
-//! The commands of loopback interfaces.
+//! The commands of loopback interfaces and of interfaces that route for bridge domains.
 
 use vnet::{
-    command::{ApiError, OperationError, keyword, value},
+    command::{ApiError, OperationError, keyword, positional, value},
     interface::SwIfIndex,
     plugin::{Command, CommandCx},
 };
 
-use super::loopback::{LoopbackError, create, delete};
+use super::loopback::{LoopbackError, create, create_bvi, delete, delete_bvi};
 
 impl OperationError for LoopbackError {
     fn api_error(&self) -> ApiError {
         match self {
             Self::Interface(error) => error.api_error(),
-            Self::NotLoopback(_) => ApiError::InvalidSwIfIndex,
-            Self::Graph(_) => ApiError::Unspecified,
+            Self::NotLoopback(_) | Self::NotBvi(_) => ApiError::InvalidSwIfIndex,
+            Self::Graph(_) | Self::NoLayer2 => ApiError::Unspecified,
         }
     }
 }
@@ -31,8 +31,27 @@ vnet::args! {
     }
 }
 
+vnet::args! {
+    struct DeleteBvi {
+        interface: SwIfIndex = positional(value::interface()),
+    }
+}
+
 pub(super) fn commands() -> Vec<Command> {
     vec![
+        Command::sync(
+            "bvi create",
+            "Make an interface that routes for a bridge domain.",
+            |cx: CommandCx, args: Create| {
+                let made = cx.with(|main| create_bvi(main, args.mac, args.instance));
+                made.map(|made| format!("{}\n", cx.interface_name(made)))
+            },
+        ),
+        Command::sync(
+            "bvi delete",
+            "Delete an interface made by `bvi create'.",
+            |cx: CommandCx, args: DeleteBvi| cx.with(|main| delete_bvi(main, args.interface)),
+        ),
         Command::sync(
             "create loopback interface",
             "Make a loopback interface.",

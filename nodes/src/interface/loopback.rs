@@ -1,9 +1,10 @@
-//! The loopback interface: what is sent by it comes back from it.
+//! The loopback interface: what is sent by it comes back from it, or goes into the bridge domain that it routes for.
 
 use vnet::{
     buffer::Buffer,
     graph::{GraphError, Map, NodeFlags, NodeSpec, PacketCx, Slot},
     interface::{InterfaceError, NewHardware, NoWire, SwIfIndex},
+    l2::{BVI_CLASS, L2, LOOPBACK_CLASS, Role},
     runtime::Main,
     trace::NoTrace,
 };
@@ -12,11 +13,10 @@ vnet::next_nodes! {
     /// Where frames go that were sent by a loopback interface.
     pub(crate) enum Next {
         Ethernet => "ethernet-input",
+        L2 => "l2-input",
     }
 }
 
-/// The class of loopback interfaces.
-pub(crate) const CLASS: &str = "Loopback";
 /// The largest frame.
 const MAX_FRAME: u32 = 9216;
 
@@ -32,10 +32,20 @@ pub enum LoopbackError {
     /// The interface is something else.
     #[error("interface `{0}' is not a loopback interface")]
     NotLoopback(String),
+    /// The interface is something else.
+    #[error("interface `{0}' was not made by `bvi create'")]
+    NotBvi(String),
+    /// The built-in nodes are not there.
+    #[error("the engine has no layer 2")]
+    NoLayer2,
 }
 
-/// `loop<N>-tx`.
-struct Tx;
+/// `loop<N>-tx`, `bvi<N>-tx`.
+struct Tx {
+    l2: L2,
+    /// Whether what is sent outside of a bridge domain comes back.
+    comes_back: bool,
+}
 
 impl Map for Tx {
     type Error = vnet::error::NoError;
@@ -45,6 +55,10 @@ impl Map for Tx {
     fn map(&mut self, cx: &mut PacketCx<'_, Next, Self::Error>, buffer: &mut Buffer) -> Slot<Next> {
         buffer.rx = buffer.tx;
         buffer.tx = SwIfIndex::NONE;
+        let routes = self.l2.read(cx.token()).port(buffer.rx).role == Role::Bvi;
+        if routes || !self.comes_back {
+            return Next::L2.into();
+        }
         let bytes = buffer.length_in_chain() as u64;
         cx.state().interfaces.rx.add(buffer.rx.0, 1, bytes);
         Next::Ethernet.into()
@@ -54,6 +68,16 @@ impl Map for Tx {
         NoTrace
     }
 }
+
+/// What is made: its class, the beginning of its name, and of the MAC address that it gets.
+struct Kind {
+    class: &'static str,
+    name: &'static str,
+    mac: [u8; 4],
+}
+
+const LOOPBACK: Kind = Kind { class: LOOPBACK_CLASS, name: "loop", mac: [0xde, 0xad, 0, 0] };
+const BVI: Kind = Kind { class: BVI_CLASS, name: "bvi", mac: [0xfe, 0xed, 0, 0] };
 
 /// `create loopback interface [mac M] [instance N]`: makes `loop<N>`, the first free number unless one is given. Without a
 /// MAC address it gets `de:ad:00:00:<N>`, as VPP's does.
@@ -65,22 +89,50 @@ pub fn create(
     mac: Option<[u8; 6]>,
     instance: Option<u32>,
 ) -> Result<SwIfIndex, LoopbackError> {
-    let free = (0..).find(|n| main.interfaces().find(&format!("loop{n}")).is_err());
+    make(main, &LOOPBACK, mac, instance)
+}
+
+/// `bvi create [mac M] [instance N]`: makes `bvi<N>`, which can route for a bridge domain and do nothing else.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_bvi(
+    main: &mut Main,
+    mac: Option<[u8; 6]>,
+    instance: Option<u32>,
+) -> Result<SwIfIndex, LoopbackError> {
+    make(main, &BVI, mac, instance)
+}
+
+fn make(
+    main: &mut Main,
+    kind: &Kind,
+    mac: Option<[u8; 6]>,
+    instance: Option<u32>,
+) -> Result<SwIfIndex, LoopbackError> {
+    let numbered = |n: u32| format!("{}{n}", kind.name);
+    let free = (0..).find(|n| main.interfaces().find(&numbered(*n)).is_err());
     let instance = instance.or(free).unwrap_or(0);
-    let name = format!("loop{instance}");
+    let name = numbered(instance);
     let [.., high, low] = instance.to_be_bytes();
+    let [a, b, c, d] = kind.mac;
     let tx = format!("{name}-tx");
     let node = match main.graph().find(&tx) {
         // Nodes cannot be removed: a deleted interface leaves its own for the next of the same name.
         Some(node) => node,
-        None => main.add_node(NodeSpec::map(&tx, |_| Tx).flags(NodeFlags::OUTPUT))?,
+        None => {
+            let l2 = main.provided::<L2>().ok_or(LoopbackError::NoLayer2)?.clone();
+            let comes_back = kind.class == LOOPBACK_CLASS;
+            let tx = NodeSpec::map(&tx, move |_| Tx { l2: l2.clone(), comes_back });
+            main.add_node(tx.flags(NodeFlags::OUTPUT))?
+        }
     };
     let tx_next = super::add_device(main, node)?;
     let new = NewHardware {
         name,
-        device_class: CLASS,
+        device_class: kind.class,
         device_instance: instance,
-        mac: Some(mac.unwrap_or([0xde, 0xad, 0, 0, high, low])),
+        mac: Some(mac.unwrap_or([a, b, c, d, high, low])),
         max_frame_size: MAX_FRAME,
         mtu: 9000,
         tx_next: tx_next.0,
@@ -93,10 +145,27 @@ pub fn create(
 /// # Errors
 /// When there is no such interface, or it is something else.
 pub fn delete(main: &mut Main, interface: SwIfIndex) -> Result<(), LoopbackError> {
+    unmake(main, interface, LOOPBACK_CLASS, LoopbackError::NotLoopback)
+}
+
+/// `bvi delete <if>`.
+///
+/// # Errors
+/// When there is no such interface, or it is something else.
+pub fn delete_bvi(main: &mut Main, interface: SwIfIndex) -> Result<(), LoopbackError> {
+    unmake(main, interface, BVI_CLASS, LoopbackError::NotBvi)
+}
+
+fn unmake(
+    main: &mut Main,
+    interface: SwIfIndex,
+    class: &str,
+    other: impl FnOnce(String) -> LoopbackError,
+) -> Result<(), LoopbackError> {
     main.change_interfaces(|table| {
         let hw = table.hardware_of(interface)?;
-        if hw.device_class != CLASS || hw.sw_if_index != interface {
-            return Err(LoopbackError::NotLoopback(hw.name.clone()));
+        if hw.device_class != class || hw.sw_if_index != interface {
+            return Err(other(hw.name.clone()));
         }
         Ok(table.delete_hardware(interface)?)
     })

@@ -20,7 +20,7 @@ use super::{frame, links::Links, process::send};
 const TIMES: u8 = 2;
 const INTERVAL: Duration = Duration::from_secs(2);
 /// Devices behind which nobody is.
-const SILENT: &[&str] = &[crate::pg::CLASS, crate::interface::loopback::CLASS];
+const SILENT: &[&str] = &[crate::pg::CLASS, vnet::l2::LOOPBACK_CLASS];
 
 vnet::args! {
     struct Set {

@@ -4,6 +4,7 @@
 //! A body asserts what its parser promises (sums, bounds, the same answer whatever the division of the input), not only
 //! that it returns. What it builds once (an engine) it keeps for its thread.
 
+mod bridge;
 mod capture;
 mod commands;
 mod control;
@@ -18,6 +19,7 @@ mod ipfix_file;
 mod startup;
 mod stream;
 
+pub use bridge::bridge;
 pub use capture::capture;
 pub use commands::commands;
 pub use control::control;
@@ -35,6 +37,7 @@ pub type Body = fn(&[u8]);
 
 /// All bodies by the names of their targets, which are the names of their folders under `fuzz-corpus` as well.
 pub const BODIES: &[(&str, Body)] = &[
+    ("bridge", bridge),
     ("capture", capture),
     ("commands", commands),
     ("control", control),

@@ -242,6 +242,38 @@ fn options_tags_and_fragments_are_read_as_what_they_are() {
     assert_eq!(found, [(0, 0, 0), (0, 53, 99), (42, 53, 99)]);
 }
 
+#[test]
+fn bridged_frames_are_measured_where_they_come_and_where_they_leave_with_their_tags() {
+    let scene = Scene::new("bridged", "");
+    scene.lab.script(
+        "create sub-interfaces pg1 9 dot1q 9 exact-match
+         set interface state pg1.9 up
+         set interface l2 bridge pg0 1
+         set interface l2 bridge pg1.9 1
+         set interface l2 tag-rewrite pg1.9 push dot1q 5",
+    );
+    // Frames that leave lose a tag by that, and frames that come gain one.
+    scene.params("record l2 l3 l4");
+    scene.feature("pg0 l2 rx");
+    scene.feature("pg1.9 l2 tx");
+    let mut tagged = frame(&[0x81, 0x00, 0, 5, 0x81, 0x00, 0, 9, 0x08, 0x00], 20);
+    tagged.extend([0, 53, 0, 99, 0, 8, 0, 0]);
+    scene.replay(&[tagged.clone(), tagged]);
+    scene.feature("pg0 l2 disable");
+    scene.feature("pg1.9 l2 tx disable");
+    let exported = scene.exported();
+    let mut found: Vec<_> = exported
+        .records
+        .iter()
+        .map(|r| {
+            ["vlanId", "packetDeltaCount", "sourceTransportPort"]
+                .map(|name| r[name].as_u64().unwrap())
+        })
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [[5, 2, 53], [9, 2, 53]], "{}", scene.lab.run("show errors"));
+}
+
 /// An Ethernet header with these bytes behind the addresses, and an IPv4 header of `header` octets (options follow) for 8
 /// octets of UDP.
 fn frame(types: &[u8], header: u8) -> Vec<u8> {

@@ -10,6 +10,7 @@ use crate::{
         one_of, positional, value,
     },
     fib::{Family, FibError, TableId},
+    l2::L2,
     plugin::{Command, CommandCx},
     runtime::Main,
 };
@@ -156,7 +157,10 @@ fn shows() -> Vec<Command> {
             path,
             "Show the addresses of interfaces.",
             move |cx: CommandCx, args: Chosen| {
-                shown(cx.with(|m| show_addresses(m.interfaces(), &args.interfaces)))
+                shown(cx.with(|m| {
+                    let layer2 = |interface| m.provided::<L2>()?.describe(m, interface);
+                    show_addresses(m.interfaces(), &args.interfaces, &layer2)
+                }))
             },
         )
     };

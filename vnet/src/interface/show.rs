@@ -57,7 +57,11 @@ pub fn show_interfaces(
 
 /// `show interface addr`: the addresses, with their table when it is not the default one.
 #[must_use]
-pub fn show_addresses(table: &InterfaceTable, chosen: &[SwIfIndex]) -> (String, Value) {
+pub fn show_addresses(
+    table: &InterfaceTable,
+    chosen: &[SwIfIndex],
+    layer2: &dyn Fn(SwIfIndex) -> Option<String>,
+) -> (String, Value) {
     let (mut text, mut rows) = (String::new(), Vec::new());
     for interface in selected(table, chosen) {
         let state = if interface.admin_up { "up" } else { "dn" };
@@ -67,6 +71,8 @@ pub fn show_addresses(table: &InterfaceTable, chosen: &[SwIfIndex]) -> (String, 
             text += &format!(" \n  unnumbered, use {}", donor.name);
         }
         text.push('\n');
+        let layer2 = layer2(interface.index);
+        text.extend(layer2.iter().map(|line| format!("  L2 {line}\n")));
         let owner = donor.unwrap_or(interface);
         let mut addresses = Vec::new();
         for (family, word) in [(Family::Ip4, "ip4"), (Family::Ip6, "ip6")] {
@@ -86,6 +92,7 @@ pub fn show_addresses(table: &InterfaceTable, chosen: &[SwIfIndex]) -> (String, 
             "name": interface.name,
             "sw_if_index": interface.index.0,
             "admin_up": interface.admin_up,
+            "l2": layer2,
             "unnumbered": donor.map(|donor| &donor.name),
             "addresses": addresses,
         }));
@@ -316,7 +323,7 @@ mod tests {
         table.add_address(pg, address("192.0.2.1/24")).unwrap();
         table.add_address(sub, address("192.0.2.1/24")).unwrap();
         table.set_unnumbered(other, Some(pg)).unwrap();
-        let (text, json) = show_addresses(&table, &[]);
+        let (text, json) = show_addresses(&table, &[], &|_| None);
         let golden = "local0 (dn):\n\
             loop0 (dn): \n  unnumbered, use pg0\n  L3 192.0.2.1/24\n  L3 2001:db8::1/64\n\
             pg0 (up):\n  L3 192.0.2.1/24\n  L3 2001:db8::1/64\n\

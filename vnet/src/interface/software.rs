@@ -96,6 +96,8 @@ pub struct SwInterface {
     pub admin_up: bool,
     /// Whether all that it receives while it is down is punted.
     pub punt: bool,
+    /// Whether what it receives is bridged or cross-connected, not routed: frames for whomever.
+    pub layer2: bool,
     /// Its MTUs.
     pub mtu: Mtu,
     /// Its addresses, in the order in which they were added; link-local ones are not among them.

@@ -144,13 +144,45 @@ impl InterfaceTable {
         on: bool,
     ) -> Result<(), InterfaceError> {
         let hw_if_index = self.changeable(interface)?.hw_if_index;
-        if let Some(hardware) = self.hardware.at_mut(hw_if_index.0)
-            && hardware.promiscuous != on
-        {
+        let before = self.takes_all(hw_if_index);
+        if let Some(hardware) = self.hardware.at_mut(hw_if_index.0) {
             hardware.promiscuous = on;
-            self.events.push(Event::Promiscuous { hw_if_index, on });
+        }
+        self.tell_promiscuous(hw_if_index, before);
+        Ok(())
+    }
+
+    /// Has frames that an Ethernet interface receives bridged or cross-connected, or routed again. Its hardware takes frames for
+    /// all MAC addresses meanwhile, and what no sub-interface takes of a main interface's tagged frames is the main interface's.
+    pub fn set_layer2(&mut self, interface: SwIfIndex, on: bool) -> Result<(), InterfaceError> {
+        if !self.hardware_of(interface)?.is_ethernet() {
+            let name = self.changeable(interface)?.name.clone();
+            return Err(InterfaceError::NotEthernet { name });
+        }
+        let hw_if_index = self.changeable(interface)?.hw_if_index;
+        let before = self.takes_all(hw_if_index);
+        let changed = self.changeable(interface)?;
+        if changed.layer2 != on {
+            changed.layer2 = on;
+            self.tags_changed(hw_if_index);
+            self.tell_promiscuous(hw_if_index, before);
         }
         Ok(())
+    }
+
+    /// Whether hardware is to take frames for all MAC addresses: the operator or a bridged interface on it wants that.
+    pub(super) fn takes_all(&self, hw_if_index: HwIfIndex) -> bool {
+        let Some(hardware) = self.hardware.at(hw_if_index.0) else { return false };
+        let mut on = core::iter::once(&hardware.sw_if_index).chain(hardware.subs.values());
+        hardware.promiscuous || on.any(|i| self.interface(*i).is_some_and(|sw| sw.layer2))
+    }
+
+    /// Tells what follows from a change of that.
+    pub(super) fn tell_promiscuous(&mut self, hw_if_index: HwIfIndex, before: bool) {
+        let on = self.takes_all(hw_if_index);
+        if on != before {
+            self.events.push(Event::Promiscuous { hw_if_index, on });
+        }
     }
 
     /// Notes something on an interface, at most 63 bytes; empty for nothing.

@@ -1,6 +1,6 @@
 //! Sub-interfaces: which tagged frames they take.
 
-use super::{InterfaceError, SwIfIndex};
+use super::{InterfaceError, SwIfIndex, Tags};
 use crate::wire::ethernet::{EtherType, VlanTag};
 use arrayvec::ArrayVec;
 use core::fmt;
@@ -241,6 +241,22 @@ impl TagMatch {
             Self::Default => (3, 3),
             Self::Untagged => (4, 4),
         }
+    }
+
+    /// Whether it would take a frame with these tags, were there no other sub-interface.
+    #[must_use]
+    pub fn takes(&self, tags: Tags) -> bool {
+        let is_priority = tags.count == 1 && tags.outer == 0;
+        let count = if is_priority { 0 } else { tags.count };
+        let fits = match self {
+            Self::Untagged | Self::Default => true,
+            Self::Tagged { outer_type, outer, inner, .. } => {
+                *outer_type == tags.outer_type
+                    && outer.contains(tags.outer)
+                    && inner.is_none_or(|inner| inner.contains(tags.inner))
+            }
+        };
+        fits && self.takes_count(count)
     }
 
     /// Whether it takes frames with so many tags (3 stands for more).

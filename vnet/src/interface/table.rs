@@ -3,7 +3,9 @@
 use super::{
     Event, HwIfIndex, HwInterface, InterfaceError, LinkState, Mtu, NewHardware, Offloads,
     OutputTags, SubInterface, SwIfIndex, SwInterface, SwKind, TableBinding, TagMatch, TagTable,
-    address::ConnectedPrefixes, pool::Pool, tags::Candidate,
+    address::ConnectedPrefixes,
+    pool::Pool,
+    tags::{Candidate, MainInterface},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -130,11 +132,13 @@ impl InterfaceTable {
         let Some(SubInterface { id, .. }) = sub.sub().copied() else {
             return Err(InterfaceError::NotASubInterface { name: sub.name.clone() });
         };
+        let before = self.takes_all(hw_if_index);
         self.remove_software(interface);
         if let Some(hardware) = self.hardware.at_mut(hw_if_index.0) {
             hardware.subs.remove(&id);
         }
         self.tags_changed(hw_if_index);
+        self.tell_promiscuous(hw_if_index, before);
         Ok(())
     }
 
@@ -229,7 +233,8 @@ impl InterfaceTable {
             Some(Candidate { tags: sub.sub()?.tags, interface: sub.index, up })
         };
         let subs = hardware.subs.values().filter_map(candidate).collect();
-        let tags = Arc::new(TagTable::build(main.index, main.admin_up, subs));
+        let own = MainInterface { index: main.index, up: main.admin_up, layer2: main.layer2 };
+        let tags = Arc::new(TagTable::build(own, subs));
         self.hardware.at_mut(index.0)?.tags = Some(Arc::clone(&tags));
         Some(tags)
     }
@@ -317,6 +322,7 @@ impl InterfaceTable {
             hw_if_index,
             admin_up: false,
             punt: false,
+            layer2: false,
             mtu,
             addresses: Vec::new(),
             link_local: None,

@@ -1,7 +1,9 @@
 //! From a frame's tags to its interface, for workers.
 
 use super::{SwIfIndex, TagMatch, TagType, VlanMatch};
+use crate::wire::ethernet::{EtherType, Header, VlanTag};
 use std::collections::{BTreeMap, BTreeSet};
+use zerocopy::FromBytes;
 
 /// The tags of a frame, as far as sub-interfaces look at them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,35 @@ pub struct Tags {
 impl Tags {
     /// A frame without tags.
     pub const NONE: Self = Self { count: 0, outer_type: TagType::Dot1q, outer: 0, inner: 0 };
+
+    /// Those of a frame that begins with its Ethernet header, the type behind the first two of them, and the octets up to there.
+    /// `None` when the frame ends before.
+    #[must_use]
+    pub fn read(frame: &[u8]) -> Option<(Self, EtherType, usize)> {
+        let (header, _) = Header::ref_from_prefix(frame).ok()?;
+        let mut tags = Self::NONE;
+        let mut ethertype = EtherType(header.ethertype.get());
+        let mut at = size_of::<Header>();
+        while ethertype.is_vlan() && tags.count < 2 {
+            let (tag, _) = VlanTag::ref_from_prefix(frame.get(at..)?).ok()?;
+            if tags.count == 0 {
+                // The types of older double tagging count as 802.1Q, as in VPP.
+                tags.outer_type =
+                    if ethertype == EtherType::QINQ { TagType::Dot1ad } else { TagType::Dot1q };
+                tags.outer = tag.id();
+            } else {
+                tags.inner = tag.id();
+            }
+            tags.count += 1;
+            ethertype = EtherType(tag.ethertype.get());
+            at += size_of::<VlanTag>();
+        }
+        if ethertype.is_vlan() {
+            // More than two: sub-interfaces can tell that there are, nothing is looked for behind.
+            tags.count = 3;
+        }
+        Some((tags, ethertype, at))
+    }
 }
 
 /// The interface of a frame.
@@ -40,6 +71,8 @@ pub enum TagTarget {
 #[derive(Debug)]
 pub struct TagTable {
     untagged: Slot,
+    /// Whose tagged frames are that nobody else takes.
+    rest: Slot,
     /// Number of the entry of every outer identifier, 802.1Q first, then 802.1ad.
     index: Option<Box<[u16; 2 * VLANS]>>,
     entries: Vec<Outer>,
@@ -88,6 +121,15 @@ impl Slot {
     }
 }
 
+/// The main interface as the table is built from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MainInterface {
+    pub(super) index: SwIfIndex,
+    pub(super) up: bool,
+    /// Whether it takes the tagged frames that no sub-interface takes.
+    pub(super) layer2: bool,
+}
+
 /// A sub-interface as the table is built from it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
@@ -105,7 +147,7 @@ impl TagTable {
         if tags.count == 0 || (tags.count == 1 && tags.outer == 0) {
             return self.untagged.target();
         }
-        self.tagged(tags).unwrap_or(Slot::UNKNOWN).target()
+        self.tagged(tags).unwrap_or(self.rest).target()
     }
 
     #[inline]
@@ -121,12 +163,23 @@ impl TagTable {
         pieces.get(piece)?.slots.get(usize::from(tags.count > 2)).copied()
     }
 
+    /// Whether every frame is this interface's, whatever its tags are, and it is up.
+    #[inline]
+    #[must_use]
+    pub fn is_all_of(&self, interface: SwIfIndex) -> bool {
+        let all = Slot::new(interface, true);
+        self.index.is_none() && self.untagged == all && self.rest == all
+    }
+
     /// Builds the table of a main interface and its sub-interfaces, no two of which collide.
-    pub(super) fn build(main: SwIfIndex, main_up: bool, mut subs: Vec<Candidate>) -> Self {
+    pub(super) fn build(main: MainInterface, mut subs: Vec<Candidate>) -> Self {
         subs.sort_by_key(|sub| sub.tags.rank());
+        let own = Slot::new(main.index, main.up);
+        let rest = if main.layer2 { own } else { Slot::UNKNOWN };
         let untagged = subs.iter().find(|sub| sub.tags == TagMatch::Untagged);
-        let untagged = untagged.map_or_else(|| Slot::new(main, main_up), |sub| slot(Some(sub)));
-        let mut table = Self { untagged, index: None, entries: Vec::new(), inner: Vec::new() };
+        let untagged = untagged.map_or(own, |sub| Slot::new(sub.interface, sub.up));
+        let mut table =
+            Self { untagged, rest, index: None, entries: Vec::new(), inner: Vec::new() };
         subs.retain(|sub| sub.tags != TagMatch::Untagged);
         if !subs.is_empty() {
             let mut index = Box::new([0; 2 * VLANS]);
@@ -176,11 +229,13 @@ impl TagTable {
             TagMatch::Tagged { inner, .. } => inner,
             _ => None,
         };
+        let rest = self.rest;
         let find = |count, inner| {
-            slot(takers.iter().copied().find(|sub| {
+            let taker = takers.iter().find(|sub| {
                 sub.tags.takes_count(count)
                     && inner_of(sub).is_none_or(|wanted| wanted.contains(inner))
-            }))
+            });
+            taker.map_or(rest, |sub| Slot::new(sub.interface, sub.up))
         };
         let first = self.inner.len() as u32;
         let cuts = cuts(takers.iter().filter_map(|sub| limits(inner_of(sub)?)));
@@ -193,10 +248,6 @@ impl TagTable {
         // At most one entry for each of 2 * 4096 identifiers.
         (self.entries.len() - 1) as u16
     }
-}
-
-fn slot(sub: Option<&Candidate>) -> Slot {
-    sub.map_or(Slot::UNKNOWN, |sub| Slot::new(sub.interface, sub.up))
 }
 
 fn row(outer_type: TagType) -> usize {
@@ -252,7 +303,11 @@ mod tests {
         let candidates = candidates
             .map(|(n, tags)| Candidate { tags: *tags, interface: SwIfIndex(n), up: true })
             .collect();
-        TagTable::build(MAIN, true, candidates)
+        TagTable::build(main(true, false), candidates)
+    }
+
+    fn main(up: bool, layer2: bool) -> MainInterface {
+        MainInterface { index: MAIN, up, layer2 }
     }
 
     fn up(n: u32) -> TagTarget {
@@ -297,10 +352,29 @@ mod tests {
     }
 
     #[test]
+    fn a_bridged_main_interface_takes_what_no_sub_interface_takes() {
+        let candidates = |tags| vec![Candidate { tags, interface: SwIfIndex(7), up: true }];
+        let tags = tagged(id(5), Some(id(6)), true);
+        let table = TagTable::build(main(true, true), candidates(tags));
+        assert_eq!(table.lookup(dot1q(2, 5, 6)), up(7));
+        for frame in [Tags::NONE, dot1q(1, 5, 0), dot1q(2, 5, 7), dot1q(3, 5, 6), dot1q(1, 9, 0)] {
+            assert_eq!(table.lookup(frame), TagTarget::Up(MAIN), "{frame:?}");
+        }
+        assert!(!table.is_all_of(MAIN));
+        assert!(TagTable::build(main(true, true), Vec::new()).is_all_of(MAIN));
+        for other in [main(true, false), main(false, true)] {
+            assert!(!TagTable::build(other, Vec::new()).is_all_of(MAIN), "{other:?}");
+        }
+        let untagged = TagTable::build(main(true, true), candidates(TagMatch::Untagged));
+        assert_eq!(untagged.lookup(Tags::NONE), up(7));
+        assert_eq!(untagged.lookup(dot1q(1, 5, 0)), TagTarget::Up(MAIN));
+    }
+
+    #[test]
     fn a_sub_interface_that_is_down_is_not_an_unknown_one() {
         let tags = tagged(id(5), None, true);
         let down = Candidate { tags, interface: SwIfIndex(7), up: false };
-        let table = TagTable::build(MAIN, false, vec![down]);
+        let table = TagTable::build(main(false, false), vec![down]);
         assert_eq!(table.lookup(dot1q(1, 5, 0)), TagTarget::Down(SwIfIndex(7)));
         assert_eq!(table.lookup(Tags::NONE), TagTarget::Down(MAIN));
     }

@@ -19,6 +19,8 @@ pub struct InterfaceView {
     pub mac: [u8; 6],
     /// Whether frames have Ethernet headers.
     pub ethernet: bool,
+    /// Whether what it receives is bridged or cross-connected.
+    pub layer2: bool,
     /// Number of the interface's IPv4 table.
     pub fib4: u32,
     /// Number of the interface's IPv6 table.
@@ -85,6 +87,7 @@ impl InterfaceViews {
                 punt: sw.punt,
                 mac: hw.mac.unwrap_or_default(),
                 ethernet: hw.is_ethernet(),
+                layer2: sw.layer2,
                 fib4: sw.table(Family::Ip4).fib_index,
                 fib6: sw.table(Family::Ip6).fib_index,
                 table_ids: TableIds {

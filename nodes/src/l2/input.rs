@@ -1,0 +1,368 @@
+//! `l2-input`: where the frames of bridged and cross-connected interfaces go.
+
+use vnet::{
+    buffer::Buffer,
+    error::ErrorSet,
+    frame::{Buffers, FRAME_SIZE, Frame},
+    graph::{NextSet, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    interface::SwIfIndex,
+    l2::{Entry, EntryFlags, L2, Lane, Layer2, Learned, MacKey, Minute, Mode, Port, Switching},
+    wire::ethernet::{Header, MacWord},
+};
+
+use super::{
+    arp_term::is_question,
+    trace::{self, InputTrace},
+};
+
+vnet::next_nodes! {
+    /// Where frames go from `l2-input`.
+    pub(super) enum Next {
+        Drop => "error-drop",
+        Output => "interface-output",
+        L2Output => "l2-output",
+        Flood => "l2-flood",
+        Bvi => "ethernet-input",
+        ArpTerm => "arp-term-l2bd",
+    }
+}
+
+vnet::node_errors! {
+    /// What `l2-input` counts.
+    pub(super) enum Error {
+        Truncated => ("truncated", "shorter than its ethernet header", Error),
+        Drop => ("drop", "L2 input drops", Error),
+        Vtr => ("vtr-drop", "L2 vtr drops: fewer tags than are to be popped", Error),
+        Miss => ("learn-miss", "L2 learn misses", Info),
+        Move => ("mac-move", "L2 mac moves", Info),
+        Limit => ("learn-limit", "L2 not learned due to limit", Info),
+        NotUnicast => ("source-not-unicast", "L2 source mac is no station's", Info),
+        Violation => ("mac-move-violate", "L2 mac move violations", Error),
+        SourceFilter => ("source-filter-drop", "L2 filter mac drops", Error, AclDeny),
+        Filter => ("filter-drop", "Filter Mac Drop", Error, AclDeny),
+        Reflect => ("reflect-drop", "Reflection Drop", Error),
+        Horizon => ("shg-drop", "L2 split horizon drops", Error),
+        Flood => ("flood-drop", "L2 group frames where they are not flooded", Error),
+        UuFlood => ("uu-flood-drop", "L2 unknown unicast where it is not flooded", Error),
+    }
+}
+
+/// Frames that lie between asking for the buckets of their addresses and looking at them.
+const AHEAD: usize = 12;
+
+/// The addresses of a frame, and where the table has them.
+#[derive(Clone, Copy)]
+struct Addresses {
+    source: MacKey,
+    destination: MacKey,
+    homes: [u32; 2],
+}
+
+/// The node.
+pub(super) struct Input {
+    l2: L2,
+    addresses: Box<[Addresses; FRAME_SIZE]>,
+}
+
+type Cx<'a, 'd> = &'a mut NodeCx<'d, Next, Error>;
+
+/// Where frames to a station go.
+#[derive(Clone, Copy)]
+enum Way {
+    /// Out of an interface.
+    Out(SwIfIndex, Slot<Next>),
+    /// To layer 3, as if received by the BVI.
+    Bvi(SwIfIndex),
+    /// As those to unknown stations.
+    Unknown,
+    Drop(Error),
+}
+
+/// What is known of a run of frames that one interface received.
+struct Run<'a> {
+    layer2: &'a Layer2,
+    lane: Lane<'a>,
+    learns: bool,
+    forwards: bool,
+    /// The last entry that was found, less its minute, and what follows from it.
+    last: (u64, Way),
+}
+
+impl Input {
+    pub(super) fn spec(l2: L2) -> NodeSpec {
+        let none = MacKey::new(vnet::l2::BdIndex(0), MacWord::ZERO);
+        let none = Addresses { source: none, destination: none, homes: [0; 2] };
+        NodeSpec::internal("l2-input", move |_| Self {
+            l2: l2.clone(),
+            addresses: Box::new([none; FRAME_SIZE]),
+        })
+    }
+}
+
+/// Reads the addresses of all frames from the `start`-th on that the lane's interface received; where they end.
+#[inline(always)]
+fn gather(
+    all: &mut [Addresses; FRAME_SIZE],
+    buffers: &mut Buffers<'_>,
+    start: usize,
+    run: &Run<'_>,
+) -> usize {
+    let (macs, rewrite) = (run.layer2.macs(), run.lane.port.input);
+    let rewrites = !rewrite.is_none();
+    let mut end = start;
+    while let Some(buffer) = buffers.get(end)
+        && buffer.rx == run.lane.interface
+    {
+        let whole = !rewrites || rewrite.apply(buffer).is_ok();
+        let [destination, source] = match buffer.view::<Header>() {
+            Some(header) if whole => header.words(),
+            // Nobody's addresses say that.
+            _ => [MacWord::ZERO; 2],
+        };
+        let (source, destination) = (run.lane.key(source), run.lane.key(destination));
+        let homes = [macs.home(source) as u32, macs.home(destination) as u32];
+        all[end % FRAME_SIZE] = Addresses { source, destination, homes };
+        end += 1;
+    }
+    end
+}
+
+/// Switches a run of frames; where it ends.
+#[inline(always)]
+fn bridge(
+    cx: Cx<'_, '_>,
+    all: &mut [Addresses; FRAME_SIZE],
+    buffers: &mut Buffers<'_>,
+    start: usize,
+    mut run: Run<'_>,
+) -> usize {
+    let end = gather(all, buffers, start, &run);
+    let macs = run.layer2.macs();
+    let ask = |addresses: &Addresses| {
+        addresses.homes.iter().for_each(|home| macs.prefetch(*home as usize));
+    };
+    let of_run = all.get(start..end).unwrap_or_default();
+    of_run.iter().take(AHEAD).for_each(ask);
+    for (i, addresses) in of_run.iter().enumerate() {
+        if let Some(ahead) = of_run.get(i + AHEAD) {
+            ask(ahead);
+        }
+        let Some(buffer) = buffers.get(start + i) else { break };
+        let next = run.switch(cx, buffer, addresses);
+        cx.set_next(start + i, next);
+    }
+    end
+}
+
+/// Sends a run of frames out of `peer`; where it ends.
+fn connect(
+    cx: Cx<'_, '_>,
+    buffers: &mut Buffers<'_>,
+    start: usize,
+    port: &Port,
+    (peer, slot): (SwIfIndex, Slot<Next>),
+) -> usize {
+    let mut i = start;
+    let Some(rx) = buffers.get(start).map(|first| first.rx) else { return i };
+    let rewrites = !port.input.is_none();
+    while let Some(buffer) = buffers.get(i)
+        && buffer.rx == rx
+    {
+        buffer.tx = peer;
+        let unfit = rewrites && port.input.apply(buffer).is_err();
+        let next = if unfit { refuse(cx, buffer, Error::Vtr) } else { slot };
+        cx.set_next(i, next);
+        i += 1;
+    }
+    i
+}
+
+#[cold]
+fn refuse(cx: Cx<'_, '_>, buffer: &mut Buffer, error: Error) -> Slot<Next> {
+    cx.error(buffer, error);
+    Next::Drop.into()
+}
+
+/// The node behind which a frame leaves by an interface.
+fn out(layer2: &Layer2, interface: SwIfIndex) -> Slot<Next> {
+    if layer2.port(interface).has_output() { Next::L2Output.into() } else { Next::Output.into() }
+}
+
+impl<'a> Run<'a> {
+    fn new(layer2: &'a Layer2, lane: Lane<'a>) -> Self {
+        let does = |what| lane.switching.contains(what);
+        let (learns, forwards) = (does(Switching::LEARN), does(Switching::FORWARD));
+        Self { layer2, lane, learns, forwards, last: (0, Way::Unknown) }
+    }
+
+    /// Learns from a frame and says where it goes.
+    #[inline(always)]
+    fn switch(&mut self, cx: Cx<'_, '_>, buffer: &mut Buffer, addresses: &Addresses) -> Slot<Next> {
+        let Addresses { source, destination, homes } = *addresses;
+        let [source_home, home] = [homes[0] as usize, homes[1] as usize];
+        if self.learns {
+            let learned = self.lane.learn(source_home, source);
+            if learned != Learned::Known
+                && let Some(error) = self.note(cx, buffer, learned)
+            {
+                return refuse(cx, buffer, error);
+            }
+        }
+        if !destination.is_unicast() {
+            return self.to_group(cx, buffer);
+        }
+        let way = match self.layer2.macs().find_at(home, destination) {
+            Some(known) if self.forwards => {
+                let lasting = known.entry.get() & Entry::LASTING;
+                if lasting != self.last.0 {
+                    self.last = (lasting, self.way(known.entry, destination));
+                }
+                self.last.1
+            }
+            _ => Way::Unknown,
+        };
+        match way {
+            Way::Out(interface, next) => {
+                buffer.tx = interface;
+                next
+            }
+            other => self.go(cx, buffer, other),
+        }
+    }
+
+    /// Where frames to the station of an entry go.
+    #[cold]
+    fn way(&self, entry: Entry, destination: MacKey) -> Way {
+        let flags = entry.flags();
+        if flags.contains(EntryFlags::FILTER) {
+            return Way::Drop(Error::Filter);
+        }
+        if !self.layer2.holds(destination.domain(), entry) {
+            return Way::Unknown;
+        }
+        let interface = entry.port();
+        let to = self.layer2.port(interface);
+        match flags.contains(EntryFlags::BVI) {
+            _ if interface == self.lane.interface => Way::Drop(Error::Reflect),
+            _ if to.is_behind_horizon(self.lane.port.shg) => Way::Drop(Error::Horizon),
+            true => Way::Bvi(interface),
+            false => Way::Out(interface, out(self.layer2, interface)),
+        }
+    }
+
+    #[inline(never)]
+    fn go(&self, cx: Cx<'_, '_>, buffer: &mut Buffer, way: Way) -> Slot<Next> {
+        match way {
+            Way::Out(interface, next) => {
+                buffer.tx = interface;
+                next
+            }
+            Way::Bvi(interface) => {
+                receive_by_bvi(cx, buffer, interface);
+                Next::Bvi.into()
+            }
+            Way::Drop(error) => refuse(cx, buffer, error),
+            Way::Unknown => self.to_unknown(cx, buffer),
+        }
+    }
+
+    /// A frame to a station of which nothing is known.
+    fn to_unknown(&self, cx: Cx<'_, '_>, buffer: &mut Buffer) -> Slot<Next> {
+        match self.lane.domain.uu_fwd {
+            Some(interface) if interface == buffer.rx => refuse(cx, buffer, Error::Reflect),
+            Some(interface) => {
+                buffer.tx = interface;
+                out(self.layer2, interface)
+            }
+            None if self.lane.switching.contains(Switching::UU_FLOOD) => Next::Flood.into(),
+            None => refuse(cx, buffer, Error::UuFlood),
+        }
+    }
+
+    /// A frame to a group of stations, or what is no frame at all.
+    #[cold]
+    #[inline(never)]
+    fn to_group(&self, cx: Cx<'_, '_>, buffer: &mut Buffer) -> Slot<Next> {
+        let Some(header) = buffer.view::<Header>() else {
+            return refuse(cx, buffer, Error::Truncated);
+        };
+        if !header.destination.is_multicast() {
+            // No station has address zero, and it stands for tags that were not there.
+            let unfit = !self.lane.port.input.is_none();
+            return refuse(cx, buffer, if unfit { Error::Vtr } else { Error::Drop });
+        }
+        let does = |what| self.lane.switching.contains(what);
+        match () {
+            () if does(Switching::ARP_TERM) && is_question(buffer) => Next::ArpTerm.into(),
+            () if does(Switching::FLOOD) => Next::Flood.into(),
+            () => refuse(cx, buffer, Error::Flood),
+        }
+    }
+
+    /// Counts what became of a source address; why the frame is dropped, if it is.
+    #[cold]
+    fn note(&self, cx: Cx<'_, '_>, buffer: &Buffer, learned: Learned) -> Option<Error> {
+        let count = match learned {
+            Learned::Known => return None,
+            Learned::Filtered => return Some(Error::SourceFilter),
+            Learned::Violation => return Some(Error::Violation),
+            Learned::New => Error::Miss,
+            Learned::Moved => Error::Move,
+            Learned::Limit => Error::Limit,
+            Learned::NotUnicast => match buffer.view::<Header>() {
+                Some(header) if !self.lane.key(header.words()[1]).is_unicast() => Error::NotUnicast,
+                // The frame is not as it should be, and will be dropped.
+                _ => return None,
+            },
+        };
+        cx.count(count, 1);
+        None
+    }
+}
+
+/// A frame that is for the BVI comes in by it.
+pub(super) fn receive_by_bvi<N: NextSet, E: ErrorSet>(
+    cx: &PacketCx<'_, N, E>,
+    buffer: &mut Buffer,
+    bvi: SwIfIndex,
+) {
+    (buffer.rx, buffer.tx) = (bvi, SwIfIndex::NONE);
+    cx.state_ref().interfaces.rx.add(bvi.0, 1, buffer.length_in_chain() as u64);
+}
+
+impl Node for Input {
+    type Error = Error;
+    type Next = Next;
+    type Trace = InputTrace;
+
+    fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<Next> {
+        let Self { l2, addresses } = self;
+        let layer2 = l2.read(cx.token());
+        if frame.is_traced() {
+            trace::note(layer2, &mut cx.buffers(frame));
+        }
+        let minute = Minute::of(cx.now());
+        let mut buffers = cx.buffers(frame);
+        let mut i = 0;
+        while let Some(first) = buffers.get(i) {
+            let rx = first.rx;
+            let port = layer2.port(rx);
+            i = match (port.mode, layer2.lane(rx, minute)) {
+                (_, Some(lane)) => bridge(cx, addresses, &mut buffers, i, Run::new(layer2, lane)),
+                (Mode::Connected(peer), None) => {
+                    connect(cx, &mut buffers, i, port, (peer, out(layer2, peer)))
+                }
+                (Mode::Routed | Mode::Bridged(_), None) => {
+                    let next = refuse(cx, first, Error::Drop);
+                    cx.set_next(i, next);
+                    i + 1
+                }
+            };
+        }
+        Verdict::PerPacket
+    }
+
+    fn trace(&self, buffer: &Buffer) -> InputTrace {
+        InputTrace::of(buffer)
+    }
+}

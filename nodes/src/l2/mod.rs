@@ -1,0 +1,25 @@
+//! Bridging and cross-connects: from `ethernet-input` to `interface-output` past layer 3.
+//!
+//! `l2-input` does for most frames what VPP has six nodes for: it finds the port, rewrites tags, learns the source address, finds the
+//! destination and says by which interface the frame leaves. `l2-flood` makes copies, `l2-output` does what a port asks for of
+//! frames that leave by it; ports that ask for nothing cost nothing there.
+
+mod arp_term;
+mod flood;
+mod input;
+mod output;
+mod trace;
+
+use vnet::{l2::L2, plugin::Registrar};
+
+/// Registers the nodes and the commands.
+pub(crate) fn register(r: &mut Registrar) {
+    let l2 = L2::register(r);
+    r.node(input::Input::spec(l2.clone()));
+    r.node(flood::Flood::spec(l2.clone()));
+    r.node(arp_term::ArpTerm::spec(l2.clone()));
+    r.node(output::Output::spec(l2));
+}
+
+#[cfg(test)]
+mod tests;
