@@ -22,6 +22,7 @@ pub mod ping;
 mod punt;
 mod segments;
 mod sink;
+pub mod span;
 mod trace;
 pub mod udp;
 
@@ -57,6 +58,7 @@ pub fn plugin() -> Plugin {
         arp::register(r, &ears);
         r.provide(protocols);
         l2::register(r);
+        span::register(r);
         classify::register(r);
         handoff::register(r);
         interface::register(r);

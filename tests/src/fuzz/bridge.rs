@@ -46,6 +46,7 @@ set bridge-domain arp entry 1 2001:db8::9 02:00:00:00:00:09
 set bridge-domain learn-limit 1 20
 l2fib add 02:00:00:00:00:07 1 pg2 static
 l2fib add 02:00:00:00:00:08 1 filter
+set interface span pg2 destination pg4
 ";
 
 /// Every frame, and every copy that was made of one, leaves by an interface, is dropped or is punted; no buffer is left behind.
@@ -138,7 +139,7 @@ impl Lab {
                 vectors("error-drop"),
                 vectors("error-punt"),
                 error("l2-flood", "copies"),
-                0,
+                error("span-input", "hits") + error("span-output", "hits"),
             ]
         })
     }

@@ -12,6 +12,7 @@ mod packets;
 #[path = "../forwarding/scene.rs"]
 #[allow(dead_code, reason = "some are for those who route")]
 mod scene;
+mod span;
 mod vlan;
 
 use scene::Scene;

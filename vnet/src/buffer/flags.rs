@@ -26,5 +26,7 @@ bitflags! {
         const TRUNCATED = 1 << 9;
         /// Something is still to be done to the packet before it is on a wire: [`Buffer::offload`](super::Buffer::offload).
         const OFFLOAD = 1 << 10;
+        /// A copy of another packet, for somebody who listens.
+        const SPAN_COPY = 1 << 11;
     }
 }

@@ -1,0 +1,83 @@
+//! `span-input`, `span-output`.
+
+use core::fmt;
+
+use vnet::{
+    buffer::{Buffer, BufferFlags},
+    graph::{Map, NodeSpec, PacketCx, Slot},
+    interface::SwIfIndex,
+    trace::{TraceCx, TraceRecord},
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::Span;
+
+vnet::next_nodes! {
+    /// Where copies go.
+    pub(super) enum Next {
+        Output => "interface-output",
+    }
+}
+
+vnet::node_errors! {
+    /// What is counted of mirrored packets, which go on all the same.
+    pub(super) enum Error {
+        Hits => ("hits", "SPAN incoming packets processed", Info),
+        Failed => ("no-buffers", "SPAN copies that were not made: buffers had run out", Error),
+    }
+}
+
+/// Either node.
+pub(super) struct Mirror {
+    span: Span,
+    /// 0 for received packets, 1 for sent ones.
+    place: usize,
+}
+
+impl Mirror {
+    pub(super) fn spec(name: &str, place: usize, span: Span) -> NodeSpec {
+        NodeSpec::map(name, move |_| Self { span: span.clone(), place })
+    }
+
+    fn interface(&self, buffer: &Buffer) -> SwIfIndex {
+        if self.place == 0 { buffer.rx } else { buffer.tx }
+    }
+}
+
+impl Map for Mirror {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Trace;
+
+    fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
+        let targets = self.span.read(cx.token()).of(self.place, self.interface(buffer));
+        // A copy is not copied again, wherever it leaves.
+        if !buffer.flags().contains(BufferFlags::SPAN_COPY) {
+            for &target in targets {
+                let sent = cx.send_copy(buffer, Next::Output.into(), |copy| {
+                    copy.tx = target;
+                    copy.set_flags(BufferFlags::SPAN_COPY);
+                });
+                cx.count(if sent { Error::Hits } else { Error::Failed }, 1);
+            }
+        }
+        cx.next_feature(buffer)
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Trace {
+        Trace { source: self.interface(buffer).0 }
+    }
+}
+
+/// What is recorded of a traced packet.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct Trace {
+    source: u32,
+}
+
+impl TraceRecord for Trace {
+    fn format(&self, f: &mut fmt::Formatter<'_>, cx: &TraceCx<'_>) -> fmt::Result {
+        write!(f, "SPAN: mirrored {}", (cx.interface)(SwIfIndex(self.source)))
+    }
+}
