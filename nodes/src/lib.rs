@@ -25,6 +25,7 @@ mod sink;
 pub mod span;
 mod trace;
 pub mod udp;
+mod urpf;
 
 pub use ip::IpProtocols;
 
@@ -60,6 +61,7 @@ pub fn plugin() -> Plugin {
         l2::register(r);
         span::register(r);
         classify::register(r);
+        urpf::register(r);
         handoff::register(r);
         interface::register(r);
         capture::trace::register(r);

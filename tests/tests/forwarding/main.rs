@@ -14,4 +14,5 @@ mod routes;
 mod scene;
 mod sharing;
 mod shows;
+mod urpf;
 mod vlan;

@@ -115,32 +115,57 @@ impl ForwardingReader {
         self.shared.load_balances.bucket(multi, flow_hash)
     }
 
+    /// Whether table `fib` has a way to `address` over a link, and if `by` is given, one that leaves by that interface.
+    #[must_use]
+    pub fn reaches(&self, fib: FibIndex, address: IpAddr, by: Option<SwIfIndex>) -> bool {
+        let Some(dpo) = self.forwarding(fib, address) else { return false };
+        let leaves = |dpo: Dpo| match dpo.kind() {
+            DpoKind::Adjacency | DpoKind::Incomplete | DpoKind::Glean => {
+                by.is_none_or(|by| self.adjacency(dpo.adjacency_index()).sw_if_index() == by)
+            }
+            _ => false,
+        };
+        match dpo.kind() {
+            DpoKind::Multi => (0..dpo.buckets()).any(|n| leaves(self.bucket(dpo, n))),
+            _ => leaves(dpo),
+        }
+    }
+
+    /// What becomes of packets to `destination` that are looked up in table `fib`, followed through the tables that its route leads
+    /// to; `None` where they lead in a circle.
+    fn forwarding(&self, fib: FibIndex, destination: IpAddr) -> Option<Dpo> {
+        let mut fib = fib;
+        // A chain of tables that is longer leads in a circle.
+        for _ in 0..MAX_TABLES {
+            let route = match destination {
+                IpAddr::V4(to) => self.ip4_table(fib)?.lookup_one(to.to_bits()),
+                IpAddr::V6(to) => self.ip6_table(fib)?.lookup_one(to.to_bits()),
+            };
+            let dpo = self.load_balance(route);
+            if dpo.kind() != DpoKind::Lookup {
+                return Some(dpo);
+            }
+            fib = FibIndex(dpo.index());
+        }
+        None
+    }
+
     /// Where a packet to `destination` would go that is looked up in table `fib`: what becomes of it, and the interface that it
     /// leaves by, or whose address it is for. Of several ways the first.
     #[must_use]
     pub fn egress(&self, fib: FibIndex, destination: IpAddr) -> (DpoKind, SwIfIndex) {
-        let look_up = |fib| match destination {
-            IpAddr::V4(to) => Some(self.ip4_table(fib)?.lookup_one(to.to_bits())),
-            IpAddr::V6(to) => Some(self.ip6_table(fib)?.lookup_one(to.to_bits())),
+        let dpo = match self.forwarding(fib, destination).unwrap_or(Dpo::DROP) {
+            multi if multi.kind() == DpoKind::Multi => self.bucket(multi, 0),
+            dpo => dpo,
         };
-        let mut fib = fib;
-        // A chain of tables that is longer leads in a circle.
-        for _ in 0..MAX_TABLES {
-            let Some(route) = look_up(fib) else { break };
-            let mut dpo = self.load_balance(route);
-            if dpo.kind() == DpoKind::Multi {
-                dpo = self.bucket(dpo, 0);
+        let interface = match dpo.kind() {
+            DpoKind::Adjacency | DpoKind::Incomplete | DpoKind::Glean => {
+                self.adjacency(dpo.adjacency_index()).sw_if_index()
             }
-            match dpo.kind() {
-                DpoKind::Lookup => fib = FibIndex(dpo.index()),
-                kind @ (DpoKind::Adjacency | DpoKind::Incomplete | DpoKind::Glean) => {
-                    return (kind, self.adjacency(dpo.adjacency_index()).sw_if_index());
-                }
-                DpoKind::Local => return (DpoKind::Local, dpo.interface()),
-                kind => return (kind, SwIfIndex::NONE),
-            }
-        }
-        (DpoKind::Drop, SwIfIndex::NONE)
+            DpoKind::Local => dpo.interface(),
+            _ => SwIfIndex::NONE,
+        };
+        (dpo.kind(), interface)
     }
 
     /// All adjacencies.
