@@ -21,7 +21,6 @@ vnet::next_nodes! {
     /// Where frames go from `arp-term-l2bd`.
     pub(super) enum Next {
         Flood => "l2-flood",
-        Output => "interface-output",
         L2Output => "l2-output",
         Bvi => "ethernet-input",
         Drop => "error-drop",
@@ -176,7 +175,8 @@ fn send_back(cx: &PacketCx<'_, Next, Error>, port: &Port, buffer: &mut Buffer) -
         return Next::Bvi.into();
     }
     buffer.tx = buffer.rx;
-    if port.has_output() { Next::L2Output.into() } else { Next::Output.into() }
+    // What the port asks for is done there, if it asks for anything.
+    Next::L2Output.into()
 }
 
 fn ask_others(
@@ -191,7 +191,6 @@ fn ask_others(
     match domain.uu_fwd {
         Some(interface) if interface != buffer.rx => {
             buffer.tx = interface;
-            // What the port asks for is done there, if it asks for anything.
             Next::L2Output.into()
         }
         None if domain.switching.contains(Switching::UU_FLOOD) => Next::Flood.into(),

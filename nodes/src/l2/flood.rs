@@ -3,13 +3,17 @@
 use vnet::{
     buffer::Buffer,
     frame::Frame,
-    graph::{Node, NodeCx, NodeSpec, Slot, Verdict},
+    graph::{Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     interface::SwIfIndex,
     l2::{Domain, L2, Layer2, Member},
     wire::ethernet::Header,
 };
 
-use super::{input::receive_by_bvi, trace::FloodTrace};
+use super::{
+    arcs::{Arcs, Direction},
+    input::{has_output, receive_by_bvi},
+    trace::FloodTrace,
+};
 
 vnet::next_nodes! {
     /// Where copies go.
@@ -31,18 +35,32 @@ vnet::node_errors! {
 }
 
 /// The node.
-pub(super) struct Flood(L2);
+pub(super) struct Flood {
+    l2: L2,
+    output: Arcs,
+}
 
 impl Flood {
     pub(super) fn spec(l2: L2) -> NodeSpec {
-        NodeSpec::internal("l2-flood", move |_| Self(l2.clone()))
+        NodeSpec::internal("l2-flood", move |at| Self {
+            l2: l2.clone(),
+            output: Arcs::of(at, Direction::Output),
+        })
     }
+}
+
+/// What is known of all ports.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    layer2: &'a Layer2,
+    output: &'a Arcs,
 }
 
 type Cx<'a, 'd> = &'a mut NodeCx<'d, Next, Error>;
 
 /// Sends copies of a frame to all who are to have it but the last, who gets the frame.
-fn flood(cx: Cx<'_, '_>, layer2: &Layer2, buffer: &mut Buffer) -> Slot<Next> {
+fn flood(cx: Cx<'_, '_>, known: Known<'_>, buffer: &mut Buffer) -> Slot<Next> {
+    let layer2 = known.layer2;
     let from = layer2.port(buffer.rx);
     let Some(domain) = from.domain().and_then(|index| layer2.domain(index)) else {
         cx.error(buffer, Error::NoMembers);
@@ -63,7 +81,7 @@ fn flood(cx: Cx<'_, '_>, layer2: &Layer2, buffer: &mut Buffer) -> Slot<Next> {
     };
     let (mut copies, mut failed) = (0, 0);
     for next in targets {
-        match copy(cx, layer2, domain, buffer, target) {
+        match copy(cx, known, domain, buffer, target) {
             true => copies += 1,
             false => failed += 1,
         }
@@ -76,11 +94,16 @@ fn flood(cx: Cx<'_, '_>, layer2: &Layer2, buffer: &mut Buffer) -> Slot<Next> {
         return Next::Bvi.into();
     }
     buffer.tx = target;
-    way(layer2, domain, target)
+    way(cx, known, domain, target)
 }
 
-fn way(layer2: &Layer2, domain: &Domain, target: SwIfIndex) -> Slot<Next> {
-    match layer2.port(target).has_output() {
+fn way(
+    cx: &PacketCx<'_, Next, Error>,
+    known: Known<'_>,
+    domain: &Domain,
+    target: SwIfIndex,
+) -> Slot<Next> {
+    match has_output(cx, known.output, known.layer2, target) {
         _ if domain.bvi == Some(target) => Next::Bvi,
         true => Next::L2Output,
         false => Next::Output,
@@ -91,13 +114,14 @@ fn way(layer2: &Layer2, domain: &Domain, target: SwIfIndex) -> Slot<Next> {
 /// Sends a copy; whether there was a buffer for it.
 fn copy(
     cx: Cx<'_, '_>,
-    layer2: &Layer2,
+    known: Known<'_>,
     domain: &Domain,
     buffer: &Buffer,
     target: SwIfIndex,
 ) -> bool {
     let is_bvi = domain.bvi == Some(target);
-    let sent = cx.send_copy(buffer, way(layer2, domain, target), |copy| {
+    let way = way(cx, known, domain, target);
+    let sent = cx.send_copy(buffer, way, |copy| {
         (copy.rx, copy.tx) = if is_bvi { (target, SwIfIndex::NONE) } else { (buffer.rx, target) };
     });
     if sent && is_bvi {
@@ -113,11 +137,11 @@ impl Node for Flood {
     type Trace = FloodTrace;
 
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<Next> {
-        let layer2 = self.0.read(cx.token());
+        let known = Known { layer2: self.l2.read(cx.token()), output: &self.output };
         let mut buffers = cx.buffers(frame);
         for i in 0..buffers.len() {
             let Some(buffer) = buffers.get(i) else { break };
-            let next = flood(cx, layer2, buffer);
+            let next = flood(cx, known, buffer);
             cx.set_next(i, next);
         }
         Verdict::PerPacket

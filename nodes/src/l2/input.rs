@@ -11,6 +11,7 @@ use vnet::{
 };
 
 use super::{
+    arcs::{Arcs, Direction, Starts},
     arp_term::is_question,
     trace::{self, InputTrace},
 };
@@ -24,6 +25,7 @@ vnet::next_nodes! {
         Flood => "l2-flood",
         Bvi => "ethernet-input",
         ArpTerm => "arp-term-l2bd",
+        ArcEnd => "l2-input-feat-arc-end",
     }
 }
 
@@ -58,9 +60,11 @@ struct Addresses {
     homes: [u32; 2],
 }
 
-/// The node.
+/// The node, and that where its arcs end.
 pub(super) struct Input {
     l2: L2,
+    arcs: Arcs,
+    output: Arcs,
     addresses: Box<[Addresses; FRAME_SIZE]>,
 }
 
@@ -82,21 +86,29 @@ enum Way {
 struct Run<'a> {
     layer2: &'a Layer2,
     lane: Lane<'a>,
+    output: &'a Arcs,
     learns: bool,
     forwards: bool,
     /// The last entry that was found, less its minute, and what follows from it.
     last: (u64, Way),
 }
 
-impl Input {
-    pub(super) fn spec(l2: L2) -> NodeSpec {
+const NAME: &str = "l2-input";
+
+/// Both nodes.
+pub(super) fn specs(l2: &L2) -> [NodeSpec; 2] {
+    let spec = |name, begins| {
+        let l2 = l2.clone();
         let none = MacKey::new(vnet::l2::BdIndex(0), MacWord::ZERO);
         let none = Addresses { source: none, destination: none, homes: [0; 2] };
-        NodeSpec::internal("l2-input", move |_| Self {
+        NodeSpec::internal(name, move |at| Input {
             l2: l2.clone(),
+            arcs: if begins { Arcs::of(at, Direction::Input) } else { Arcs::NONE },
+            output: Arcs::of(at, Direction::Output),
             addresses: Box::new([none; FRAME_SIZE]),
         })
-    }
+    };
+    [spec(NAME, true), spec(Direction::Input.end(), false).sibling_of(NAME)]
 }
 
 /// Reads the addresses of all frames from the `start`-th on that the lane's interface received; where they end.
@@ -183,16 +195,49 @@ fn refuse(cx: Cx<'_, '_>, buffer: &mut Buffer, error: Error) -> Slot<Next> {
     Next::Drop.into()
 }
 
+/// Whether anything is to be done to frames before they leave by an interface.
+pub(super) fn has_output<N: NextSet, E: ErrorSet>(
+    cx: &PacketCx<'_, N, E>,
+    arcs: &Arcs,
+    layer2: &Layer2,
+    interface: SwIfIndex,
+) -> bool {
+    layer2.port(interface).has_output() || arcs.starts(cx, interface).is_some()
+}
+
 /// The node behind which a frame leaves by an interface.
-fn out(layer2: &Layer2, interface: SwIfIndex) -> Slot<Next> {
-    if layer2.port(interface).has_output() { Next::L2Output.into() } else { Next::Output.into() }
+fn out(
+    cx: &PacketCx<'_, Next, Error>,
+    arcs: &Arcs,
+    layer2: &Layer2,
+    interface: SwIfIndex,
+) -> Slot<Next> {
+    match has_output(cx, arcs, layer2, interface) {
+        true => Next::L2Output.into(),
+        false => Next::Output.into(),
+    }
+}
+
+/// Sends a run of frames to the features that are enabled where they came; where it ends.
+#[cold]
+fn to_features(cx: Cx<'_, '_>, buffers: &mut Buffers<'_>, start: usize, starts: &Starts) -> usize {
+    let mut i = start;
+    let Some(rx) = buffers.get(start).map(|first| first.rx) else { return i };
+    while let Some(buffer) = buffers.get(i)
+        && buffer.rx == rx
+    {
+        let next = starts.enter(cx, buffer, Next::ArcEnd.into());
+        cx.set_next(i, next);
+        i += 1;
+    }
+    i
 }
 
 impl<'a> Run<'a> {
-    fn new(layer2: &'a Layer2, lane: Lane<'a>) -> Self {
+    fn new(layer2: &'a Layer2, lane: Lane<'a>, output: &'a Arcs) -> Self {
         let does = |what| lane.switching.contains(what);
         let (learns, forwards) = (does(Switching::LEARN), does(Switching::FORWARD));
-        Self { layer2, lane, learns, forwards, last: (0, Way::Unknown) }
+        Self { layer2, lane, output, learns, forwards, last: (0, Way::Unknown) }
     }
 
     /// Learns from a frame and says where it goes.
@@ -215,7 +260,7 @@ impl<'a> Run<'a> {
             Some(known) if self.forwards => {
                 let lasting = known.entry.get() & Entry::LASTING;
                 if lasting != self.last.0 {
-                    self.last = (lasting, self.way(known.entry, destination));
+                    self.last = (lasting, self.way(cx, known.entry, destination));
                 }
                 self.last.1
             }
@@ -232,7 +277,7 @@ impl<'a> Run<'a> {
 
     /// Where frames to the station of an entry go.
     #[cold]
-    fn way(&self, entry: Entry, destination: MacKey) -> Way {
+    fn way(&self, cx: &PacketCx<'_, Next, Error>, entry: Entry, destination: MacKey) -> Way {
         let flags = entry.flags();
         if flags.contains(EntryFlags::FILTER) {
             return Way::Drop(Error::Filter);
@@ -246,7 +291,7 @@ impl<'a> Run<'a> {
             _ if interface == self.lane.interface => Way::Drop(Error::Reflect),
             _ if to.is_behind_horizon(self.lane.port.shg) => Way::Drop(Error::Horizon),
             true => Way::Bvi(interface),
-            false => Way::Out(interface, out(self.layer2, interface)),
+            false => Way::Out(interface, out(cx, self.output, self.layer2, interface)),
         }
     }
 
@@ -272,7 +317,7 @@ impl<'a> Run<'a> {
             Some(interface) if interface == buffer.rx => refuse(cx, buffer, Error::Reflect),
             Some(interface) => {
                 buffer.tx = interface;
-                out(self.layer2, interface)
+                out(cx, self.output, self.layer2, interface)
             }
             None if self.lane.switching.contains(Switching::UU_FLOOD) => Next::Flood.into(),
             None => refuse(cx, buffer, Error::UuFlood),
@@ -336,7 +381,7 @@ impl Node for Input {
     type Trace = InputTrace;
 
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<Next> {
-        let Self { l2, addresses } = self;
+        let Self { l2, arcs, output, addresses } = self;
         let layer2 = l2.read(cx.token());
         if frame.is_traced() {
             trace::note(layer2, &mut cx.buffers(frame));
@@ -347,10 +392,17 @@ impl Node for Input {
         while let Some(first) = buffers.get(i) {
             let rx = first.rx;
             let port = layer2.port(rx);
+            if let Some(starts) = arcs.starts(cx, rx) {
+                i = to_features(cx, &mut buffers, i, &starts);
+                continue;
+            }
             i = match (port.mode, layer2.lane(rx, minute)) {
-                (_, Some(lane)) => bridge(cx, addresses, &mut buffers, i, Run::new(layer2, lane)),
+                (_, Some(lane)) => {
+                    bridge(cx, addresses, &mut buffers, i, Run::new(layer2, lane, output))
+                }
                 (Mode::Connected(peer), None) => {
-                    connect(cx, &mut buffers, i, port, (peer, out(layer2, peer)))
+                    let way = (peer, out(cx, output, layer2, peer));
+                    connect(cx, &mut buffers, i, port, way)
                 }
                 (Mode::Routed | Mode::Bridged(_), None) => {
                     let next = refuse(cx, first, Error::Drop);

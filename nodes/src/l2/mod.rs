@@ -4,21 +4,26 @@
 //! destination and says by which interface the frame leaves. `l2-flood` makes copies, `l2-output` does what a port asks for of
 //! frames that leave by it; ports that ask for nothing cost nothing there.
 
+mod arcs;
 mod arp_term;
 mod flood;
 mod input;
 mod output;
 mod trace;
 
+use arcs::Direction;
 use vnet::{l2::L2, plugin::Registrar};
 
 /// Registers the nodes and the commands.
 pub(crate) fn register(r: &mut Registrar) {
     let l2 = L2::register(r);
-    r.node(input::Input::spec(l2.clone()));
+    for direction in [Direction::Input, Direction::Output] {
+        arcs::register(r, direction);
+    }
+    input::specs(&l2).into_iter().for_each(|spec| r.node(spec));
     r.node(flood::Flood::spec(l2.clone()));
     r.node(arp_term::ArpTerm::spec(l2.clone()));
-    r.node(output::Output::spec(l2));
+    output::specs(&l2).into_iter().for_each(|spec| r.node(spec));
 }
 
 #[cfg(test)]

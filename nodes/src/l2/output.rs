@@ -6,7 +6,10 @@ use vnet::{
     l2::L2,
 };
 
-use super::trace::OutputTrace;
+use super::{
+    arcs::{Arcs, Direction},
+    trace::OutputTrace,
+};
 
 vnet::next_nodes! {
     /// Where frames go from `l2-output`.
@@ -24,14 +27,27 @@ vnet::node_errors! {
     }
 }
 
-/// The node.
-pub(super) struct Output(L2);
-
-impl Output {
-    pub(super) fn spec(l2: L2) -> NodeSpec {
-        NodeSpec::map("l2-output", move |_| Self(l2.clone()))
-    }
+/// The node, and that where its arcs end.
+pub(super) struct Output {
+    l2: L2,
+    arcs: Arcs,
+    /// Whether tags are still to be rewritten.
+    begins: bool,
 }
+
+/// Both nodes.
+pub(super) fn specs(l2: &L2) -> [NodeSpec; 2] {
+    let spec = |name, begins| {
+        let l2 = l2.clone();
+        NodeSpec::map(name, move |at| {
+            let arcs = if begins { Arcs::of(at, Direction::Output) } else { Arcs::NONE };
+            Output { l2: l2.clone(), arcs, begins }
+        })
+    };
+    [spec(NAME, true), spec(Direction::Output.end(), false).sibling_of(NAME)]
+}
+
+const NAME: &str = "l2-output";
 
 impl Map for Output {
     type Error = Error;
@@ -39,11 +55,17 @@ impl Map for Output {
     type Trace = OutputTrace;
 
     fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
-        let port = self.0.read(cx.token()).port(buffer.tx);
+        if !self.begins {
+            return Next::Output.into();
+        }
+        let port = self.l2.read(cx.token()).port(buffer.tx);
         let error = match () {
             () if port.output.apply(buffer).is_err() => Error::Vtr,
             () if port.efp_filter.is_some_and(|filter| !filter.takes(buffer)) => Error::Efp,
-            () => return Next::Output.into(),
+            () => match self.arcs.starts(cx, buffer.tx) {
+                None => return Next::Output.into(),
+                Some(starts) => return starts.enter(cx, buffer, Next::Output.into()),
+            },
         };
         cx.error(buffer, error);
         Next::Drop.into()

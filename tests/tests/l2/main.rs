@@ -1,5 +1,6 @@
 //! Bridging: frames in, frames out, judged by tshark, scapy and the kernel's own stack.
 
+mod arcs;
 mod bridge;
 mod bvi;
 mod commands;

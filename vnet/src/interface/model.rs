@@ -311,6 +311,36 @@ fn an_mtu_that_is_not_set_is_that_of_the_interface_above() {
 }
 
 #[test]
+fn hardware_takes_all_frames_while_an_interface_on_it_is_bridged() {
+    let mut table = InterfaceTable::new();
+    let (hw_if_index, eth) = table.create_hardware(port("eth")).unwrap();
+    let sub = table.create_sub(eth, 5, TagMatch::Default).unwrap();
+    let told = |table: &mut InterfaceTable| -> Vec<bool> {
+        let on = |event: &Event| match event {
+            Event::Promiscuous { hw_if_index: hw, on } if *hw == hw_if_index => Some(*on),
+            _ => None,
+        };
+        table.take_events().iter().filter_map(on).collect()
+    };
+    table.set_layer2(sub, true).unwrap();
+    assert_eq!(told(&mut table), [true]);
+    table.set_promiscuous(eth, true).unwrap();
+    table.set_layer2(eth, true).unwrap();
+    table.set_layer2(sub, false).unwrap();
+    table.set_promiscuous(eth, false).unwrap();
+    assert_eq!(told(&mut table), [false; 0], "somebody wants it all the time");
+    table.set_layer2(eth, false).unwrap();
+    assert_eq!(told(&mut table), [false]);
+    table.set_layer2(sub, true).unwrap();
+    table.delete_sub(sub).unwrap();
+    assert_eq!(told(&mut table), [true, false]);
+    let (_, tunnel) = table.create_hardware(NewHardware { mac: None, ..port("tun") }).unwrap();
+    let refused = table.set_layer2(tunnel, true).unwrap_err();
+    assert_eq!(refused.to_string(), "tun is not an Ethernet interface");
+    assert!(table.set_layer2(SwIfIndex::LOCAL0, true).is_err());
+}
+
+#[test]
 fn tag_tables_follow_sub_interfaces_and_their_state() {
     let mut table = InterfaceTable::new();
     let (hw, eth) = table.create_hardware(port("eth")).unwrap();
