@@ -16,6 +16,7 @@ mod ip;
 mod ip4;
 mod ip6;
 mod l2;
+mod nd;
 mod neighbor;
 pub mod pg;
 pub mod ping;
@@ -53,10 +54,11 @@ pub fn plugin() -> Plugin {
         ip4::register(r, &protocols);
         ip6::register(r, &protocols);
         udp::register(r, &protocols);
-        icmp6::register(r, &protocols);
+        let types = icmp6::register(r, &protocols);
         icmp::register(r, &protocols);
-        let ears = neighbor::register(r);
+        let (ears, desk) = neighbor::register(r);
         arp::register(r, &ears);
+        nd::register(r, (&ears, &desk), &types);
         r.provide(protocols);
         l2::register(r);
         span::register(r);
@@ -78,6 +80,7 @@ fn follow_addresses(main: &mut Main, event: &Event) {
         Event::Added { sw_if_index, .. } | Event::Unnumbered { sw_if_index, .. } => {
             (*sw_if_index, &[Family::Ip4, Family::Ip6])
         }
+        Event::LinkLocal { sw_if_index, .. } => (*sw_if_index, &[Family::Ip6]),
         Event::AddressAdded { sw_if_index, address, .. }
         | Event::AddressRemoved { sw_if_index, address, .. } => match address.family() {
             Family::Ip4 => (*sw_if_index, &[Family::Ip4]),
@@ -95,7 +98,9 @@ fn follow_addresses(main: &mut Main, event: &Event) {
 
 fn follow_family(main: &mut Main, interface: SwIfIndex, family: Family) {
     let addresses = main.interfaces().addresses(interface).unwrap_or_default();
-    let has_any = addresses.iter().any(|a| a.family() == family);
+    let link_local = main.interfaces().interface(interface).and_then(|i| i.link_local);
+    let has_any = addresses.iter().any(|a| a.family() == family)
+        || family == Family::Ip6 && link_local.is_some();
     let (arcs, feature) = match family {
         Family::Ip4 => (["ip4-unicast", "ip4-multicast"], "ip4-not-enabled"),
         Family::Ip6 => (["ip6-unicast", "ip6-multicast"], "ip6-not-enabled"),

@@ -34,7 +34,10 @@ const WORKERS: &str = "PELOTON_WORKERS";
 pub const START: PacketTime = PacketTime(1_767_225_600_000_000_000);
 
 /// Commands that have a router send only what it received, so that sums are exact.
-pub const QUIET: &str = "set ip icmp-error-limit rate 0\nset ip6 icmp-error-limit rate 0\n";
+pub const QUIET: &str = "set ip icmp-error-limit rate 0
+set ip6 icmp-error-limit rate 0
+set ip neighbor-announce all disable
+";
 
 impl Lab {
     /// A [quiet](QUIET) engine with the built-in nodes, the packet generator and `plugins`, and as many workers as the environment says.

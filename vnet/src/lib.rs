@@ -20,6 +20,7 @@ pub mod neighbor;
 pub mod plugin;
 pub mod prelude;
 pub mod process;
+pub mod random;
 pub mod runtime;
 pub mod trace;
 pub mod wire;

@@ -52,16 +52,17 @@ impl Icmp6Types {
 }
 
 /// Registers the node, and provides the [`Icmp6Types`].
-pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) -> Icmp6Types {
     let types = Icmp6Types(Demux::new(r, NODE));
     let of_node = types.clone();
     r.node(NodeSpec::internal(NODE, move |_| Input(of_node.clone())));
-    r.provide(types);
+    r.provide(types.clone());
     let protocols = protocols.clone();
     r.on_start(move |main| {
         let node = main.graph().require(NODE)?;
         Ok(protocols.register(main, Family::Ip6, protocol::ICMP6, node)?)
     });
+    types
 }
 
 struct Input(Icmp6Types);

@@ -1,12 +1,17 @@
 //! Announcements: an interface tells its link of its addresses when it gets one, when it comes up, when its MAC address changes.
 //!
-//! Twice, two seconds apart (RFC 5227 section 2.3). Packet generators and loopback interfaces are silent unless the operator says
+//! Twice, two seconds apart (RFC 5227 section 2.3, RFC 4861 section 7.2.6). Packet generators and loopback interfaces are silent unless the operator says
 //! otherwise: nobody is on their links.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 
 use vnet::{
-    command::{Align, Column, Table, choice, positional, value},
+    command::{Align, Column, Table, choice, one_of, positional, value},
     interface::{Event, SwIfIndex},
     plugin::{Command, CommandCx, Registrar},
     process::{Bell, Cx},
@@ -15,6 +20,7 @@ use vnet::{
 };
 
 use super::{frame, links::Links, process::send};
+use crate::nd::message::{To, advertisement};
 
 /// How often an address is announced, and the time between.
 const TIMES: u8 = 2;
@@ -24,7 +30,10 @@ const SILENT: &[&str] = &[crate::pg::CLASS, vnet::l2::LOOPBACK_CLASS];
 
 vnet::args! {
     struct Set {
-        interface: SwIfIndex = positional(value::interface()),
+        interface: Option<SwIfIndex> = one_of([
+            choice([("all", None)]),
+            positional(value::interface()).map(Some),
+        ]),
         enable: bool = choice([("enable", true), ("disable", false)]),
     }
 }
@@ -35,8 +44,9 @@ pub(crate) struct Announcer(Rc<State>);
 
 #[derive(Default)]
 struct State {
-    /// What the operator has said of interfaces.
+    /// What the operator has said of interfaces, and of all others.
     said: RefCell<BTreeMap<SwIfIndex, bool>>,
+    said_of_all: Cell<Option<bool>>,
     /// How often interfaces are still to announce themselves, and when next.
     due: RefCell<BTreeMap<SwIfIndex, (u8, EngineTime)>>,
     bell: Bell,
@@ -54,8 +64,7 @@ pub(super) fn register(r: &mut Registrar, links: &Shared<Links>) -> Announcer {
         "set ip neighbor-announce",
         "Tell the link of an interface of its addresses unasked, or do not.",
         move |cx: CommandCx, args: Set| {
-            of_set.0.said.borrow_mut().insert(args.interface, args.enable);
-            cx.with(|main| of_set.begin(main, args.interface));
+            cx.with(|main| of_set.set(main, args.interface, args.enable));
         },
     ));
     r.command(Command::sync(
@@ -69,11 +78,27 @@ pub(super) fn register(r: &mut Registrar, links: &Shared<Links>) -> Announcer {
 impl Announcer {
     /// Whether an interface says anything unasked.
     pub(crate) fn speaks(&self, main: &Main, interface: SwIfIndex) -> bool {
-        if let Some(&said) = self.0.said.borrow().get(&interface) {
+        let said = self.0.said.borrow().get(&interface).copied();
+        if let Some(said) = said.or(self.0.said_of_all.get()) {
             return said;
         }
         let hardware = main.interfaces().hardware_of(interface);
         hardware.is_ok_and(|hw| hw.is_ethernet() && !SILENT.contains(&hw.device_class))
+    }
+
+    /// One interface, or all that nothing is said of alone, are to speak, or to be silent.
+    fn set(&self, main: &Main, interface: Option<SwIfIndex>, enable: bool) {
+        match interface {
+            Some(interface) => {
+                self.0.said.borrow_mut().insert(interface, enable);
+                self.begin(main, interface);
+            }
+            None => {
+                self.0.said_of_all.set(Some(enable));
+                let all = main.interfaces().interfaces();
+                all.for_each(|interface| self.begin(main, interface.index));
+            }
+        }
     }
 
     fn follow(&self, main: &mut Main, event: &Event) {
@@ -86,6 +111,7 @@ impl Announcer {
         };
         match *event {
             Event::AddressAdded { sw_if_index, .. }
+            | Event::LinkLocal { sw_if_index, address: Some(_) }
             | Event::Unnumbered { sw_if_index, .. }
             | Event::Admin { sw_if_index, up: true } => begin(vec![sw_if_index]),
             Event::Link { hw_if_index, link } if link.up => begin(on(hw_if_index)),
@@ -138,6 +164,9 @@ impl Announcer {
             for (address, _) in &link.ip4 {
                 let packet = Packet::announcement((link.mac, address.octets()));
                 send(main, interface, &frame::arp(&link, MacAddress::BROADCAST, &packet));
+            }
+            for address in link.all6() {
+                send(main, interface, &advertisement(&link, address, To::All));
             }
         }
     }

@@ -25,6 +25,12 @@ pub(crate) fn follow(main: &mut Main, links: &Shared<Links>, event: &Event) {
     }
 }
 
+/// Has nodes see an interface as it is now, after something has become of its tentative addresses.
+pub(crate) fn refresh(main: &mut Main, links: &Shared<Links>, interface: SwIfIndex) {
+    let link = Link::of(main.interfaces(), interface);
+    links.clone().write(main.held_mut()).update(interface, link);
+}
+
 /// The interfaces whose links may have changed.
 fn concerned(main: &Main, event: &Event) -> Vec<SwIfIndex> {
     let all = main.interfaces().interfaces();

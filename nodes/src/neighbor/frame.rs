@@ -15,14 +15,14 @@ use zerocopy::IntoBytes;
 
 use super::links::Link;
 
-/// A frame in the making: up to 22 octets of Ethernet, 40 of IPv6 and a message with its options.
-pub(crate) type FrameBytes = ArrayVec<u8, 256>;
+/// A frame in the making: up to 22 octets of Ethernet, and a packet of as many as any IPv6 link takes.
+pub(crate) type FrameBytes = ArrayVec<u8, { 22 + 1280 }>;
 
 /// The question who has `target`, from an interface: to all, or to one who had it.
 pub(crate) fn request(link: &Link, target: IpAddr, to: Option<MacAddress>) -> Option<FrameBytes> {
     match target {
         IpAddr::V4(target) => arp_request(link, target, to),
-        IpAddr::V6(_) => None,
+        IpAddr::V6(target) => crate::nd::message::solicitation(link, target, to),
     }
 }
 

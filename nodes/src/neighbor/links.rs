@@ -1,12 +1,18 @@
 //! What nodes must know of an interface to ask and to answer for addresses on its link.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use vnet::{
     adjacency::AdjacencyKind,
     fib::{DpoKind, Family, FibIndex, ForwardingReader},
     interface::{InterfaceTable, OutputTags, SwIfIndex},
-    wire::ethernet::{EtherType, MacAddress},
+    wire::{
+        ethernet::{EtherType, MacAddress},
+        nd,
+    },
 };
 
 use super::frame::FrameBytes;
@@ -21,6 +27,11 @@ pub(crate) struct Link {
     fib4: FibIndex,
     /// In the order in which they were added, each with the length of its prefix.
     pub(crate) ip4: Vec<(Ipv4Addr, u8)>,
+    pub(crate) ip6: Vec<(Ipv6Addr, u8)>,
+    pub(crate) link_local: Option<Ipv6Addr>,
+    /// IPv6 addresses that are not used yet, since somebody else may have them. A link-local one is not above then, the prefixes of
+    /// others are on the link all the same.
+    pub(crate) tentative: Vec<Ipv6Addr>,
 }
 
 impl Link {
@@ -30,16 +41,22 @@ impl Link {
         let hw = table.hardware_interface(sw.hw_if_index)?;
         let carrier = table.interface(hw.sw_if_index)?;
         let addresses = table.addresses(interface).ok()?;
-        let ip4 = addresses.iter().filter_map(|address| match address.address() {
-            IpAddr::V4(ip) => Some((ip, address.length())),
-            IpAddr::V6(_) => None,
-        });
+        let (mut ip4, mut ip6) = (Vec::new(), Vec::new());
+        for address in addresses {
+            match address.address() {
+                IpAddr::V4(ip) => ip4.push((ip, address.length())),
+                IpAddr::V6(ip) => ip6.push((ip, address.length())),
+            }
+        }
         Some(Self {
             up: sw.admin_up && carrier.admin_up && hw.link.up,
             mac: MacAddress(hw.mac?),
             tags: table.output_tags(interface).ok()?,
             fib4: FibIndex(sw.table(Family::Ip4).fib_index),
-            ip4: ip4.collect(),
+            ip4,
+            ip6,
+            link_local: sw.link_local,
+            tentative: Vec::new(),
         })
     }
 
@@ -93,6 +110,50 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Whether an IPv6 address is this interface's: its own, borrowed, or link-local.
+    pub(crate) fn has6(&self, address: Ipv6Addr) -> bool {
+        self.all6().any(|own| own == address)
+    }
+
+    /// The IPv6 addresses of this interface, the link-local one first.
+    pub(crate) fn all6(&self) -> impl Iterator<Item = Ipv6Addr> {
+        self.link_local.into_iter().chain(self.global6().map(|(own, _)| own))
+    }
+
+    /// The address from which to ask for `target`: the link-local one for another such, one whose prefix it lies in, else any.
+    pub(crate) fn source6(&self, target: Ipv6Addr) -> Option<Ipv6Addr> {
+        if target.is_unicast_link_local() && self.link_local.is_some() {
+            return self.link_local;
+        }
+        let covering = self.global6().find(|&(own, length)| covers6(own, length, target));
+        let any = || self.global6().next();
+        covering.map(|(own, _)| own).or(self.link_local).or_else(|| any().map(|(own, _)| own))
+    }
+
+    /// The IPv6 addresses with a prefix that are used.
+    fn global6(&self) -> impl Iterator<Item = (Ipv6Addr, u8)> {
+        let is_used = |(own, _): &(Ipv6Addr, u8)| !self.tentative.contains(own);
+        self.ip6.iter().copied().filter(is_used)
+    }
+
+    /// Whether `address` can be that of a host on this link.
+    pub(crate) fn is_on_link6(&self, address: Ipv6Addr) -> bool {
+        let in_prefix = || self.ip6.iter().any(|&(own, length)| covers6(own, length, address));
+        address.is_unicast_link_local() || in_prefix()
+    }
+
+    /// Where frames to a group begin.
+    pub(crate) fn frame_to_group(&self, group: Ipv6Addr) -> FrameBytes {
+        self.frame(nd::group_mac(group.octets()), EtherType::IP6)
+    }
+}
+
+fn covers6(own: Ipv6Addr, length: u8, address: Ipv6Addr) -> bool {
+    let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+    (own.to_bits() ^ address.to_bits()) & mask == 0
+}
+
 fn covers4(own: Ipv4Addr, length: u8, address: Ipv4Addr) -> bool {
     (own.to_bits() ^ address.to_bits()) & mask4(length) == 0
 }
@@ -109,20 +170,35 @@ fn mask4(length: u8) -> u32 {
 
 /// The links of all interfaces that have neighbours, by number.
 #[derive(Debug, Default)]
-pub(crate) struct Links(Vec<Option<Link>>);
+pub(crate) struct Links {
+    links: Vec<Option<Link>>,
+    /// Addresses of which it is not known yet whether somebody else has them.
+    pub(crate) tentative: BTreeSet<(SwIfIndex, Ipv6Addr)>,
+}
 
 impl Links {
+    /// Whether it is still to be found out if somebody else has an address.
+    pub(crate) fn is_tentative(&self, interface: SwIfIndex, address: Ipv6Addr) -> bool {
+        !self.tentative.is_empty() && self.tentative.contains(&(interface, address))
+    }
+
     /// Takes over what `table` says of an interface now, which may be that there is none.
     pub(crate) fn update(&mut self, interface: SwIfIndex, link: Option<Link>) {
         let at = interface.0 as usize;
-        if self.0.len() <= at {
-            self.0.resize(at + 1, None);
+        if self.links.len() <= at {
+            self.links.resize(at + 1, None);
         }
-        self.0[at] = link;
+        let is_ours = |address: &Ipv6Addr| !self.is_tentative(interface, *address);
+        let link = link.map(|mut link| {
+            link.tentative = link.all6().filter(|address| !is_ours(address)).collect();
+            link.link_local = link.link_local.filter(is_ours);
+            link
+        });
+        self.links[at] = link;
     }
 
     #[inline]
     pub(crate) fn get(&self, interface: SwIfIndex) -> Option<&Link> {
-        self.0.get(interface.0 as usize)?.as_ref()
+        self.links.get(interface.0 as usize)?.as_ref()
     }
 }

@@ -4,18 +4,22 @@
 //! that receive answers ([`crate::arp`]) tell the main thread by a bounded mailbox ([`news`]), whose process edits the
 //! table of [`vnet::neighbor`] and calls the threads ([`process`]), which let their packets go on ([`waiting`]).
 
-mod announce;
+pub(crate) mod announce;
 mod commands;
-mod follow;
+pub(crate) mod follow;
 pub(crate) mod frame;
 pub(crate) mod links;
 pub(crate) mod news;
+mod output;
 mod process;
 mod resolve;
 mod resolver;
 mod waiting;
 
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::{
+    rc::Rc,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use vnet::{
     fib::{Family, ForwardingReader},
@@ -23,9 +27,11 @@ use vnet::{
     runtime::Shared,
 };
 
+use announce::Announcer;
 use links::Links;
 use news::Reporter;
-use process::Office;
+pub(crate) use process::send;
+use process::{Office, Readers};
 use resolve::Parts;
 use resolver::Resolver;
 
@@ -37,8 +43,15 @@ pub(crate) struct Ears {
     pub(crate) reporter: Reporter,
 }
 
+/// What others do on the main thread with what is heard, and need to say something themselves.
+pub(crate) struct Desk {
+    /// Who reads what is not about neighbours.
+    pub(crate) readers: Readers,
+    pub(crate) announcer: Announcer,
+}
+
 /// Registers nodes, processes and commands.
-pub(crate) fn register(r: &mut Registrar) -> Ears {
+pub(crate) fn register(r: &mut Registrar) -> (Ears, Desk) {
     let (news, busy) = (news::mailbox(), Arc::<AtomicUsize>::default());
     let links = r.shared(Links::default());
     let of_thread = Arc::clone(&busy);
@@ -47,8 +60,15 @@ pub(crate) fn register(r: &mut Registrar) -> Ears {
         Parts { reader: r.forwarding(), links: links.clone(), resolver, news: news.clone() };
     resolve::specs(&parts).into_iter().for_each(|spec| r.node(spec));
     r.node(waiting::spec(&parts));
-    let office =
-        Office { news: news.clone(), busy, links: links.clone(), ages: Default::default() };
+    r.node(output::spec());
+    let office = Office {
+        news: news.clone(),
+        busy,
+        links: links.clone(),
+        ages: Default::default(),
+        others: Rc::default(),
+        asked: Rc::default(),
+    };
     commands::commands(&office.ages).into_iter().for_each(|command| r.command(command));
     let of_process = office.clone();
     r.process("ip-neighbor-process", move |cx| process::learn(cx, of_process));
@@ -60,7 +80,8 @@ pub(crate) fn register(r: &mut Registrar) -> Ears {
     }
     let followed = links.clone();
     r.on_interface_event(move |main, event| follow::follow(main, &followed, event));
-    announce::register(r, &links);
+    let announcer = announce::register(r, &links);
+    let desk = Desk { readers: office.others.clone(), announcer };
     r.on_drain(move |main| main.drop_waiting(resolver, |resolver| &mut resolver.waiting));
-    Ears { links, reader: parts.reader, reporter: Reporter::new(news) }
+    (Ears { links, reader: parts.reader, reporter: Reporter::new(news) }, desk)
 }

@@ -1,6 +1,9 @@
 //! What nodes have to say of neighbours to the main thread.
 
-use std::net::IpAddr;
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Duration,
+};
 
 use vnet::{
     error::ErrorSet,
@@ -17,6 +20,14 @@ use vnet::{
 pub(crate) enum News {
     /// A neighbour has said what its MAC address is.
     Heard { key: NeighborKey, mac: MacAddress, whom: Whom },
+    /// A thread asks for a neighbour.
+    Asked(NeighborKey),
+    /// Somebody else has an address that is about to be ours.
+    Duplicate { interface: SwIfIndex, target: Ipv6Addr },
+    /// A host looks for a router.
+    RouterWanted { interface: SwIfIndex, host: Ipv6Addr, mac: MacAddress },
+    /// Somebody asks for listeners to a group, or to all, to answer within a time.
+    ListenersWanted { interface: SwIfIndex, group: Ipv6Addr, within: Duration, is_v2: bool },
 }
 
 /// Whom to believe.
@@ -26,6 +37,9 @@ pub(crate) enum Whom {
     Anybody,
     /// Those that are known.
     Known,
+    /// Those that are known, unless they would have another MAC address and the message does not override, and those that were asked
+    /// for.
+    Asked { overrides: bool },
 }
 
 /// Letters that wait for the process at most.
@@ -60,7 +74,13 @@ impl Reporter {
         self.say(cx, News::Heard { key, mac, whom }, full);
     }
 
-    fn say<N: NextSet, E: ErrorSet>(&mut self, cx: &mut PacketCx<'_, N, E>, news: News, full: E) {
+    /// Says something; counts `full` when the process has no room for it.
+    pub(crate) fn say<N: NextSet, E: ErrorSet>(
+        &mut self,
+        cx: &mut PacketCx<'_, N, E>,
+        news: News,
+        full: E,
+    ) {
         let place = &mut self.said[place_of(news)];
         let now = cx.now();
         let fresh = |&(_, at): &(News, EngineTime)| now.0.saturating_sub(at.0) < QUIET;
@@ -77,12 +97,17 @@ impl Reporter {
 
 /// Neighbours of a link differ in the last octets of their addresses.
 fn place_of(news: News) -> usize {
-    let News::Heard { key, .. } = news;
-    let low = match key.address {
+    let (interface, address) = match news {
+        News::Heard { key, .. } | News::Asked(key) => (key.interface, key.address),
+        News::Duplicate { interface, target } => (interface, target.into()),
+        News::RouterWanted { interface, host, .. } => (interface, host.into()),
+        News::ListenersWanted { interface, group, .. } => (interface, group.into()),
+    };
+    let low = match address {
         IpAddr::V4(address) => address.to_bits(),
         IpAddr::V6(address) => address.to_bits() as u32,
     };
-    (low.wrapping_add(key.interface.0.wrapping_mul(31)) as usize) % PLACES
+    (low.wrapping_add(interface.0.wrapping_mul(31)) as usize) % PLACES
 }
 
 /// The process's mailbox.

@@ -1,7 +1,9 @@
 //! What the main thread does for neighbours: it learns, calls the threads that wait, and asks those that grow old.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -23,6 +25,7 @@ use super::{
     frame,
     links::Links,
     news::{News, Whom},
+    output,
     resolver::{INTERVAL, REQUESTS},
     waiting,
 };
@@ -43,7 +46,19 @@ pub(crate) struct Office {
     pub(crate) links: Shared<Links>,
     /// Wake the processes that ask those that grow old, by family.
     pub(crate) ages: [Bell; 2],
+    /// Who reads what is not about neighbours.
+    pub(crate) others: Readers,
+    /// Neighbours that threads have asked for, and until when an answer is expected.
+    pub(crate) asked: Rc<RefCell<BTreeMap<NeighborKey, EngineTime>>>,
 }
+
+/// Those that read letters.
+pub(crate) type Readers = Rc<RefCell<Vec<Box<dyn Fn(&mut Main, News)>>>>;
+
+/// An answer is expected until the next request, and a little longer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Neighbours that answers are expected from at most.
+const EXPECTED: usize = 8192;
 
 /// `ip-neighbor-process`: reads what nodes have heard, and calls the threads.
 pub(crate) async fn learn(cx: Cx, office: Office) {
@@ -73,14 +88,45 @@ pub(crate) async fn learn(cx: Cx, office: Office) {
 
 impl Office {
     fn read(&self, main: &mut Main, letter: News) {
-        let News::Heard { key, mac, whom } = letter;
-        let NeighborKey { interface, address } = key;
-        // The interface may have changed since.
-        let is_there = self.links.view(main.held()).get(interface).is_some_and(|link| link.up);
-        let is_known = || main.forwarding().neighbor(interface, address).is_some();
-        if !is_there || whom == Whom::Known && !is_known() {
-            return;
+        match letter {
+            News::Heard { key, mac, whom } if self.believes(main, key, mac, whom) => {
+                self.write(main, key, mac);
+            }
+            News::Heard { .. } => {}
+            News::Asked(key) => self.expect(key, main.clock().now()),
+            other => self.others.borrow().iter().for_each(|reader| reader(main, other)),
         }
+    }
+
+    /// A thread has asked for a neighbour.
+    fn expect(&self, key: NeighborKey, now: EngineTime) {
+        let mut asked = self.asked.borrow_mut();
+        if asked.len() >= EXPECTED {
+            asked.retain(|_, until| *until > now);
+        }
+        if asked.len() < EXPECTED {
+            asked.insert(key, now.after(PATIENCE));
+        }
+    }
+
+    fn believes(&self, main: &Main, key: NeighborKey, mac: MacAddress, whom: Whom) -> bool {
+        // The interface may have changed since.
+        let is_there = self.links.view(main.held()).get(key.interface).is_some_and(|link| link.up);
+        let known = main.forwarding().neighbor(key.interface, key.address);
+        is_there
+            && match (whom, known) {
+                (Whom::Anybody, _) | (Whom::Known, Some(_)) => true,
+                (Whom::Known, None) => false,
+                (Whom::Asked { overrides }, Some(known)) => overrides || known.mac == mac.0,
+                (Whom::Asked { .. }, None) => {
+                    let until = self.asked.borrow_mut().remove(&key);
+                    until.is_some_and(|until| main.clock().now() < until)
+                }
+            }
+    }
+
+    fn write(&self, main: &mut Main, key: NeighborKey, mac: MacAddress) {
+        let NeighborKey { interface, address } = key;
         let now = main.clock().now();
         match main.forwarding_mut().learn_neighbor(interface, address, mac.0, now) {
             Ok(Learnt::New) => self.ages[Family::of(address) as usize].ring(),
@@ -170,7 +216,7 @@ impl Office {
 
 /// Sends a frame of the main thread's own.
 pub(crate) fn send(main: &mut Main, interface: SwIfIndex, frame: &[u8]) {
-    if let Some(output) = main.graph().find("interface-output") {
+    if let Some(output) = main.graph().find(output::NODE) {
         // Without a buffer it is not sent, which the pool counts; what must not be lost is sent again.
         let _: Option<bool> =
             main.frame_to(output).push(|buffer| frame::fill(buffer, interface, frame));

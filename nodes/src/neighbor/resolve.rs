@@ -1,6 +1,8 @@
 //! `ip4-arp`, `ip4-glean`, `ip6-discover-neighbor`, `ip6-glean`: packets whose next hop has no MAC address yet wait here, and it is
 //! asked for.
 
+use std::net::IpAddr;
+
 use vnet::{
     adjacency::{AdjacencyIndex, AdjacencyKind},
     buffer::{Buffer, BufferFlags},
@@ -132,7 +134,6 @@ impl Resolve {
             Answer::Wait { queue, request } => {
                 if request {
                     self.requests.push(key);
-                    self.parts.news.ring();
                 }
                 Fate::Wait(queue)
             }
@@ -141,7 +142,7 @@ impl Resolve {
         }
     }
 
-    fn destination(&self, buffer: &Buffer) -> Option<std::net::IpAddr> {
+    fn destination(&self, buffer: &Buffer) -> Option<IpAddr> {
         Some(match self.family {
             Family::Ip4 => buffer.view::<ip4::Header>()?.destination.into(),
             Family::Ip6 => buffer.view::<ip6::Header>()?.destination.into(),
@@ -154,8 +155,16 @@ impl Resolve {
 }
 
 /// Sends the question who has an address; counts what came of it.
-pub(super) fn request(cx: &mut NodeCx<'_, Next, Error>, links: &Links, key: NeighborKey) {
-    let link = links.get(key.interface);
+pub(super) fn request(cx: &mut NodeCx<'_, Next, Error>, parts: &Parts, key: NeighborKey) {
+    // Advertisements are believed when they were asked for. A letter for which there is no room comes with the next request; the
+    // process is woken all the same.
+    match key.address {
+        IpAddr::V4(_) => parts.news.ring(),
+        IpAddr::V6(_) => {
+            let _: bool = parts.news.put(News::Asked(key));
+        }
+    }
+    let link = parts.links.read(cx.token()).get(key.interface);
     let Some(bytes) = link.and_then(|link| frame::request(link, key.address, None)) else {
         cx.count(Error::NoSource, 1);
         return;
@@ -207,8 +216,7 @@ impl Node for Resolve {
         cx.let_wait(frame, &mut resolver.waiting, queue, crowded);
         cx.put_local(self.parts.resolver, resolver);
         let mut requests = core::mem::take(&mut self.requests);
-        let links = self.parts.links.read(cx.token());
-        requests.drain(..).for_each(|key| request(cx, links, key));
+        requests.drain(..).for_each(|key| request(cx, &self.parts, key));
         self.requests = requests;
         let mut buffers = cx.buffers(frame);
         for i in 0..buffers.len() {

@@ -75,7 +75,7 @@ impl Waiting {
         }
         match resolver.look(key, cx.now()) {
             Due::Nothing => {}
-            Due::Request => request(cx, self.parts.links.read(cx.token()), key),
+            Due::Request => request(cx, &self.parts, key),
             Due::GiveUp => {
                 cx.end_wait(frame, &mut resolver.waiting, pending.queue);
             }

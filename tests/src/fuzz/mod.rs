@@ -16,6 +16,7 @@ mod headers;
 mod input;
 mod ipfix;
 mod ipfix_file;
+mod neighbors;
 mod startup;
 mod stream;
 
@@ -30,6 +31,7 @@ pub use graph::graph;
 pub use headers::headers;
 pub use ipfix::ipfix;
 pub use ipfix_file::ipfix_file;
+pub use neighbors::neighbors;
 pub use startup::startup;
 
 /// A fuzz body.
@@ -48,5 +50,6 @@ pub const BODIES: &[(&str, Body)] = &[
     ("headers", headers),
     ("ipfix", ipfix),
     ("ipfix_file", ipfix_file),
+    ("neighbors", neighbors),
     ("startup", startup),
 ];

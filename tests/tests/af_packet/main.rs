@@ -3,6 +3,7 @@
 mod icmp;
 mod link;
 mod modes;
+mod neighbors;
 mod offloads;
 mod router;
 mod unit;

@@ -1,10 +1,5 @@
 //! ARP: who has an address, asked and answered.
 
-use std::time::Duration;
-
-use peloton_tests::{Lab, START};
-use vnet::runtime::Clock;
-
 use crate::{
     packets::{HOST, Ip4, PG0, Tag, frame, frame_to},
     scene::Scene,
@@ -12,12 +7,12 @@ use crate::{
 
 /// The router's second interface.
 pub(crate) const PG1: [u8; 6] = [2, 0xfe, 0, 0, 0, 1];
-const PEER: [u8; 6] = [2, 0, 0, 0, 0, 9];
+pub(crate) const PEER: [u8; 6] = [2, 0, 0, 0, 0, 9];
 const ALL: [u8; 6] = [0xff; 6];
 
 /// An ARP packet in the making, byte by byte as RFC 826 has it.
 #[derive(Clone)]
-struct Arp {
+pub(crate) struct Arp {
     destination: [u8; 6],
     source: [u8; 6],
     tags: &'static [Tag],
@@ -27,17 +22,21 @@ struct Arp {
 }
 
 impl Arp {
-    fn new(operation: u8, sender: ([u8; 6], [u8; 4]), target: ([u8; 6], [u8; 4])) -> Self {
+    pub(crate) fn new(
+        operation: u8,
+        sender: ([u8; 6], [u8; 4]),
+        target: ([u8; 6], [u8; 4]),
+    ) -> Self {
         let destination = if operation == 1 { ALL } else { target.0 };
         let fixed = [0, 1, 8, 0, 6, 4, 0, operation];
         Self { destination, source: sender.0, tags: &[], fixed, sender, target }
     }
 
-    fn request(sender: ([u8; 6], [u8; 4]), target: [u8; 4]) -> Self {
+    pub(crate) fn request(sender: ([u8; 6], [u8; 4]), target: [u8; 4]) -> Self {
         Self::new(1, sender, ([0; 6], target))
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = [self.destination, self.source].concat();
         for (ethertype, control) in self.tags {
             bytes.extend([ethertype.to_be_bytes(), control.to_be_bytes()].concat());
@@ -52,7 +51,7 @@ impl Arp {
 }
 
 /// pg0 and pg1 with IPv4 addresses; nobody is known on either link.
-fn strangers() -> Scene {
+pub(crate) fn strangers() -> Scene {
     Scene::new(
         2,
         "set interface ip address pg0 192.168.0.1/24
@@ -61,82 +60,21 @@ fn strangers() -> Scene {
     )
 }
 
-fn udp(to: &str, n: u16) -> Vec<u8> {
+pub(crate) fn udp(to: &str, n: u16) -> Vec<u8> {
     let mut packet = Ip4::udp("192.168.0.2", to);
     packet.id = n;
     frame(&[], &packet.bytes())
 }
 
 /// Identifications of the IPv4 packets among frames, and how many ARP requests there are.
-fn ids_and_requests(frames: &[Vec<u8>]) -> (Vec<u16>, usize) {
+pub(crate) fn ids_and_requests(frames: &[Vec<u8>]) -> (Vec<u16>, usize) {
     let is_arp = |f: &&Vec<u8>| f[12..14] == [8, 6];
     let ids = frames.iter().filter(|f| !is_arp(f)).map(|f| u16::from_be_bytes([f[18], f[19]]));
     (ids.collect(), frames.iter().filter(is_arp).count())
 }
 
-fn answer_from_peer() -> Vec<u8> {
+pub(crate) fn answer_from_peer() -> Vec<u8> {
     Arp::new(2, (PEER, [192, 168, 1, 2]), (PG1, [192, 168, 1, 1])).bytes()
-}
-
-#[test]
-fn packets_wait_until_the_next_hop_answers_and_go_on_in_order() {
-    for to in ["10.1.2.3", "192.168.1.2"] {
-        let scene = strangers();
-        scene.capture("pg1");
-        scene.send("pg0", &[udp(to, 1), udp(to, 2)]);
-        scene.send("pg0", &[udp(to, 3)]);
-        scene.send("pg1", &[answer_from_peer()]);
-        scene.send("pg0", &[udp(to, 4)]);
-        let frames = scene.captured("pg1").frames.clone();
-        let question = Arp::request((PG1, [192, 168, 1, 1]), [192, 168, 1, 2]).bytes();
-        assert_eq!(frames[0], question, "{to}");
-        assert_eq!(ids_and_requests(&frames), (vec![1, 2, 3, 4], 1), "{to}");
-        assert!(frames[1..].iter().all(|f| f[..12] == [PEER, PG1].concat()), "{to}");
-        let shown = scene.lab.run("show ip neighbors");
-        assert!(shown.contains("192.168.1.2") && shown.contains(" D "), "{shown}");
-        scene.assert_nothing_is_lost();
-    }
-}
-
-#[test]
-fn a_neighbor_that_does_not_answer_is_asked_three_times_and_then_left_alone_for_a_while() {
-    let scene = strangers();
-    scene.capture("pg1");
-    scene.send("pg0", &[udp("10.1.2.3", 1)]);
-    let waiting = || scene.lab.engine.with(|main| main.pool().owned());
-    let mut counts = Vec::new();
-    for _ in 0..4 {
-        counts.push((scene.lab.error("ip4-arp", "request-sent"), waiting()));
-        scene.lab.advance(1);
-    }
-    assert_eq!(scene.lab.error("ip-neighbor-waiting", "request-sent"), 2);
-    assert_eq!(counts, [(1, 1), (1, 1), (1, 1), (1, 0)]);
-    assert_eq!(scene.lab.error("ip4-arp", "unresolved"), 1);
-    // For a second after the last one nobody asks, and packets do not wait.
-    let scene = strangers();
-    scene.capture("pg1");
-    scene.send("pg0", &[udp("10.1.2.3", 1)]);
-    scene.lab.engine.advance(Duration::from_millis(3500));
-    scene.send("pg0", &[udp("10.1.2.3", 2)]);
-    assert_eq!(scene.lab.error("ip4-arp", "unresolved"), 2);
-    scene.lab.advance(1);
-    scene.send("pg0", &[udp("10.1.2.3", 3)]);
-    scene.send("pg1", &[answer_from_peer()]);
-    assert_eq!(ids_and_requests(&scene.captured("pg1").frames), (vec![3], 4));
-    scene.assert_nothing_is_lost();
-}
-
-#[test]
-fn a_few_packets_wait_for_a_neighbor_and_the_latest_of_them() {
-    let scene = strangers();
-    scene.capture("pg1");
-    let all: Vec<_> = (0..20).map(|n| udp("192.168.1.2", n)).collect();
-    scene.send("pg0", &all);
-    assert_eq!(scene.lab.error("ip4-glean", "queue-full"), 12);
-    scene.send("pg1", &[answer_from_peer()]);
-    let expected: Vec<u16> = (12..20).collect();
-    assert_eq!(ids_and_requests(&scene.captured("pg1").frames), (expected, 1));
-    scene.assert_nothing_is_lost();
 }
 
 #[test]
@@ -412,81 +350,6 @@ fn a_sub_interface_asks_and_answers_with_its_tags() {
     );
     assert_eq!(frames[2], tagged(Arp::new(2, (PG1, [192, 168, 7, 1]), peer)));
     scene.assert_nothing_is_lost();
-}
-
-#[test]
-fn floods_stay_within_bounds_and_other_packets_go_on() {
-    let scene = strangers();
-    scene.lab.run("set ip neighbor pg1 192.168.1.2 02:00:00:00:00:09");
-    scene.lab.run("set interface ip address pg0 11.0.0.1/8");
-    scene.lab.run("set ip neighbor-config ip4 limit 500");
-    // Everybody on a large link asks, and a scan looks for all of them.
-    let ask = |n: u32| {
-        let [_, _, c, d] = n.to_be_bytes();
-        Arp::request(([2, 1, 0, 0, c, d], [11, 1, c, d]), [11, 0, 0, 1]).bytes()
-    };
-    let scan = |n: u32| udp(&format!("11.2.{}.{}", n / 250, 1 + n % 250), n as u16);
-    for round in 0..40_u32 {
-        let mut frames: Vec<_> =
-            (0..100).flat_map(|i| [ask(round * 100 + i), scan(round * 100 + i)]).collect();
-        frames.push(udp("10.1.1.1", 1));
-        scene.send("pg0", &frames);
-        let held = scene.lab.engine.with(|main| main.pool().owned());
-        assert!(held <= 1024, "{held} packets wait");
-    }
-    assert_eq!(scene.counter("pg1", "tx packets"), 40);
-    assert_eq!(scene.lab.run("show ip neighbors json").matches("\"11.1.").count(), 500);
-    assert!(scene.lab.error("ip4-glean", "throttled") > 0);
-    scene.lab.advance(3);
-    scene.assert_nothing_is_lost();
-}
-
-#[test]
-fn packets_that_still_wait_at_the_end_are_dropped_and_counted() {
-    for workers in [0, 2] {
-        let lab = Lab::with_workers(Clock::virtual_at(START), workers, Vec::new());
-        lab.script(
-            "create packet-generator interface pg0
-             set interface state pg0 up
-             set interface ip address pg0 192.168.0.1/24
-             packet-generator new { name a limit 3 interface pg0 node ip4-input worker 1 data { UDP: 192.168.0.2 -> 192.168.0.9 } }
-             packet-generator enable-stream",
-        );
-        lab.engine.run_until_idle();
-        assert_eq!(lab.engine.with(|main| main.pool().owned()), 3);
-        assert!(lab.engine.stop().is_empty());
-        assert_eq!(lab.error("ip4-glean", "glean"), 3);
-        assert_eq!(lab.engine.with(|main| main.pool().owned()), 0);
-    }
-}
-
-#[test]
-fn each_worker_lets_its_own_packets_wait_and_all_go_on_when_one_hears_the_answer() {
-    let lab = Lab::with_workers(Clock::virtual_at(START), 2, Vec::new());
-    lab.script(
-        "create packet-generator interface pg0
-         create packet-generator interface pg1
-         set interface state pg0 up
-         set interface state pg1 up
-         set interface ip address pg0 192.168.0.1/24
-         set interface ip address pg1 192.168.1.1/24",
-    );
-    for worker in [0, 1] {
-        lab.run(&format!(
-            "packet-generator new {{ name w{worker} limit 2 interface pg0 node ip4-input worker {worker} \
-             data {{ UDP: 192.168.0.2 -> 192.168.1.9 }} }}"
-        ));
-    }
-    lab.run("packet-generator enable-stream");
-    lab.engine.run_until_idle();
-    assert_eq!(lab.engine.with(|main| main.pool().owned()), 4);
-    lab.run("set ip neighbor pg1 192.168.1.9 02:00:00:00:00:09");
-    lab.advance(1);
-    assert_eq!(lab.engine.with(|main| main.pool().owned()), 0);
-    assert_eq!(lab.error("ip4-glean", "glean"), 0);
-    let sent = lab.run("show interface pg1");
-    // Two questions, four packets.
-    assert!(sent.contains("tx packets                     6"), "{sent}");
 }
 
 #[test]

@@ -13,10 +13,11 @@ use peloton_tests::{Lab, program::not_run, tshark};
 use vnet::interface::SwIfIndex;
 
 /// What nodes count that is not the end of a packet.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 10] = [
     "fragmented",
     "fragment-sent",
     "request-sent",
+    "originated",
     "no-source",
     "no-buffers",
     "replies-sent",
@@ -123,7 +124,7 @@ impl Scene {
         counts.sum::<u64>() + fragments - self.lab.error("ip4-frag", "fragmented")
     }
 
-    /// Packets in, those that were made, and questions for MAC addresses, are packets out and packets dropped, punted or received,
+    /// Packets in, those that were made, and what is said to neighbours, are packets out and packets dropped, punted or received,
     /// each of them under one reason; no buffer is left over. What waits for a MAC address is given time to get it.
     pub(crate) fn assert_nothing_is_lost(&self) {
         self.lab.advance(4);
@@ -141,7 +142,7 @@ impl Scene {
             )
         });
         let reasons = self.reasons();
-        let is_request = |reason: &str| reason == "request-sent";
+        let is_request = |reason: &str| ["request-sent", "originated"].contains(&reason);
         let requests: u64 =
             reasons.iter().filter(|((_, reason), _)| is_request(reason)).map(|(_, n)| n).sum();
         let came = received + self.told() + requests;

@@ -270,10 +270,12 @@ fn specials(family: Family) -> Vec<(IpPrefix, Source, Path)> {
         .flatten()
         .collect(),
         Family::Ip6 => {
-            let link_local = [0xfe80_u16, 0, 0, 0, 0, 0, 0, 0];
-            let prefix = IpPrefix::new(link_local.into(), 10);
-            let local = |prefix| (prefix, Source::Special, Path::local(SwIfIndex::NONE));
-            prefix.ok().map(local).into_iter().collect()
+            // Link-local addresses, and groups of a link, which is as far as their packets go.
+            let local = |(first, len): (u16, u8)| {
+                let prefix = IpPrefix::new([first, 0, 0, 0, 0, 0, 0, 0].into(), len).ok()?;
+                Some((prefix, Source::Special, Path::local(SwIfIndex::NONE)))
+            };
+            [(0xfe80, 10), (0xff02, 16)].into_iter().filter_map(local).collect()
         }
     };
     core::iter::once(default).chain(others).collect()

@@ -19,8 +19,12 @@ pub struct Waiting {
     pool: Option<Arc<BufferPool>>,
 }
 
+/// The part of a pool that packets wait in at most: one of so many.
+const SHARE: usize = 16;
+
 impl Waiting {
-    /// `queues` queues of at most `each` packets, with at most `total` in all of them.
+    /// `queues` queues of at most `each` packets, with at most `total` in all of them, and no more than a sixteenth of the pool's
+    /// buffers.
     #[must_use]
     pub fn new(queues: usize, each: usize, total: usize) -> Self {
         let queues = (0..queues).map(|_| VecDeque::with_capacity(each)).collect();
@@ -41,7 +45,7 @@ impl Waiting {
         queue: usize,
         packet: BufferIndex,
     ) -> Option<BufferIndex> {
-        let is_full = self.held == self.total;
+        let is_full = self.held >= self.total.min(pool.arena().slots() / SHARE);
         let Some(queue) = self.queues.get_mut(queue) else { return Some(packet) };
         let back = match is_full || queue.len() == self.each {
             true => Some(queue.pop_front()),

@@ -70,6 +70,15 @@ impl InterfaceTable {
         Ok(())
     }
 
+    /// Takes the link-local address from an interface, which has no IPv6 any more.
+    pub fn remove_link_local(&mut self, interface: SwIfIndex) -> Result<(), InterfaceError> {
+        let on = self.changeable(interface)?;
+        if on.link_local.take().is_some() {
+            self.events.push(Event::LinkLocal { sw_if_index: interface, address: None });
+        }
+        Ok(())
+    }
+
     /// Removes all addresses but the link-local one.
     pub fn remove_all_addresses(&mut self, interface: SwIfIndex) -> Result<(), InterfaceError> {
         for address in self.changeable(interface)?.addresses.clone() {

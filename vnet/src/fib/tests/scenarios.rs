@@ -7,7 +7,7 @@ fn a_new_table_has_the_prefixes_that_are_never_routed() {
     let mut forwarding = Forwarding::new().unwrap();
     let specials = ["0.0.0.0/0", "0.0.0.0/32", "224.0.0.0/4", "240.0.0.0/4", "255.255.255.255/32"];
     assert_eq!(listed(&forwarding, Family::Ip4, FIB), specials);
-    assert_eq!(listed(&forwarding, Family::Ip6, FIB), ["::/0", "fe80::/10"]);
+    assert_eq!(listed(&forwarding, Family::Ip6, FIB), ["::/0", "fe80::/10", "ff02::/16"]);
     for destination in
         ["0.0.0.0", "1.2.3.4", "224.0.0.1", "240.0.0.1", "255.255.255.255", "2001:db8::1"]
     {

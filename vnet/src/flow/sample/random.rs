@@ -3,31 +3,7 @@
 use core::ops::Range;
 
 use super::Selection;
-
-/// SplitMix64 (Steele, Lea, Flood 2014): 64 random bits a step, from any seed.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
-impl Random {
-    #[inline(always)]
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    /// Below `n`, by a multiplication instead of a division.
-    #[inline(always)]
-    fn below(&mut self, n: u32) -> u32 {
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as u32
-    }
-
-    /// Above 0 and up to 1.
-    fn fraction(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
-    }
-}
+use crate::random::Random;
 
 /// n out of N (RFC 5475 section 5.2.1): of each N packets that follow each other, n, all sets of n being as likely.
 #[derive(Clone, Debug)]
@@ -42,7 +18,7 @@ pub(super) struct OutOf {
 
 impl OutOf {
     pub(super) fn new(size: u32, population: u32, seed: u64) -> Self {
-        Self { size, population, wanted: size, left: population, random: Random(seed) }
+        Self { size, population, wanted: size, left: population, random: Random::new(seed) }
     }
 
     /// Selection sampling (Knuth, volume 2, 3.4.2, algorithm S): a packet is selected with the probability of those wanted among
@@ -84,7 +60,7 @@ pub(super) struct Probable {
 
 impl Probable {
     pub(super) fn new(p: f64, seed: u64) -> Self {
-        let mut probable = Self { scale: 1.0 / (-p).ln_1p(), skip: 0, random: Random(seed) };
+        let mut probable = Self { scale: 1.0 / (-p).ln_1p(), skip: 0, random: Random::new(seed) };
         probable.draw();
         probable
     }

@@ -1,0 +1,198 @@
+//! `icmp6-neighbor-solicitation`, `icmp6-neighbor-advertisement`: answers for the interface's addresses, and learns.
+
+use std::net::Ipv6Addr;
+
+use vnet::{
+    buffer::Buffer,
+    graph::{Map, NodeSpec, PacketCx, Slot},
+    interface::SwIfIndex,
+    wire::nd::{Neighbor, solicited_node},
+};
+
+use super::{
+    Error, Next,
+    message::{Received, To, advertisement, read},
+};
+use crate::{
+    neighbor::{
+        Ears,
+        frame::refill,
+        links::{Link, Links},
+        news::{News, Whom},
+    },
+    trace::{Ip6Trace, Snap},
+};
+
+/// Registration of the nodes.
+pub(super) fn specs(ears: &Ears) -> [NodeSpec; 2] {
+    let (asked, told) = (ears.clone(), ears.clone());
+    [
+        NodeSpec::map(super::SOLICITATION, move |_| Solicitation(asked.clone())),
+        NodeSpec::map(super::ADVERTISEMENT, move |_| Advertisement(told.clone())),
+    ]
+}
+
+struct Solicitation(Ears);
+
+/// What a solicitation asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    /// One of our addresses.
+    Ours,
+    /// An address of which we do not know yet whether it is ours.
+    Tentative,
+}
+
+/// RFC 4861, section 7.1.1: what is not checked before. Who asks for what?
+fn judge_solicitation(
+    links: &Links,
+    (rx, link): (SwIfIndex, &Link),
+    message: &Received<Neighbor>,
+) -> Result<Asks, Error> {
+    let target = Ipv6Addr::from(message.fixed.target);
+    if target.is_multicast() {
+        return Err(Error::TargetIsMulticast);
+    }
+    if message.source.is_unspecified() {
+        if message.destination.octets() != solicited_node(target.octets()) {
+            return Err(Error::UnspecifiedToOthers);
+        }
+        if message.links.source.is_some() {
+            return Err(Error::UnspecifiedWithAddress);
+        }
+    } else if message.source.is_multicast() || !link.is_on_link6(message.source) {
+        return Err(Error::SourceNotOnLink);
+    } else if link.has6(message.source) {
+        return Err(Error::SourceIsOurs);
+    }
+    if message.links.source.is_some_and(|mac| mac.is_multicast() || mac == link.mac) {
+        return Err(Error::NoHost);
+    }
+    if links.is_tentative(rx, target) {
+        return Ok(Asks::Tentative);
+    }
+    if link.has6(target) { Ok(Asks::Ours) } else { Err(Error::UnknownTarget) }
+}
+
+impl Map for Solicitation {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Ip6Trace;
+
+    fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
+        let (shared, rx) = (self.0.links.clone(), buffer.rx);
+        let links = shared.read(cx.token());
+        let judged = read::<Neighbor>(buffer).and_then(|message| {
+            let link = links.get(rx).ok_or(Error::UnsupportedInterface)?;
+            judge_solicitation(links, (rx, link), &message).map(|asks| (message, link, asks))
+        });
+        let error = match judged {
+            Ok((message, _, Asks::Tentative)) => {
+                // Somebody else looks whether it is free, or has it.
+                if message.source.is_unspecified() {
+                    let target = message.fixed.target.into();
+                    self.0.reporter.say(
+                        cx,
+                        News::Duplicate { interface: rx, target },
+                        Error::LearningFull,
+                    );
+                }
+                Error::Tentative
+            }
+            Ok((message, link, Asks::Ours)) => {
+                if let Some(mac) = message.links.source {
+                    let who = (rx, message.source.into());
+                    self.0.reporter.heard(cx, who, mac, Whom::Anybody, Error::LearningFull);
+                }
+                let to = match message.source.is_unspecified() {
+                    true => To::All,
+                    false => To::One(message.source, message.links.source.unwrap_or(message.from)),
+                };
+                let answer = advertisement(link, message.fixed.target.into(), to);
+                if refill(buffer, rx, &answer) {
+                    cx.count(Error::AdvertisementsSent, 1);
+                    return Next::Output.into();
+                }
+                Error::TooLong
+            }
+            Err(error) => error,
+        };
+        cx.error(buffer, error);
+        Next::Drop.into()
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Ip6Trace {
+        Ip6Trace(Snap::from_offset(buffer, buffer.l3_offset))
+    }
+}
+
+struct Advertisement(Ears);
+
+/// RFC 4861, section 7.1.2: what is not checked before.
+fn judge_advertisement(link: &Link, message: &Received<Neighbor>) -> Result<(), Error> {
+    let target = Ipv6Addr::from(message.fixed.target);
+    let is_solicited = message.fixed.flags.get() & Neighbor::SOLICITED != 0;
+    if target.is_multicast() {
+        return Err(Error::TargetIsMulticast);
+    }
+    if message.destination.is_multicast() && is_solicited {
+        return Err(Error::SolicitedByAll);
+    }
+    if message.source.is_multicast() || !link.is_on_link6(target) {
+        return Err(Error::SourceNotOnLink);
+    }
+    if message.links.target.is_some_and(|mac| mac.is_multicast() || mac == link.mac) {
+        return Err(Error::NoHost);
+    }
+    Ok(())
+}
+
+impl Map for Advertisement {
+    type Error = Error;
+    type Next = Next;
+    type Trace = Ip6Trace;
+
+    fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
+        let (shared, rx) = (self.0.links.clone(), buffer.rx);
+        let links = shared.read(cx.token());
+        let judged = read::<Neighbor>(buffer).and_then(|message| {
+            let link = links.get(rx).ok_or(Error::UnsupportedInterface)?;
+            judge_advertisement(link, &message).map(|()| (message, link))
+        });
+        let error = match judged {
+            Ok((message, link)) => {
+                let target = Ipv6Addr::from(message.fixed.target);
+                if links.is_tentative(rx, target) {
+                    self.0.reporter.say(
+                        cx,
+                        News::Duplicate { interface: rx, target },
+                        Error::LearningFull,
+                    );
+                    Error::Tentative
+                } else if link.has6(target) {
+                    Error::SourceIsOurs
+                } else if let Some(mac) = message.links.target {
+                    let overrides = message.fixed.flags.get() & Neighbor::OVERRIDE != 0;
+                    let who = (rx, target.into());
+                    self.0.reporter.heard(
+                        cx,
+                        who,
+                        mac,
+                        Whom::Asked { overrides },
+                        Error::LearningFull,
+                    );
+                    Error::AdvertisementsReceived
+                } else {
+                    Error::NoAddress
+                }
+            }
+            Err(error) => error,
+        };
+        cx.error(buffer, error);
+        Next::Drop.into()
+    }
+
+    fn trace(&self, buffer: &Buffer) -> Ip6Trace {
+        Ip6Trace(Snap::from_offset(buffer, buffer.l3_offset))
+    }
+}
