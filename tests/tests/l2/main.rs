@@ -14,6 +14,7 @@ mod packets;
 #[allow(dead_code, reason = "some are for those who route")]
 mod scene;
 mod span;
+mod threads;
 mod vlan;
 
 use scene::Scene;

@@ -73,7 +73,7 @@ impl L2 {
         // Nodes may learn it meanwhile.
         for _ in 0..8 {
             let done = match layer2.macs.find(key) {
-                None => layer2.macs.insert(key, entry),
+                None => layer2.macs.insert(key, entry, |key, gone| layer2.count_gone(key, gone)),
                 Some(known) if layer2.macs.replace(key, known, entry) => {
                     if known.entry.flags().contains(EntryFlags::LEARNED)
                         && let Some(domain) = layer2.domain(domain)

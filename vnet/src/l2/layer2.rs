@@ -184,7 +184,7 @@ impl Lane<'_> {
 
     /// Adds an address; `None` when somebody else has.
     fn add(&self, source: MacKey) -> Option<Learned> {
-        let added = self.layer2.macs.insert(source, self.expected);
+        let added = self.layer2.macs.learn(source, self.expected);
         if self.layer2.macs.is_crowded() {
             self.layer2.bell.ring();
         }

@@ -18,7 +18,7 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use super::{Entry, MacKey};
+use super::{Entry, EntryFlags, MacKey};
 use crate::{fib::map::prefetch, huge_pages};
 
 /// Places of a bucket.
@@ -185,6 +185,15 @@ impl MacTable {
         Insert::Full
     }
 
+    /// For the main thread: removes one of the learned addresses that are in the way of a key, and says which.
+    pub(super) fn make_room(&self, key: MacKey) -> Option<(MacKey, Entry)> {
+        let is_learned = |(_, entry): &(MacKey, Entry)| entry.flags().contains(EntryFlags::LEARNED);
+        let in_the_way =
+            |bucket: &Bucket| (0..WAYS).filter_map(|way| bucket.at(way)).find(is_learned);
+        let (other, entry) = self.probe(self.home(key)).find_map(in_the_way)?;
+        self.remove(other).then_some((other, entry))
+    }
+
     /// For the main thread: removes all of a key; whether there was any.
     pub(super) fn remove(&self, key: MacKey) -> bool {
         let mut any = false;
@@ -289,7 +298,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::{BdIndex, EntryFlags, Epoch, Minute},
+        super::{BdIndex, Epoch, Minute},
         *,
     };
     use crate::{interface::SwIfIndex, runtime::EngineTime, wire::ethernet::MacAddress};

@@ -74,13 +74,34 @@ impl MacTables {
     pub(super) fn replace(&self, key: MacKey, known: Known<'_>, new: Entry) -> bool {
         match known.is_old {
             false => known.found.replace(new),
+            // It counts as one that is moved.
             true => self.table.insert(key, new) == Insert::Done,
         }
     }
 
-    /// Adds an address that is not known.
-    pub(super) fn insert(&self, key: MacKey, entry: Entry) -> Insert {
-        self.table.insert(key, entry)
+    /// For nodes: adds an address that is not known. They leave room for what is still to be moved.
+    pub(super) fn learn(&self, key: MacKey, entry: Entry) -> Insert {
+        let places = self.table.places();
+        let most = if self.old.is_some() { places / 2 } else { places / 4 * 3 };
+        if self.table.used() > most { Insert::Full } else { self.table.insert(key, entry) }
+    }
+
+    /// For the main thread: adds an address that is not known, whatever must go for it; `gone` is told of learned ones that do.
+    pub(super) fn insert(
+        &self,
+        key: MacKey,
+        entry: Entry,
+        mut gone: impl FnMut(MacKey, Entry),
+    ) -> Insert {
+        loop {
+            match self.table.insert(key, entry) {
+                Insert::Full => match self.table.make_room(key) {
+                    Some((other, entry)) => gone(other, entry),
+                    None => return Insert::Full,
+                },
+                done => return done,
+            }
+        }
     }
 
     /// Whether the table should be made larger, or freed of the marks of what was removed.
@@ -119,12 +140,14 @@ impl MacTables {
         self.old = Some(old);
     }
 
-    /// For the main thread: moves a slice of what is behind; whether there is more.
-    pub(super) fn move_slice(&self, from: usize) -> bool {
+    /// For the main thread: moves a slice of what is behind; whether there is more. Should there be no room for one, which is next
+    /// to impossible, a learned one goes, and `gone` is told.
+    pub(super) fn move_slice(&self, from: usize, mut gone: impl FnMut(MacKey, Entry)) -> bool {
         let Some(old) = &self.old else { return false };
         for (key, entry) in old.slice(from..from + SLICE) {
-            let moved = self.table.insert(key, entry);
-            debug_assert_ne!(moved, Insert::Full, "it has room for twice as much");
+            if self.insert(key, entry, &mut gone) == Insert::Full {
+                gone(key, entry);
+            }
         }
         from + SLICE < old.buckets()
     }
@@ -177,7 +200,7 @@ mod tests {
         let mut tables = MacTables::new();
         let mut n = 0;
         while !tables.is_crowded() {
-            assert_eq!(tables.insert(key(n), entry(1)), Insert::Done);
+            assert_eq!(tables.learn(key(n), entry(1)), Insert::Done);
             n += 1;
         }
         let before = tables.bytes();
@@ -188,10 +211,10 @@ mod tests {
         let known = tables.find(key(3)).unwrap();
         assert!(known.is_old && tables.replace(key(3), known, entry(7)));
         assert!(tables.remove(key(4)) && tables.find(key(4)).is_none());
-        assert_eq!(tables.insert(key(n), entry(2)), Insert::Done);
+        assert_eq!(tables.learn(key(n), entry(2)), Insert::Done);
         assert_eq!(tables.iter().count() as u32, n);
         let mut from = 0;
-        while tables.move_slice(from) {
+        while tables.move_slice(from, |_, _| panic!("there is room")) {
             from += SLICE;
         }
         tables.settle();
@@ -203,10 +226,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_put_there_finds_room_in_a_table_that_is_full() {
+        let tables = MacTables::new();
+        let mut n = 0;
+        // Of the table itself there is nothing that keeps nodes from filling it.
+        while tables.table.insert(key(n), entry(1)) == Insert::Done {
+            n += 1;
+        }
+        assert_eq!(tables.learn(key(n), entry(1)), Insert::Full);
+        let fixed =
+            Entry::new(SwIfIndex(9), Epoch(0), Minute::of(EngineTime(0)), EntryFlags::STATIC);
+        let mut gone = 0;
+        assert_eq!(tables.insert(key(n), fixed, |_, _| gone += 1), Insert::Done);
+        assert_eq!((gone, tables.iter().count() as u32), (1, n));
+        assert_eq!(tables.find(key(n)).unwrap().entry.port(), SwIfIndex(9));
+    }
+
+    #[test]
     fn places_of_stations_that_are_gone_are_used_again() {
         let tables = MacTables::new();
         for n in 0..200_000 {
-            assert_eq!(tables.insert(key(n), entry(1)), Insert::Done);
+            assert_eq!(tables.learn(key(n), entry(1)), Insert::Done);
             assert!(n < 100 || tables.remove(key(n - 100)));
         }
         assert!(!tables.is_crowded());

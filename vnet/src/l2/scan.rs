@@ -37,7 +37,10 @@ async fn grow(cx: &Cx, l2: &L2) {
     let Some(larger) = cx.with(|main| l2.view(main).macs.larger()) else { return };
     cx.with(|main| l2.write(main).macs.put(larger));
     let mut from = 0;
-    while cx.with(|main| l2.view(main).macs.move_slice(from)) {
+    while cx.with(|main| {
+        let layer2 = l2.view(main);
+        layer2.macs.move_slice(from, |key, entry| layer2.count_gone(key, entry))
+    }) {
         from = behind(from);
         cx.yield_now().await;
     }
