@@ -140,6 +140,9 @@ impl<V: Version> Node for Teller<V> {
             return Verdict::All(V::drop());
         }
         cx.each_in_order(frame, |cx, buffer| {
+            if buffer.flags().contains(BufferFlags::TRACED) {
+                cx.leave_trace(buffer, &NoTrace);
+            }
             let counter = self.tell(cx, buffer, limit).unwrap_or_else(|why| why);
             cx.count(counter, 1);
             Some(V::drop())

@@ -104,10 +104,11 @@ impl<F: Family> Lookup<F> {
                     }
                 }
                 _ => {
+                    buffer.adjacency = dpo.index();
                     if let Some(why) = dpo.refusal() {
                         F::refusal(why).note(buffer);
+                        buffer.adjacency = Dpo::DROP.index();
                     }
-                    buffer.adjacency = dpo.index();
                     return F::lookup_next(decision(dpo));
                 }
             };
