@@ -187,7 +187,8 @@ mod tests {
         let has = |choice: &Choice| -> Vec<_> {
             KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
         };
-        assert_eq!(has(&choice), ["nodes", "capture", "af_packet", "af_xdp", "flowprobe", "tap"]);
+        let expected = ["nodes", "capture", "af_packet", "af_xdp", "flowprobe", "ping", "tap"];
+        assert_eq!(has(&choice), expected);
         assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
     }
 }
