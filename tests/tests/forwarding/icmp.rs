@@ -206,7 +206,6 @@ fn nobody_is_told_who_must_not_be() {
             "ip4-drop",
             "route",
         ),
-        ("one that may be cut", big(1300, 0), "ip4-frag", "fragmented"),
     ];
     cases.extend(more.into_iter().map(|(what, f, node, why)| (what.to_owned(), f, node, why)));
     scene.capture("pg0");

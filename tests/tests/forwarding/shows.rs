@@ -80,8 +80,9 @@ fn packets_longer_than_the_mtu_are_counted_and_not_sent() {
          set ip neighbor pg1.7 2001:db8:7::2 02:00:00:00:00:07",
     );
     let ip4 = |to: &str, length: usize| {
-        let packet =
-            Ip4 { payload: vec![7; length - 20], protocol: 253, ..Ip4::udp("192.168.0.2", to) };
+        // Not to be cut.
+        let (fragment, payload) = (0x4000, vec![7; length - 20]);
+        let packet = Ip4 { fragment, payload, protocol: 253, ..Ip4::udp("192.168.0.2", to) };
         frame(&[], &packet.bytes())
     };
     let ip6 = |to: &str, length: usize| frame(&[], &ip6_udp("2001:db8::2", to, 9, length - 48));

@@ -343,7 +343,7 @@ fn readers_go_to_other_threads() {
     // And outlive the writer.
     drop(forwarding);
     let table = reader.ip4_table(FIB).unwrap();
-    assert_eq!(reader.load_balance(table.lookup_one(1)), Dpo::DROP);
+    assert_eq!(reader.load_balance(table.lookup_one(1)), Dpo::refused(Refusal::NoRoute));
 }
 
 #[test]
