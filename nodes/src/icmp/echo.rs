@@ -2,15 +2,18 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use arrayvec::ArrayVec;
 use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::Frame,
     graph::{Node, NodeCx, NodeSpec, Verdict},
-    interface::InterfaceViews,
+    interface::{InterfaceView, InterfaceViews},
     plugin::Registrar,
     runtime::Shared,
     wire::{
-        checksum, icmp,
+        checksum,
+        ethernet::{self, MacAddress},
+        icmp,
         icmp::{kind4, kind6},
         ip4, ip6,
     },
@@ -35,6 +38,7 @@ vnet::next_nodes! {
     /// Where packets go from `ip6-icmp-echo-request`.
     pub(crate) enum Next6 {
         Lookup => "ip6-lookup",
+        Output => "interface-output",
         Drop => "error-drop",
     }
 }
@@ -45,6 +49,7 @@ vnet::node_errors! {
         RepliesSent => ("echo-replies-sent", "echo replies sent", Info),
         NoSource => ("no-source", "no address of our own to answer from", Error),
         Malformed => ("malformed", "echo request without its headers", Error),
+        NotOurs => ("not-ours", "link-local address that the interface does not have", Error, ForUs),
     }
 }
 
@@ -163,6 +168,53 @@ fn reply6(
     Ok(())
 }
 
+/// A link header: Ethernet with up to two tags, or nothing.
+type LinkHeader = ArrayVec<u8, 22>;
+
+/// The header that leads back over the link by which the packet came.
+fn way_back(buffer: &Buffer, view: &InterfaceView) -> Option<LinkHeader> {
+    let mut header = LinkHeader::new();
+    if view.ethernet {
+        let length = usize::try_from(buffer.l3_offset - buffer.l2_offset).ok()?;
+        header.try_extend_from_slice(buffer.from_offset(buffer.l2_offset).get(..length)?).ok()?;
+        let (ethernet, _) = ethernet::Header::mut_from_prefix(&mut header).ok()?;
+        ethernet.destination = ethernet.source;
+        ethernet.source = MacAddress(view.mac);
+    }
+    Some(header)
+}
+
+/// Puts a link header in front of the packet, which leaves by the interface that it came by.
+fn send_back(buffer: &mut Buffer, header: &LinkHeader) -> Option<()> {
+    let room =
+        buffer.push(header.len()).then(|| buffer.current_mut().get_mut(..header.len()))??;
+    room.copy_from_slice(header);
+    buffer.l2_offset = buffer.current_data();
+    buffer.tx = buffer.rx;
+    Some(())
+}
+
+/// Answers a request, and says where the reply goes: by its route, or over the link by which the request came if its sender is
+/// known there alone.
+fn answer6(buffer: &mut Buffer, view: Option<&InterfaceView>) -> Result<Next6, Error> {
+    let ip = buffer.view::<ip6::Header>().ok_or(Error::Malformed)?;
+    let [sender, to] = [ip.source, ip.destination].map(Ipv6Addr::from);
+    if to.is_unicast_link_local() && view.and_then(|view| view.link_local) != Some(to) {
+        return Err(Error::NotOurs);
+    }
+    let own = |ip: &ip6::Header| match view?.source_for(Ipv6Addr::from(ip.source).into())? {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
+    };
+    if !sender.is_unicast_link_local() {
+        return reply6(buffer, own).map(|()| Next6::Lookup);
+    }
+    let header = view.and_then(|view| way_back(buffer, view)).ok_or(Error::Malformed)?;
+    reply6(buffer, own)?;
+    send_back(buffer, &header).ok_or(Error::Malformed)?;
+    Ok(Next6::Output)
+}
+
 impl Node for Echo6 {
     type Error = Error;
     type Next = Next6;
@@ -170,21 +222,14 @@ impl Node for Echo6 {
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next6, Error>, frame: &mut Frame) -> Verdict<Next6> {
         let views = self.0.read(cx.token());
-        cx.each(frame, |cx, buffer| {
-            let view = views.get(buffer.rx);
-            let own = |ip: &ip6::Header| match view?.source_for(Ipv6Addr::from(ip.source).into())? {
-                IpAddr::V6(address) => Some(address),
-                IpAddr::V4(_) => None,
-            };
-            match reply6(buffer, own) {
-                Ok(()) => {
-                    cx.count(Error::RepliesSent, 1);
-                    Next6::Lookup.into()
-                }
-                Err(error) => {
-                    cx.error(buffer, error);
-                    Next6::Drop.into()
-                }
+        cx.each(frame, |cx, buffer| match answer6(buffer, views.get(buffer.rx)) {
+            Ok(next) => {
+                cx.count(Error::RepliesSent, 1);
+                next.into()
+            }
+            Err(error) => {
+                cx.error(buffer, error);
+                Next6::Drop.into()
             }
         })
     }

@@ -293,6 +293,38 @@ fn echo_requests_are_answered_with_their_data() {
 }
 
 #[test]
+fn who_has_a_link_local_address_alone_is_answered_over_its_link() {
+    let scene = scene();
+    scene.lab.script(
+        "create sub-interfaces pg0 7
+         set interface state pg0.7 up
+         set interface ip address pg0.7 2001:db8:7::1/64",
+    );
+    let ours = "fe80::fe:ff:fe00:0";
+    let request = |to: &str| ip6("fe80::9", to, (58, 64), &icmp6("fe80::9", to, &echo(128, 8)));
+    let all = [0x33, 0x33, 0, 0, 0, 1];
+    let tag = (0x8100, 7);
+    scene.capture("pg0");
+    scene.send("pg0", &[frame(&[], &request(ours))]);
+    scene.send("pg0", &[frame(&[tag], &request(ours))]);
+    scene.send("pg0", &[frame_to(all, &[], &request("ff02::1"))]);
+    let captured = scene.captured("pg0");
+    let back = [HOST, PG0].concat();
+    assert_eq!(captured.frames.len(), 3, "{:?}", scene.reasons());
+    for (got, tagged) in captured.frames.iter().zip([false, true, false]) {
+        assert_eq!(got[..12], back);
+        assert_eq!(got[12..14] == [0x81, 0], tagged);
+    }
+    let fields = ["ipv6.src", "ipv6.dst", "icmpv6.type", "icmpv6.checksum.status"];
+    if let Some(rows) = captured.tshark("echoes over a link", &fields) {
+        assert!(rows.iter().all(|row| *row == [ours, "fe80::9", "129", "1"]), "{rows:?}");
+    }
+    // An address that another host may have.
+    scene.send("pg0", &[frame(&[], &request("fe80::1234"))]);
+    assert_eq!(scene.lab.error("ip6-icmp-echo-request", "not-ours"), 1);
+}
+
+#[test]
 fn messages_that_cannot_be_are_dropped_by_what_is_wrong_with_them() {
     let scene = scene();
     let spoilt = |change: fn(&mut Vec<u8>)| {
