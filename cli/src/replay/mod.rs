@@ -42,7 +42,7 @@ use crate::{
         collector::Feed,
         outputs::{OutputError, Outputs, Written},
     },
-    signal::{self, Signal, Signals},
+    signal::{Signal, Signals},
     stdout,
 };
 use options::Options;
@@ -68,12 +68,12 @@ fn replay(options: &Options) -> Result<ExitCode, Failure> {
     let passive = Passive { inner: recording.inner, ..meter.into() };
     let mut replay =
         Replay::new(passive, options.frame_size, options.rate).map_err(Failure::failed)?;
-    if let Some(path) = &recording.ipfix_file
-        && !pipe::wait_for_reader(path)
-    {
-        return Ok(signal::caught().map_or(ExitCode::FAILURE, Signal::status));
-    }
+    let held = match recording.ipfix_file.as_deref().map(pipe::wait_for_reader).transpose() {
+        Ok(held) => held.flatten(),
+        Err(signal) => return Ok(signal.status()),
+    };
     let outputs = Outputs::open(recording, Feed::Patient(options.rate)).map_err(Failure::failed)?;
+    drop(held);
     let mut watched = Watched::new(outputs, Bar::new(bytes));
     let start = Instant::now();
     let is_whole = read_all(options, &signals, &mut replay, &mut watched);

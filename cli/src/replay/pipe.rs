@@ -14,7 +14,7 @@ use std::{
 
 use nodes::capture::{ReadError, Reader};
 
-use crate::signal::{self, Signals};
+use crate::signal::{self, Signal, Signals};
 
 /// Between two looks at a pipe that nobody reads yet.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -55,20 +55,25 @@ pub(super) fn open(path: &Path, signals: &Signals) -> Result<Reader, ReadError> 
     Reader::from_stream(name(path), Pipe { file, signals: signals.clone() })
 }
 
-/// Waits until somebody reads the pipe behind `path`, if it is one; `false` when a signal came first.
-pub(super) fn wait_for_reader(path: &Path) -> bool {
-    let is_pipe = || fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
-    let has_no_reader = || {
-        let opened = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path);
-        opened.is_err_and(|error| error.raw_os_error() == Some(libc::ENXIO))
-    };
-    while is_pipe() && has_no_reader() {
-        if signal::caught().is_some() {
-            return false;
+/// Waits until somebody reads the pipe behind `path`, if it is one. What was opened of it is to be held until it has been opened for
+/// good: a reader that finds nobody at the other end takes that for the end.
+///
+/// # Errors
+/// A signal that came first.
+pub(super) fn wait_for_reader(path: &Path) -> Result<Option<File>, Signal> {
+    while fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path) {
+            Ok(held) => return Ok(Some(held)),
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {}
+            // Whoever opens it for good says why not.
+            Err(_) => return Ok(None),
+        }
+        if let Some(signal) = signal::caught() {
+            return Err(signal);
         }
         thread::sleep(PAUSE);
     }
-    true
+    Ok(None)
 }
 
 struct Pipe {
