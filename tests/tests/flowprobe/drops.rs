@@ -80,13 +80,18 @@ fn tshark_reads_why_packets_were_dropped() {
     // 131: there is no route. 132: nobody knows the next hop's MAC address. 137: the TTL runs out.
     scene.replay(&vec![frame([11, 0, 0, 1], |_| ()); 2]);
     scene.replay(&vec![frame([192, 168, 1, 77], |_| ()); 3]);
+    // They have waited for it.
+    scene.lab.advance(4);
     scene.replay(&vec![frame(ROUTED, |ip| ip[8] = 1); 4]);
     // 134: the checksum is wrong. 135: the packet is shorter than it says.
     scene.replay(&vec![frame(ROUTED, |ip| ip[10] = 0x55); 5]);
     scene.replay(&vec![frame(ROUTED, |ip| ip[3] = 90); 6]);
-    // 133: it is too long for the way out.
+    // 133: it is too long for the way out, and must not be cut.
     scene.lab.run("set interface mtu packet 600 pg1");
-    let mut long = frame(ROUTED, |ip| ip[2..4].copy_from_slice(&700_u16.to_be_bytes()));
+    let mut long = frame(ROUTED, |ip| {
+        ip[2..4].copy_from_slice(&700_u16.to_be_bytes());
+        ip[6] = 0x40;
+    });
     long.resize(14 + 700, 0);
     scene.replay(&vec![long; 7]);
     // 141: for us, and nobody listens. 142: the interface is down.
