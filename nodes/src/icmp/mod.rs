@@ -10,7 +10,7 @@
 //! | `limit` | how often anything is said |
 //! | `commands` | limits as commands |
 //!
-//! A node that ends a packet of which the sender may know notes a [`Report`] on it, and sends it to the error node of its family.
+//! A node that ends a packet of which the sender may know notes a `Report` on it, and sends it to the error node of its family.
 //! That sends the message as a new packet, and the packet itself on to where it ends: it is counted there, under its own reason.
 
 mod commands;
