@@ -61,8 +61,8 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn full(burst: u32) -> Self {
-        Self { tokens: u64::from(burst) * TOKEN, at: EngineTime(0) }
+    fn full(burst: u32, at: EngineTime) -> Self {
+        Self { tokens: u64::from(burst) * TOKEN, at }
     }
 
     /// Adds what has come since it was last looked at; whether there is a token.
@@ -84,17 +84,17 @@ pub(super) struct Tokens {
 
 impl Tokens {
     pub(super) fn new() -> Self {
-        let of = Limit::DEFAULT;
-        let senders = vec![Bucket::full(of.sender_burst); SENDERS].into_boxed_slice();
-        Self { of, all: Bucket::full(of.burst), senders }
+        let (of, start) = (Limit::DEFAULT, EngineTime(0));
+        let senders = vec![Bucket::full(of.sender_burst, start); SENDERS].into_boxed_slice();
+        Self { of, all: Bucket::full(of.burst, start), senders }
     }
 
     /// Takes what a message to the sender with `hash` costs; whether it may be sent.
     pub(super) fn take(&mut self, limit: Limit, now: EngineTime, hash: u32) -> bool {
         if self.of != limit {
-            *self = Self { of: limit, ..Self::new() };
-            self.all = Bucket { tokens: Bucket::full(limit.burst).tokens, at: now };
-            self.senders.fill(Bucket { tokens: Bucket::full(limit.sender_burst).tokens, at: now });
+            self.of = limit;
+            self.all = Bucket::full(limit.burst, now);
+            self.senders.fill(Bucket::full(limit.sender_burst, now));
         }
         let sender = &mut self.senders[hash as usize % SENDERS];
         let may = sender.fill(now, limit.sender_rate, limit.sender_burst)

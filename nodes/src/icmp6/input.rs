@@ -4,7 +4,7 @@ use vnet::{
     buffer::Buffer,
     fib::Family,
     frame::Frame,
-    graph::{GraphError, Node, NodeCx, NodeIndex, NodeSpec, Slot, Verdict},
+    graph::{GraphError, Node, NodeCx, NodeIndex, NodeSpec, PacketCx, Slot, Verdict},
     plugin::Registrar,
     runtime::Main,
     wire::{icmp, ip4::protocol, ip6::Header},
@@ -95,7 +95,7 @@ const fn rule(kind: u8) -> Rule {
 }
 
 impl Input {
-    fn next(&self, cx: &NodeCx<'_, Next, Error>, buffer: &Buffer) -> Result<Slot<Next>, Error> {
+    fn next(&self, cx: &PacketCx<'_, Next, Error>, buffer: &Buffer) -> Result<Slot<Next>, Error> {
         let ip = buffer.view::<Header>().ok_or(Error::TooShort)?;
         let skip = usize::try_from(buffer.l4_offset - buffer.current_data());
         let skip = skip.map_err(|_| Error::TooShort)?;
@@ -123,16 +123,12 @@ impl Node for Input {
     type Trace = Ip6Trace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
-        let mut buffers = cx.buffers(frame);
-        for i in 0..buffers.len() {
-            let Some(buffer) = buffers.get(i) else { break };
-            let next = self.next(cx, buffer).unwrap_or_else(|error| {
+        cx.each(frame, |cx, buffer| {
+            self.next(cx, buffer).unwrap_or_else(|error| {
                 cx.error(buffer, error);
                 Next::Drop.into()
-            });
-            cx.set_next(i, next);
-        }
-        Verdict::PerPacket
+            })
+        })
     }
 
     fn trace(&self, buffer: &Buffer) -> Ip6Trace {
