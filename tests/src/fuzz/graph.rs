@@ -6,6 +6,7 @@ use nodes::{
     capture::{self, Captures, Reader},
     interface::loopback,
     pg::{self, Generator, Mode, NewInterface},
+    ping,
 };
 use vnet::{
     buffer::Buffer,
@@ -67,6 +68,7 @@ impl Lab {
             .plugin(nodes::plugin())
             .plugin(pg::plugin())
             .plugin(capture::plugin(captures.clone()))
+            .plugin(ping::plugin())
             .plugin(entry());
         let engine = builder.build().expect("the plugins fit together");
         let generator = engine.provided().expect("its plugin was registered");
