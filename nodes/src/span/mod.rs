@@ -1,7 +1,7 @@
 //! SPAN: copies of what an interface receives or sends go out of another one.
 //!
-//! `span-input` is a feature of `device-input`, `span-output` one of `interface-output`, so that packets which nobody mirrors are
-//! not looked at.
+//! Either of all packets of a device, by features of `device-input` and `interface-output`; or of the frames that an interface
+//! bridges, by features of the arcs of layer 2, which know sub-interfaces. Packets which nobody mirrors are not looked at.
 
 mod commands;
 mod node;
@@ -13,23 +13,27 @@ use vnet::{
     plugin::{Command, Registrar},
 };
 
-pub use table::{Direction, Span, SpanError};
+pub use table::{Direction, Layer, Mirroring, Span, SpanError};
 
-/// The arcs and the nodes, received packets first.
-const PLACES: [(&str, &str); 2] =
-    [("device-input", "span-input"), ("interface-output", "span-output")];
+use table::Place;
 
 /// Registers the nodes, their features and their commands.
 pub(crate) fn register(r: &mut Registrar) {
     let span = Span::new(r.shared(table::Mirrors::default()));
-    for (place, (arc, name)) in PLACES.into_iter().enumerate() {
-        r.node(node::Mirror::spec(name, place, span.clone()));
-        // What is mirrored is what came and what leaves, whoever else has an eye on it.
-        let feature = FeatureSpec::new(arc, name).before_optional("worker-handoff");
-        r.feature(match place {
-            0 => feature.before_optional("flowprobe-input-l2").before_optional("sink"),
-            _ => feature.before_optional("flowprobe-output-l2"),
-        });
+    for place in Place::ALL {
+        r.node(node::Mirror::spec(place, span.clone()));
+        for &arc in place.arcs() {
+            let feature = FeatureSpec::new(arc, place.node());
+            // What is mirrored is what came and what leaves, whoever else has an eye on it.
+            r.feature(match arc {
+                "device-input" => feature
+                    .before_optional("worker-handoff")
+                    .before_optional("flowprobe-input-l2")
+                    .before_optional("sink"),
+                "interface-output" => feature.before_optional("flowprobe-output-l2"),
+                _ => feature,
+            });
+        }
     }
     let gone = span.clone();
     r.on_interface_event(move |main, event| {

@@ -1,4 +1,4 @@
-//! `span-input`, `span-output`.
+//! `span-input`, `span-output`, `span-l2-input`, `span-l2-output`.
 
 use core::fmt;
 
@@ -10,12 +10,14 @@ use vnet::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::Span;
+use super::{Direction, Layer, Span, table::Place};
 
 vnet::next_nodes! {
     /// Where copies go.
     pub(super) enum Next {
         Output => "interface-output",
+        /// Where the tags of the interface that they leave by are written.
+        Layer2Output => "l2-output",
     }
 }
 
@@ -27,20 +29,22 @@ vnet::node_errors! {
     }
 }
 
-/// Either node.
+/// One of the nodes.
 pub(super) struct Mirror {
     span: Span,
-    /// 0 for received packets, 1 for sent ones.
-    place: usize,
+    place: Place,
 }
 
 impl Mirror {
-    pub(super) fn spec(name: &str, place: usize, span: Span) -> NodeSpec {
-        NodeSpec::map(name, move |_| Self { span: span.clone(), place })
+    pub(super) fn spec(place: Place, span: Span) -> NodeSpec {
+        NodeSpec::map(place.node(), move |_| Self { span: span.clone(), place })
     }
 
     fn interface(&self, buffer: &Buffer) -> SwIfIndex {
-        if self.place == 0 { buffer.rx } else { buffer.tx }
+        match self.place.direction {
+            Direction::Rx => buffer.rx,
+            _ => buffer.tx,
+        }
     }
 }
 
@@ -53,8 +57,12 @@ impl Map for Mirror {
         let targets = self.span.read(cx.token()).of(self.place, self.interface(buffer));
         // A copy is not copied again, wherever it leaves.
         if !buffer.flags().contains(BufferFlags::SPAN_COPY) {
+            let next = match self.place.layer {
+                Layer::Device => Next::Output,
+                Layer::Layer2 => Next::Layer2Output,
+            };
             for &target in targets {
-                let sent = cx.send_copy(buffer, Next::Output.into(), |copy| {
+                let sent = cx.send_copy(buffer, next.into(), |copy| {
                     copy.tx = target;
                     copy.set_flags(BufferFlags::SPAN_COPY);
                 });
