@@ -77,7 +77,7 @@ struct Kind {
 }
 
 const LOOPBACK: Kind = Kind { class: LOOPBACK_CLASS, name: "loop", mac: [0xde, 0xad, 0, 0] };
-const BVI: Kind = Kind { class: BVI_CLASS, name: "bvi", mac: [0xfe, 0xed, 0, 0] };
+const BVI: Kind = Kind { class: BVI_CLASS, name: "bvi", mac: [0xb0, 0xb0, 0, 0] };
 
 /// `create loopback interface [mac M] [instance N]`: makes `loop<N>`, the first free number unless one is given. Without a
 /// MAC address it gets `de:ad:00:00:<N>`, as VPP's does.
@@ -92,7 +92,8 @@ pub fn create(
     make(main, &LOOPBACK, mac, instance)
 }
 
-/// `bvi create [mac M] [instance N]`: makes `bvi<N>`, which can route for a bridge domain and do nothing else.
+/// `bvi create [mac M] [instance N]`: makes `bvi<N>`, which can route for a bridge domain and do nothing else. Without a MAC
+/// address it gets `b0:b0:00:00:<N>`, as VPP's does.
 ///
 /// # Errors
 /// As [`create`].

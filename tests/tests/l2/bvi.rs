@@ -13,7 +13,7 @@ const BVI: [u8; 6] = [0xde, 0xad, 0, 0, 0, 0];
 fn frames_to_a_bvi_are_routed_and_what_it_sends_is_bridged() {
     for (create, name, mac) in [
         ("create loopback interface", "loop0", BVI),
-        ("bvi create", "bvi0", [0xfe, 0xed, 0, 0, 0, 0]),
+        ("bvi create", "bvi0", [0xb0, 0xb0, 0, 0, 0, 0]),
     ] {
         let scene = bridge(
             2,

@@ -90,6 +90,24 @@ impl Left {
 }
 
 #[test]
+fn the_rewrite_of_an_interface_is_shown() {
+    let scene = Scene::new(1, "create sub-interfaces pg0 10\nset interface l2 bridge pg0.10 1");
+    for (rewrite, shown) in [
+        ("disable", "none"),
+        ("pop 1", "pop-1"),
+        ("push dot1ad 100 200", "push-2 dot1ad 100 200"),
+        ("translate 1-1 dot1q 300", "trans-1-1 dot1q 300"),
+    ] {
+        scene.lab.run(&format!("set interface l2 tag-rewrite pg0.10 {rewrite}"));
+        assert_eq!(scene.lab.run("show interface vtr pg0.10"), format!("pg0.10:  VTR {shown}\n"));
+        let json = scene.lab.run("show interface vtr pg0.10 json");
+        assert!(json.contains(&format!("\"tag_rewrite\":\"{shown}\"")), "{json}");
+    }
+    let refused = scene.lab.refused("show interface vtr");
+    assert!(refused.contains("missing <interface>"), "{refused}");
+}
+
+#[test]
 fn every_form_of_rewrite_is_undone_on_the_way_back() {
     let mut left = Left::default();
     for (sub, tags, rewrite, other) in FORMS {

@@ -1,7 +1,7 @@
 //! `show bridge-domain`, `show mode`.
 
 use super::{
-    super::{BdId, BdIndex, Domain, L2, Mode, Role, Switching},
+    super::{BdId, BdIndex, Domain, L2, Mode, Port, Role, Switching},
     bd_id, command,
 };
 use crate::{
@@ -38,11 +38,23 @@ crate::args! {
     }
 }
 
+crate::args! {
+    struct ShowRewrite {
+        interface: SwIfIndex = positional(value::interface()),
+    }
+}
+
 pub(super) fn commands(l2: &L2) -> Vec<Command> {
     vec![
         command(l2, "show bridge-domain", "Show bridge domains.", show_domain).details(
             "`int': with their interfaces; `arp': with the MAC addresses that they tell; `detail': with both. Without a \
              number, what follows is shown of all.",
+        ),
+        command(
+            l2,
+            "show interface vtr",
+            "Show how the VLAN tags of an interface's frames are rewritten.",
+            show_rewrite,
         ),
         command(l2, "show mode", "Show whether interfaces route, bridge or are cross-connected.", show_mode),
     ]
@@ -154,7 +166,6 @@ fn interfaces(l2: &L2, main: &Main, domain: &Domain) -> Table {
     let star = |on: bool| Cell::shown(if on { "*" } else { "-" }, on);
     let rows = domain.interfaces().map(|interface| {
         let port = l2.view(main).port(interface);
-        let rewrite = port.tag_rewrite.map_or("none".to_owned(), |rewrite| rewrite.to_string());
         [
             main.interface_name(interface).into(),
             interface.0.into(),
@@ -162,10 +173,23 @@ fn interfaces(l2: &L2, main: &Main, domain: &Domain) -> Table {
             u32::from(port.shg).into(),
             star(port.role == Role::Bvi),
             star(port.role != Role::UuFwd),
-            rewrite.into(),
+            rewrite_of(port).into(),
         ]
     });
     Table::new(columns).rows(rows)
+}
+
+fn rewrite_of(port: &Port) -> String {
+    port.tag_rewrite.map_or("none".to_owned(), |rewrite| rewrite.to_string())
+}
+
+fn show_rewrite(l2: &L2, main: &mut Main, args: ShowRewrite) -> Record {
+    let (name, rewrite) =
+        (main.interface_name(args.interface), rewrite_of(l2.view(main).port(args.interface)));
+    Record::new()
+        .line(format!("{name}:  VTR {rewrite}"))
+        .field("interface", name)
+        .field("tag_rewrite", rewrite)
 }
 
 fn arp(domain: &Domain) -> Table {
