@@ -20,7 +20,7 @@ use vnet::{
 };
 
 use super::message::{To, advertisement, probe};
-use crate::neighbor::{follow, links::Links, send};
+use crate::neighbor::{links::Links, send};
 
 vnet::args! {
     struct Set {
@@ -147,16 +147,14 @@ impl Detector {
         let due = main.clock().now();
         let asked = Asked { left: self.0.transmits.get(), due };
         self.0.asked.borrow_mut().insert((interface, address), asked);
-        self.0.links.write(main.held_mut()).tentative.insert((interface, address));
-        follow::refresh(main, &self.0.links, interface);
+        suspend(main, interface, address, true);
         self.0.bell.ring();
     }
 
     /// Nobody asks for an address any more.
     fn end(&self, main: &mut Main, interface: SwIfIndex, address: Ipv6Addr) {
         if self.0.asked.borrow_mut().remove(&(interface, address)).is_some() {
-            self.0.links.write(main.held_mut()).tentative.remove(&(interface, address));
-            follow::refresh(main, &self.0.links, interface);
+            suspend(main, interface, address, false);
         }
     }
 
@@ -220,6 +218,14 @@ impl Detector {
             next = Some(next.map_or(again, |next: EngineTime| next.min(again)));
         }
         next
+    }
+}
+
+/// Has an address not used, or used from now on. Its interface may have gone, with all that it had.
+fn suspend(main: &mut Main, interface: SwIfIndex, address: Ipv6Addr, on: bool) {
+    if main.interfaces().interface(interface).is_some() {
+        let done = main.change_interfaces(|table| table.set_tentative(interface, address, on));
+        debug_assert!(done.is_ok(), "the interface is there");
     }
 }
 

@@ -163,12 +163,21 @@ pub(crate) enum To {
 
 /// The statement that this interface has `target`.
 pub(crate) fn advertisement(link: &Link, target: Ipv6Addr, to: To) -> FrameBytes {
+    advertise(link, [target; 2], to, Neighbor::ROUTER | Neighbor::OVERRIDE)
+}
+
+/// The statement, from one of our addresses, that packets to another host find it here. The host's own word counts for more.
+pub(super) fn proxy_advertisement(link: &Link, target: Ipv6Addr, to: To) -> Option<FrameBytes> {
+    Some(advertise(link, [link.source6(target)?, target], to, 0))
+}
+
+fn advertise(link: &Link, [source, target]: [Ipv6Addr; 2], to: To, flags: u32) -> FrameBytes {
     let (frame, destination, solicited) = match to {
         To::All => (link.frame_to_group(ALL_NODES), ALL_NODES, 0),
         To::One(ip, mac) => (link.frame(mac, EtherType::IP6), ip, Neighbor::SOLICITED),
     };
-    let flags = Neighbor::ROUTER | Neighbor::OVERRIDE | solicited;
-    let fixed = Neighbor::new(kind6::NEIGHBOR_ADVERTISEMENT, flags, target.octets());
+    let kind = kind6::NEIGHBOR_ADVERTISEMENT;
+    let fixed = Neighbor::new(kind, flags | solicited, target.octets());
     let mac = LinkOption::new(option::TARGET, link.mac);
-    finish(frame, [target, destination], &[fixed.as_bytes(), mac.as_bytes()])
+    finish(frame, [source, destination], &[fixed.as_bytes(), mac.as_bytes()])
 }

@@ -9,6 +9,7 @@ mod link_local;
 mod listener;
 pub(crate) mod message;
 mod neighbor;
+mod proxy;
 mod router;
 mod show;
 
@@ -68,7 +69,8 @@ vnet::next_nodes! {
 
 /// Registers nodes, processes and commands.
 pub(crate) fn register(r: &mut Registrar, (ears, desk): (&Ears, &Desk), types: &Icmp6Types) {
-    neighbor::specs(ears).into_iter().for_each(|spec| r.node(spec));
+    let proxied = proxy::register(r);
+    neighbor::specs(ears, &proxied).into_iter().for_each(|spec| r.node(spec));
     router::specs(ears).into_iter().for_each(|spec| r.node(spec));
     r.node(listener::spec(ears));
     link_local::register(r);

@@ -4,35 +4,44 @@ use std::net::Ipv6Addr;
 
 use vnet::{
     buffer::Buffer,
+    fib::Family,
     graph::{Map, NodeSpec, PacketCx, Slot},
     interface::SwIfIndex,
+    runtime::Shared,
     wire::nd::{Neighbor, solicited_node},
 };
 
 use super::{
     Error, Next,
-    message::{Received, To, advertisement, read},
+    message::{Received, To, advertisement, proxy_advertisement, read},
+    proxy::Proxied,
 };
 use crate::{
     neighbor::{
         Ears,
-        frame::refill,
-        links::{Link, Links},
+        frame::{FrameBytes, refill},
+        links::Link,
         news::{News, Whom},
     },
     trace::{Ip6Trace, Snap},
 };
 
 /// Registration of the nodes.
-pub(super) fn specs(ears: &Ears) -> [NodeSpec; 2] {
-    let (asked, told) = (ears.clone(), ears.clone());
+pub(super) fn specs(ears: &Ears, proxied: &Shared<Proxied>) -> [NodeSpec; 2] {
+    let (asked, told, proxied) = (ears.clone(), ears.clone(), proxied.clone());
     [
-        NodeSpec::map(super::SOLICITATION, move |_| Solicitation(asked.clone())),
+        NodeSpec::map(super::SOLICITATION, move |_| Solicitation {
+            ears: asked.clone(),
+            proxied: proxied.clone(),
+        }),
         NodeSpec::map(super::ADVERTISEMENT, move |_| Advertisement(told.clone())),
     ]
 }
 
-struct Solicitation(Ears);
+struct Solicitation {
+    ears: Ears,
+    proxied: Shared<Proxied>,
+}
 
 /// What a solicitation asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,11 +50,13 @@ enum Asks {
     Ours,
     /// An address of which we do not know yet whether it is ours.
     Tentative,
+    /// An address of somebody else.
+    Another,
 }
 
 /// RFC 4861, section 7.1.1: what is not checked before. Who asks for what?
 fn judge_solicitation(
-    links: &Links,
+    ears: &Ears,
     (rx, link): (SwIfIndex, &Link),
     message: &Received<Neighbor>,
 ) -> Result<Asks, Error> {
@@ -60,7 +71,7 @@ fn judge_solicitation(
         if message.links.source.is_some() {
             return Err(Error::UnspecifiedWithAddress);
         }
-    } else if message.source.is_multicast() || !link.is_on_link6(message.source) {
+    } else if message.source.is_multicast() || !link.is_on_link6(&ears.reader, rx, message.source) {
         return Err(Error::SourceNotOnLink);
     } else if link.has6(message.source) {
         return Err(Error::SourceIsOurs);
@@ -68,10 +79,49 @@ fn judge_solicitation(
     if message.links.source.is_some_and(|mac| mac.is_multicast() || mac == link.mac) {
         return Err(Error::NoHost);
     }
-    if links.is_tentative(rx, target) {
+    if link.is_tentative(target) {
         return Ok(Asks::Tentative);
     }
-    if link.has6(target) { Ok(Asks::Ours) } else { Err(Error::UnknownTarget) }
+    Ok(if link.has6(target) { Asks::Ours } else { Asks::Another })
+}
+
+impl Solicitation {
+    /// What is said to a question, once it is a right one; who has asked is learnt.
+    fn answer(
+        &mut self,
+        cx: &mut PacketCx<'_, Next, Error>,
+        rx: SwIfIndex,
+        (link, asks): (&Link, Asks),
+        message: &Received<Neighbor>,
+    ) -> Result<FrameBytes, Error> {
+        let target = message.fixed.target.into();
+        let fib = self.ears.reader.fib_of(rx, Family::Ip6);
+        let is_proxied = self.proxied.read(cx.token()).answers(fib, rx, target);
+        let reporter = &mut self.ears.reporter;
+        if asks == Asks::Tentative {
+            // Somebody else looks whether it is free, or has it.
+            if message.source.is_unspecified() {
+                let news = News::Duplicate { interface: rx, target };
+                reporter.say(cx, news, Error::LearningFull);
+            }
+            return Err(Error::Tentative);
+        }
+        if asks == Asks::Another && !is_proxied {
+            return Err(Error::UnknownTarget);
+        }
+        if let Some(mac) = message.links.source {
+            let who = (rx, message.source.into());
+            reporter.heard(cx, who, mac, Whom::Anybody, Error::LearningFull);
+        }
+        let to = match message.source.is_unspecified() {
+            true => To::All,
+            false => To::One(message.source, message.links.source.unwrap_or(message.from)),
+        };
+        match asks {
+            Asks::Ours => Ok(advertisement(link, target, to)),
+            _ => proxy_advertisement(link, target, to).ok_or(Error::UnknownTarget),
+        }
+    }
 }
 
 impl Map for Solicitation {
@@ -80,43 +130,21 @@ impl Map for Solicitation {
     type Trace = Ip6Trace;
 
     fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
-        let (shared, rx) = (self.0.links.clone(), buffer.rx);
+        let (shared, rx) = (self.ears.links.clone(), buffer.rx);
         let links = shared.read(cx.token());
         let judged = read::<Neighbor>(buffer).and_then(|message| {
             let link = links.get(rx).ok_or(Error::UnsupportedInterface)?;
-            judge_solicitation(links, (rx, link), &message).map(|asks| (message, link, asks))
+            judge_solicitation(&self.ears, (rx, link), &message).map(|asks| (message, link, asks))
         });
-        let error = match judged {
-            Ok((message, _, Asks::Tentative)) => {
-                // Somebody else looks whether it is free, or has it.
-                if message.source.is_unspecified() {
-                    let target = message.fixed.target.into();
-                    self.0.reporter.say(
-                        cx,
-                        News::Duplicate { interface: rx, target },
-                        Error::LearningFull,
-                    );
-                }
-                Error::Tentative
-            }
-            Ok((message, link, Asks::Ours)) => {
-                if let Some(mac) = message.links.source {
-                    let who = (rx, message.source.into());
-                    self.0.reporter.heard(cx, who, mac, Whom::Anybody, Error::LearningFull);
-                }
-                let to = match message.source.is_unspecified() {
-                    true => To::All,
-                    false => To::One(message.source, message.links.source.unwrap_or(message.from)),
-                };
-                let answer = advertisement(link, message.fixed.target.into(), to);
-                if refill(buffer, rx, &answer) {
+        let error =
+            match judged.map(|(message, link, asks)| self.answer(cx, rx, (link, asks), &message)) {
+                Ok(Ok(answer)) if refill(buffer, rx, &answer) => {
                     cx.count(Error::AdvertisementsSent, 1);
                     return Next::Output.into();
                 }
-                Error::TooLong
-            }
-            Err(error) => error,
-        };
+                Ok(Ok(_)) => Error::TooLong,
+                Ok(Err(error)) | Err(error) => error,
+            };
         cx.error(buffer, error);
         Next::Drop.into()
     }
@@ -129,7 +157,11 @@ impl Map for Solicitation {
 struct Advertisement(Ears);
 
 /// RFC 4861, section 7.1.2: what is not checked before.
-fn judge_advertisement(link: &Link, message: &Received<Neighbor>) -> Result<(), Error> {
+fn judge_advertisement(
+    ears: &Ears,
+    (rx, link): (SwIfIndex, &Link),
+    message: &Received<Neighbor>,
+) -> Result<(), Error> {
     let target = Ipv6Addr::from(message.fixed.target);
     let is_solicited = message.fixed.flags.get() & Neighbor::SOLICITED != 0;
     if target.is_multicast() {
@@ -138,7 +170,7 @@ fn judge_advertisement(link: &Link, message: &Received<Neighbor>) -> Result<(), 
     if message.destination.is_multicast() && is_solicited {
         return Err(Error::SolicitedByAll);
     }
-    if message.source.is_multicast() || !link.is_on_link6(target) {
+    if message.source.is_multicast() || !link.is_on_link6(&ears.reader, rx, target) {
         return Err(Error::SourceNotOnLink);
     }
     if message.links.target.is_some_and(|mac| mac.is_multicast() || mac == link.mac) {
@@ -157,12 +189,12 @@ impl Map for Advertisement {
         let links = shared.read(cx.token());
         let judged = read::<Neighbor>(buffer).and_then(|message| {
             let link = links.get(rx).ok_or(Error::UnsupportedInterface)?;
-            judge_advertisement(link, &message).map(|()| (message, link))
+            judge_advertisement(&self.0, (rx, link), &message).map(|()| (message, link))
         });
         let error = match judged {
             Ok((message, link)) => {
                 let target = Ipv6Addr::from(message.fixed.target);
-                if links.is_tentative(rx, target) {
+                if link.is_tentative(target) {
                     self.0.reporter.say(
                         cx,
                         News::Duplicate { interface: rx, target },

@@ -40,14 +40,18 @@ fn is_host<T>(link: &Link, message: &Received<T>) -> Result<(), Error> {
 }
 
 /// RFC 4861, section 6.1.1: what is not checked before.
-fn judge(link: &Link, message: &Received<RouterSolicitation>) -> Result<(), Error> {
+fn judge(
+    is_on_link: bool,
+    link: &Link,
+    message: &Received<RouterSolicitation>,
+) -> Result<(), Error> {
     if message.source.is_unspecified() {
         return match message.links.source {
             Some(_) => Err(Error::UnspecifiedWithAddress),
             None => Ok(()),
         };
     }
-    if message.source.is_multicast() || !link.is_on_link6(message.source) {
+    if message.source.is_multicast() || !is_on_link {
         return Err(Error::RouterSourceNotOnLink);
     }
     if link.has6(message.source) {
@@ -71,7 +75,8 @@ impl Asked {
             Ok(message) => message,
             Err(error) => return error,
         };
-        if let Err(error) = judge(link, &message) {
+        let is_on_link = link.is_on_link6(&self.0.reader, rx, message.source);
+        if let Err(error) = judge(is_on_link, link, &message) {
             return error;
         }
         let reporter = &mut self.0.reporter;

@@ -25,12 +25,6 @@ pub(crate) fn follow(main: &mut Main, links: &Shared<Links>, event: &Event) {
     }
 }
 
-/// Has nodes see an interface as it is now, after something has become of its tentative addresses.
-pub(crate) fn refresh(main: &mut Main, links: &Shared<Links>, interface: SwIfIndex) {
-    let link = Link::of(main.interfaces(), interface);
-    links.clone().write(main.held_mut()).update(interface, link);
-}
-
 /// The interfaces whose links may have changed.
 fn concerned(main: &Main, event: &Event) -> Vec<SwIfIndex> {
     let all = main.interfaces().interfaces();
@@ -40,6 +34,7 @@ fn concerned(main: &Main, event: &Event) -> Vec<SwIfIndex> {
         | Event::AddressAdded { sw_if_index, .. }
         | Event::AddressRemoved { sw_if_index, .. }
         | Event::LinkLocal { sw_if_index, .. }
+        | Event::Tentative { sw_if_index, .. }
         | Event::Table { sw_if_index, .. }
         | Event::Unnumbered { sw_if_index, .. } => {
             let uses = |i: &&_| uses_addresses_of(i, sw_if_index);

@@ -1,13 +1,9 @@
 //! What nodes must know of an interface to ask and to answer for addresses on its link.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnet::{
-    adjacency::AdjacencyKind,
-    fib::{DpoKind, Family, FibIndex, ForwardingReader},
+    fib::ForwardingReader,
     interface::{InterfaceTable, OutputTags, SwIfIndex},
     wire::{
         ethernet::{EtherType, MacAddress},
@@ -24,7 +20,6 @@ pub(crate) struct Link {
     pub(crate) up: bool,
     pub(crate) mac: MacAddress,
     tags: OutputTags,
-    fib4: FibIndex,
     /// In the order in which they were added, each with the length of its prefix.
     pub(crate) ip4: Vec<(Ipv4Addr, u8)>,
     pub(crate) ip6: Vec<(Ipv6Addr, u8)>,
@@ -48,15 +43,15 @@ impl Link {
                 IpAddr::V6(ip) => ip6.push((ip, address.length())),
             }
         }
+        let all6 = sw.link_local.into_iter().chain(ip6.iter().map(|(own, _)| *own));
         Some(Self {
             up: sw.admin_up && carrier.admin_up && hw.link.up,
             mac: MacAddress(hw.mac?),
             tags: table.output_tags(interface).ok()?,
-            fib4: FibIndex(sw.table(Family::Ip4).fib_index),
             ip4,
+            link_local: table.used_link_local(interface),
+            tentative: all6.filter(|address| table.is_tentative(interface, *address)).collect(),
             ip6,
-            link_local: sw.link_local,
-            tentative: Vec::new(),
         })
     }
 
@@ -89,28 +84,16 @@ impl Link {
         let in_prefix = self.ip4.iter().any(|&(own, length)| {
             covers4(own, length, address) && !is_end_of(own, length, address)
         });
-        in_prefix || self.is_attached4(reader, interface, address)
-    }
-
-    /// Whether the route of an address leads straight to it, by this interface.
-    fn is_attached4(
-        &self,
-        reader: &ForwardingReader,
-        interface: SwIfIndex,
-        address: Ipv4Addr,
-    ) -> bool {
-        let Some(table) = reader.ip4_table(self.fib4) else { return false };
-        let dpo = reader.load_balance(table.lookup_one(address.to_bits()));
-        if !matches!(dpo.kind(), DpoKind::Glean | DpoKind::Incomplete | DpoKind::Adjacency) {
-            return false;
-        }
-        let adjacency = reader.adjacency(dpo.adjacency_index());
-        let itself = adjacency.next_hop() == IpAddr::V4(address);
-        adjacency.sw_if_index() == interface && (itself || adjacency.kind() == AdjacencyKind::Glean)
+        in_prefix || reader.is_attached(interface, address.into())
     }
 }
 
 impl Link {
+    /// Whether it is still to be found out if somebody else has an address of this interface.
+    pub(crate) fn is_tentative(&self, address: Ipv6Addr) -> bool {
+        self.tentative.contains(&address)
+    }
+
     /// Whether an IPv6 address is this interface's: its own, borrowed, or link-local.
     pub(crate) fn has6(&self, address: Ipv6Addr) -> bool {
         self.all6().any(|own| own == address)
@@ -133,14 +116,22 @@ impl Link {
 
     /// The IPv6 addresses with a prefix that are used.
     fn global6(&self) -> impl Iterator<Item = (Ipv6Addr, u8)> {
-        let is_used = |(own, _): &(Ipv6Addr, u8)| !self.tentative.contains(own);
+        let is_used = |(own, _): &(Ipv6Addr, u8)| !self.is_tentative(*own);
         self.ip6.iter().copied().filter(is_used)
     }
 
-    /// Whether `address` can be that of a host on this link.
-    pub(crate) fn is_on_link6(&self, address: Ipv6Addr) -> bool {
+    /// Whether `address` can be that of a host on this link: it is link-local, lies in the prefix of one of the interface's
+    /// addresses, or has a route that says so.
+    pub(crate) fn is_on_link6(
+        &self,
+        reader: &ForwardingReader,
+        interface: SwIfIndex,
+        address: Ipv6Addr,
+    ) -> bool {
         let in_prefix = || self.ip6.iter().any(|&(own, length)| covers6(own, length, address));
-        address.is_unicast_link_local() || in_prefix()
+        address.is_unicast_link_local()
+            || in_prefix()
+            || reader.is_attached(interface, address.into())
     }
 
     /// Where frames to a group begin.
@@ -170,35 +161,20 @@ fn mask4(length: u8) -> u32 {
 
 /// The links of all interfaces that have neighbours, by number.
 #[derive(Debug, Default)]
-pub(crate) struct Links {
-    links: Vec<Option<Link>>,
-    /// Addresses of which it is not known yet whether somebody else has them.
-    pub(crate) tentative: BTreeSet<(SwIfIndex, Ipv6Addr)>,
-}
+pub(crate) struct Links(Vec<Option<Link>>);
 
 impl Links {
-    /// Whether it is still to be found out if somebody else has an address.
-    pub(crate) fn is_tentative(&self, interface: SwIfIndex, address: Ipv6Addr) -> bool {
-        !self.tentative.is_empty() && self.tentative.contains(&(interface, address))
-    }
-
-    /// Takes over what `table` says of an interface now, which may be that there is none.
+    /// Takes over what is known of an interface now, which may be that there is none.
     pub(crate) fn update(&mut self, interface: SwIfIndex, link: Option<Link>) {
         let at = interface.0 as usize;
-        if self.links.len() <= at {
-            self.links.resize(at + 1, None);
+        if self.0.len() <= at {
+            self.0.resize(at + 1, None);
         }
-        let is_ours = |address: &Ipv6Addr| !self.is_tentative(interface, *address);
-        let link = link.map(|mut link| {
-            link.tentative = link.all6().filter(|address| !is_ours(address)).collect();
-            link.link_local = link.link_local.filter(is_ours);
-            link
-        });
-        self.links[at] = link;
+        self.0[at] = link;
     }
 
     #[inline]
     pub(crate) fn get(&self, interface: SwIfIndex) -> Option<&Link> {
-        self.links.get(interface.0 as usize)?.as_ref()
+        self.0.get(interface.0 as usize)?.as_ref()
     }
 }

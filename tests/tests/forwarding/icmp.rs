@@ -140,6 +140,29 @@ fn senders_are_told_of_next_hops_that_do_not_answer() {
 }
 
 #[test]
+fn nothing_is_said_from_an_address_that_may_be_somebody_elses() {
+    let scene = Scene::new(
+        1,
+        "set ip6 icmp-error-limit rate 1000
+         set ip6 dad enable delay 5
+         set interface ip address pg0 2001:db8::1/64
+         set ip neighbor pg0 2001:db8::2 02:00:00:00:00:01",
+    );
+    let nowhere = frame(&[], &ip6_udp("2001:db8::2", "2001:db8:ffff::1", 64, 20));
+    scene.send("pg0", std::slice::from_ref(&nowhere));
+    assert_eq!(scene.lab.error("ip6-icmp-error", "no-source"), 1);
+    scene.lab.advance(6);
+    scene.capture("pg0");
+    scene.send("pg0", &[nowhere]);
+    let captured = scene.captured("pg0");
+    assert_eq!(captured.frames.len(), 1, "{:?}", scene.reasons());
+    assert_eq!(
+        captured.frames[0][22..38],
+        "2001:db8::1".parse::<std::net::Ipv6Addr>().unwrap().octets()
+    );
+}
+
+#[test]
 fn nobody_is_told_who_must_not_be() {
     let scene = scene();
     let spoilt = |change: fn(&mut Ip4)| {

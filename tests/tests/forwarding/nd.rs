@@ -416,6 +416,58 @@ fn an_address_that_somebody_else_has_is_given_up_and_another_one_used_when_nobod
 }
 
 #[test]
+fn who_asks_for_a_host_of_another_link_is_answered_in_its_place() {
+    let (host, own) = ("2001:db8::77", "2001:db8::1");
+    let scene = strangers();
+    scene.lab.run(&format!("set ip6 nd proxy pg1 {host}"));
+    let shown = scene.lab.run("show ip6 nd proxy");
+    assert!(shown.lines().any(|l| l.split_whitespace().eq([host, "pg1", "0"])), "{shown}");
+    scene.capture("pg0");
+    scene.capture("pg1");
+    // Asked for by a host, and by one who looks whether the address is free.
+    scene.send("pg0", &[ask((HOST, "2001:db8::2"), host).frame(), ask((HOST, "::"), host).frame()]);
+    scene.send("pg0", &[udp(host, 7)]);
+    scene.send("pg1", &[tell((PEER, host), (PG1, LOCAL1), SOLICITED | OVERRIDE).frame()]);
+    // On its own link it answers itself, and no other address is answered for.
+    scene.send("pg1", &[ask((HOST, "2001:db8:1::2"), host).frame()]);
+    scene.send("pg0", &[ask((HOST, "2001:db8::2"), "2001:db8::78").frame()]);
+    assert_eq!(
+        scene.lab.error("icmp6-neighbor-solicitation", "unknown-target"),
+        2,
+        "{:?}",
+        scene.reasons()
+    );
+
+    let answer = |destination: ([u8; 6], &str), flags: u8| {
+        let bytes = [&[136, 0, 0, 0, flags, 0, 0, 0][..], &octets(host), &option(2, PG0)].concat();
+        Message::new((destination.0, PG0), own, destination.1, bytes).frame()
+    };
+    let all = (group_mac("ff02::1"), "ff02::1");
+    let got = scene.captured("pg0");
+    assert_eq!(got.frames, [answer((HOST, "2001:db8::2"), SOLICITED), answer(all, 0)]);
+    let got = scene.captured("pg1");
+    assert_eq!(got.frames[0], ask((PG1, LOCAL1), host).frame());
+    assert_eq!(ports(&got.frames), [7]);
+
+    for (line, error) in [
+        ("pg0 2001:db8::77", "2001:db8::77 is behind pg1 already"),
+        ("pg0 del 2001:db8::77", "2001:db8::77 is behind pg1"),
+        ("pg0 del 2001:db8::78", "2001:db8::78 is behind no interface"),
+        ("pg0 fe80::1", "fe80::1 is no address of a host on another link"),
+        ("pg0", "missing <ip6-address>"),
+        ("pg7 ::7", "unknown interface `pg7'"),
+    ] {
+        let refused = scene.lab.refused(&format!("set ip6 nd proxy {line}"));
+        assert!(refused.contains(error), "{line}: {refused}");
+    }
+    assert!(scene.lab.run("show ip6 nd proxy json").contains("\"2001:db8::77\""));
+    scene.lab.run(&format!("set ip6 nd proxy pg1 del {host}"));
+    assert!(!scene.lab.run("show ip6 nd proxy").contains(host));
+    assert!(!scene.lab.run("show ip6 fib").contains("IPv6-proxy-nd"));
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
 fn floods_stay_within_bounds() {
     let scene = strangers();
     scene.lab.script(

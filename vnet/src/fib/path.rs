@@ -20,6 +20,8 @@ pub enum Source {
     Api,
     /// A command.
     Cli,
+    /// A host for which others' neighbour solicitations are answered.
+    NdProxy,
     /// A neighbour: the /32 or /128 of a complete adjacency.
     Adjacency,
     /// The table itself: the route that drops what no other route has.
@@ -35,6 +37,7 @@ impl Source {
             Self::Interface => "interface",
             Self::Api => "API",
             Self::Cli => "CLI",
+            Self::NdProxy => "IPv6-proxy-nd",
             Self::Adjacency => "adjacency",
             Self::DefaultRoute => "default-route",
         }

@@ -10,7 +10,7 @@ use super::tables::SharedTables;
 use super::{
     Dpo, DpoKind, Family, FibIndex, Ip4Lpm, Ip6Lpm, LoadBalanceIndex, LoadBalances, MAX_TABLES,
 };
-use crate::adjacency::{Adjacencies, AdjacencyBody, AdjacencyIndex};
+use crate::adjacency::{Adjacencies, AdjacencyBody, AdjacencyIndex, AdjacencyKind};
 use crate::interface::SwIfIndex;
 
 /// How many interfaces can be bound to tables.
@@ -129,6 +129,19 @@ impl ForwardingReader {
             DpoKind::Multi => (0..dpo.buckets()).any(|n| leaves(self.bucket(dpo, n))),
             _ => leaves(dpo),
         }
+    }
+
+    /// Whether the table of `interface` leads straight to `address` over it: it is its own next hop.
+    #[must_use]
+    pub fn is_attached(&self, interface: SwIfIndex, address: IpAddr) -> bool {
+        let fib = self.fib_of(interface, Family::of(address));
+        let Some(dpo) = self.forwarding(fib, address) else { return false };
+        if !matches!(dpo.kind(), DpoKind::Glean | DpoKind::Incomplete | DpoKind::Adjacency) {
+            return false;
+        }
+        let adjacency = self.adjacency(dpo.adjacency_index());
+        let itself = adjacency.next_hop() == address;
+        adjacency.sw_if_index() == interface && (itself || adjacency.kind() == AdjacencyKind::Glean)
     }
 
     /// What becomes of packets to `destination` that are looked up in table `fib`, followed through the tables that its route leads

@@ -60,7 +60,7 @@ impl InterfaceAddress {
 /// The address from which an interface speaks to `peer` that has these: that of the longest prefix around both, or else the first
 /// one; the link-local one to link-local peers, and where there is no other.
 pub(super) fn source_for(
-    addresses: &[InterfaceAddress],
+    addresses: impl Iterator<Item = InterfaceAddress> + Clone,
     link_local: Option<Ipv6Addr>,
     peer: IpAddr,
 ) -> Option<IpAddr> {
@@ -70,7 +70,7 @@ pub(super) fn source_for(
     {
         return link_local;
     }
-    let of_family = || addresses.iter().filter(|own| own.family() == Family::of(peer));
+    let of_family = || addresses.clone().filter(|own| own.family() == Family::of(peer));
     let near = of_family().filter(|own| own.prefix().contains(peer));
     let nearest = near.max_by_key(|own| own.length()).or_else(|| of_family().next());
     nearest.map(|own| own.address()).or(link_local)

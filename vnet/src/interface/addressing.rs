@@ -5,7 +5,7 @@ use super::{
     address::source_for,
 };
 use crate::fib::Family;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 impl InterfaceTable {
     /// Adds an address. Its prefix must not overlap with one that another interface of the same table has, nor with
@@ -23,7 +23,9 @@ impl InterfaceTable {
                 return Err(InterfaceError::LinkLocalLength);
             }
             if on.link_local != Some(local) {
-                self.changeable(interface)?.link_local = Some(local);
+                let on = self.changeable(interface)?;
+                on.tentative.retain(|tentative| Some(*tentative) != on.link_local);
+                on.link_local = Some(local);
                 let address = Some(local);
                 self.events.push(Event::LinkLocal { sw_if_index: interface, address });
             }
@@ -64,6 +66,7 @@ impl InterfaceTable {
             return Err(InterfaceError::AddressNotFound { name, address });
         };
         on.addresses.remove(at);
+        on.tentative.retain(|tentative| IpAddr::V6(*tentative) != address.address());
         let table = on.table(address.family());
         self.connected.remove(table.table_id, address);
         self.events.push(Event::AddressRemoved { sw_if_index: interface, address, table });
@@ -73,7 +76,8 @@ impl InterfaceTable {
     /// Takes the link-local address from an interface, which has no IPv6 any more.
     pub fn remove_link_local(&mut self, interface: SwIfIndex) -> Result<(), InterfaceError> {
         let on = self.changeable(interface)?;
-        if on.link_local.take().is_some() {
+        if let Some(local) = on.link_local.take() {
+            on.tentative.retain(|tentative| *tentative != local);
             self.events.push(Event::LinkLocal { sw_if_index: interface, address: None });
         }
         Ok(())
@@ -158,8 +162,55 @@ impl InterfaceTable {
     /// The address from which an interface speaks to `peer`.
     #[must_use]
     pub fn source_for(&self, interface: SwIfIndex, peer: IpAddr) -> Option<IpAddr> {
-        let link_local = self.interface(interface)?.link_local;
-        source_for(self.addresses(interface).ok()?, link_local, peer)
+        source_for(self.used_addresses(interface), self.used_link_local(interface), peer)
+    }
+
+    /// Says of an IPv6 address of an interface whether another node of the link may have it, so that it is not used.
+    pub fn set_tentative(
+        &mut self,
+        interface: SwIfIndex,
+        address: Ipv6Addr,
+        on: bool,
+    ) -> Result<(), InterfaceError> {
+        let tentative = &mut self.changeable(interface)?.tentative;
+        if tentative.contains(&address) == on {
+            return Ok(());
+        }
+        match on {
+            true => tentative.push(address),
+            false => tentative.retain(|other| *other != address),
+        }
+        self.events.push(Event::Tentative { sw_if_index: interface, address, on });
+        Ok(())
+    }
+
+    /// Whether an address that an interface has or borrows is not used yet.
+    #[must_use]
+    pub fn is_tentative(&self, interface: SwIfIndex, address: Ipv6Addr) -> bool {
+        let of = |interface: &SwInterface| interface.tentative.contains(&address);
+        self.interface(interface).is_some_and(|on| {
+            let donor = on.unnumbered.and_then(|donor| self.interface(donor));
+            of(on) || donor.is_some_and(of)
+        })
+    }
+
+    /// The addresses that an interface answers to and speaks from, without the link-local one.
+    pub fn used_addresses(
+        &self,
+        interface: SwIfIndex,
+    ) -> impl Iterator<Item = InterfaceAddress> + Clone {
+        let all = self.addresses(interface).unwrap_or_default().iter().copied();
+        all.filter(move |own| match own.address() {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(address) => !self.is_tentative(interface, address),
+        })
+    }
+
+    /// The link-local address of an interface, if it has one and uses it.
+    #[must_use]
+    pub fn used_link_local(&self, interface: SwIfIndex) -> Option<Ipv6Addr> {
+        let address = self.interface(interface)?.link_local?;
+        (!self.is_tentative(interface, address)).then_some(address)
     }
 
     /// Takes from an interface all that has to do with addresses, because it is about to go.
@@ -172,6 +223,7 @@ impl InterfaceTable {
             self.events.push(Event::Unnumbered { sw_if_index: borrower, donor: None });
         }
         let Some(going) = self.software.at_mut(interface.0) else { return };
+        going.tentative.clear();
         let sw_if_index = interface;
         if going.unnumbered.take().is_some() {
             self.events.push(Event::Unnumbered { sw_if_index, donor: None });

@@ -101,6 +101,15 @@ pub enum Event {
         /// The address now.
         address: Option<Ipv6Addr>,
     },
+    /// An IPv6 address of an interface may be somebody else's, or has turned out not to be.
+    Tentative {
+        /// The interface.
+        sw_if_index: SwIfIndex,
+        /// The address.
+        address: Ipv6Addr,
+        /// Whether it is not used now.
+        on: bool,
+    },
     /// An interface's packets are looked up in another table.
     Table {
         /// The interface.

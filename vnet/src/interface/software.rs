@@ -104,6 +104,8 @@ pub struct SwInterface {
     pub addresses: Vec<InterfaceAddress>,
     /// The IPv6 link-local address that was set.
     pub link_local: Option<Ipv6Addr>,
+    /// IPv6 addresses of its own that it does not use yet, since another node of the link may have them (RFC 4862 section 5.4).
+    pub tentative: Vec<Ipv6Addr>,
     /// Its IPv4 table.
     pub ip4_table: TableBinding,
     /// Its IPv6 table.

@@ -326,6 +326,7 @@ impl InterfaceTable {
             mtu,
             addresses: Vec::new(),
             link_local: None,
+            tentative: Vec::new(),
             ip4_table: TableBinding::DEFAULT,
             ip6_table: TableBinding::DEFAULT,
             unnumbered: None,

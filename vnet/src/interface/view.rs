@@ -35,7 +35,8 @@ pub struct InterfaceView {
     pub offloads: bool,
     /// The tags that a main Ethernet interface and its sub-interfaces take.
     pub tags: Option<Arc<TagTable>>,
-    /// The addresses that it answers to, its own or those that it borrows, without the link-local one.
+    /// The addresses that it answers to, its own or those that it borrows, without the link-local one and those that are
+    /// tentative.
     pub addresses: Box<[InterfaceAddress]>,
     /// Its link-local address, where IPv6 is enabled.
     pub link_local: Option<Ipv6Addr>,
@@ -45,7 +46,7 @@ impl InterfaceView {
     /// The address from which the interface speaks to `peer`.
     #[must_use]
     pub fn source_for(&self, peer: IpAddr) -> Option<IpAddr> {
-        source_for(&self.addresses, self.link_local, peer)
+        source_for(self.addresses.iter().copied(), self.link_local, peer)
     }
 }
 
@@ -98,8 +99,8 @@ impl InterfaceViews {
                 tx_next: hw.tx_next,
                 offloads: hw.offloads.takes,
                 tags: (sw.sub().is_none() && hw.is_ethernet()).then_some(tags).flatten(),
-                addresses: table.addresses(index).unwrap_or_default().into(),
-                link_local: sw.link_local,
+                addresses: table.used_addresses(index).collect(),
+                link_local: table.used_link_local(index),
             });
         }
         let offloads = table.hardware_interfaces().any(|hardware| hardware.offloads.brings);
