@@ -12,6 +12,7 @@ mod nd;
 mod nd_router;
 mod packets;
 mod pcap;
+mod refusals;
 mod routes;
 mod scene;
 mod sharing;

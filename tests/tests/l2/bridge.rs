@@ -138,6 +138,38 @@ fn unknown_unicast_is_flooded_dropped_or_sent_to_one_port() {
 }
 
 #[test]
+fn a_switch_of_a_domain_or_of_a_port_is_about_what_it_says() {
+    // To a known station, to an unknown one, to all.
+    let as_usual = [[0, 1, 0], [0, 1, 1], [0, 1, 1]];
+    for (switch, off) in [
+        ("forward", [[0, 1, 1], [0, 1, 1], [0, 1, 1]]),
+        ("uu-flood", [[0, 1, 0], [0, 0, 0], [0, 1, 1]]),
+        ("flood", [[0, 1, 0], [0, 1, 1], [0, 0, 0]]),
+    ] {
+        for (command, others) in [
+            (format!("set bridge-domain {switch} 1"), off),
+            (format!("set interface l2 {switch} pg0"), as_usual),
+        ] {
+            let scene = bridge(4, "set interface l2 bridge pg3 2");
+            scene.send("pg1", &[frame(station(2), ALL)]);
+            let from = |port: &str, source: u8| {
+                [station(2), station(9), ALL]
+                    .map(|to| sent::<3>(&scene, || scene.send(port, &[frame(station(source), to)])))
+            };
+            assert_eq!(from("pg0", 1), as_usual, "{command}");
+            scene.lab.run(&format!("{command} disable"));
+            assert_eq!(from("pg0", 1), off, "{command}");
+            // What another port may is its own.
+            let mirrored = others.map(|[_, b, c]| [c, b, 0]);
+            assert_eq!(from("pg2", 3), mirrored, "{command}");
+            scene.lab.run(&command);
+            assert_eq!(from("pg0", 1), as_usual, "{command}");
+            crate::adds_up(&scene);
+        }
+    }
+}
+
+#[test]
 fn cross_connected_interfaces_pass_everything_on() {
     let scene = Scene::new(
         2,

@@ -23,6 +23,12 @@ fn each_refusal_names_what_is_wrong_and_nothing_is_done() {
         ("create bridge-domain 7 del", "bridge domain 7 has 1 interfaces"),
         ("set bridge-domain learn 8", "no bridge domain 8"),
         ("set bridge-domain mac-age 7", "missing <minutes>"),
+        ("set bridge-domain forward 8 disable", "no bridge domain 8"),
+        ("set bridge-domain flood 7 off", "unknown input `off'"),
+        ("set bridge-domain uu-flood", "missing <bridge-domain-id>"),
+        ("set bridge-domain arp-ufwd 8", "no bridge domain 8"),
+        ("set bridge-domain learn-limit 7 x", "`x' is not a number"),
+        ("set bridge-domain default-learn-limit", "missing <limit>"),
         ("set bridge-domain arp entry 7 10.0.0.1", "missing <mac-address>"),
         (
             "set bridge-domain arp entry 7 10.0.0.1 del",
@@ -47,6 +53,9 @@ fn each_refusal_names_what_is_wrong_and_nothing_is_done() {
         ("set interface l2 tag-rewrite pg0 translate 3-1 dot1q 5", "unknown input `3-1'"),
         ("set interface l2 efp-filter pg0", "pg0 is not a sub-interface"),
         ("set interface l2 learn pg1 disable", "pg1 is in layer 3 mode"),
+        ("set interface l2 forward pg1", "pg1 is in layer 3 mode"),
+        ("set interface l2 flood pg1 disable", "pg1 is in layer 3 mode"),
+        ("set interface l2 uu-flood pg0 off", "unknown input `off'"),
         ("l2fib add 01:00:00:00:00:01 7 pg0", "01:00:00:00:00:01 is no station's address"),
         ("l2fib add 02:00:00:00:00:01 7 pg1", "pg1 is not in bridge domain 7"),
         ("l2fib add 02:00:00:00:00:01 8 pg0", "no bridge domain 8"),
@@ -67,4 +76,18 @@ fn each_refusal_names_what_is_wrong_and_nothing_is_done() {
     assert!(
         before[0].contains("lab") || scene.lab.run("show bridge-domain 7 bd-tag").contains("lab")
     );
+}
+
+#[test]
+fn a_limit_for_domains_to_come_leaves_those_that_are_there_alone() {
+    let scene =
+        Scene::new(1, "set interface l2 bridge pg0 1\nset bridge-domain default-learn-limit 77");
+    scene.lab.script("create bridge-domain 2 arp-ufwd 1\nset bridge-domain arp-ufwd 1");
+    let rows = scene.lab.run("show bridge-domain");
+    let limits: Vec<_> =
+        rows.lines().skip(1).filter_map(|row| row.split_whitespace().nth(11)).collect();
+    assert_eq!(limits, ["16777216", "77"], "{rows}");
+    let ufwd: Vec<_> =
+        rows.lines().skip(1).filter_map(|row| row.split_whitespace().nth(9)).collect();
+    assert_eq!(ufwd, ["on", "on"], "{rows}");
 }
