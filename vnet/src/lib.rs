@@ -1,5 +1,6 @@
 //! The framework of Peloton: everything that the author of a node or of a plugin touches.
 
+pub mod action;
 pub mod adjacency;
 pub mod buffer;
 pub mod classify;

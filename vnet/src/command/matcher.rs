@@ -5,7 +5,7 @@
 //! groups inside it. The same machine says what could come next, for completion.
 
 use super::error::Error;
-use super::grammar::{Capture, Leaf, Scope, Shape, Shapes};
+use super::grammar::{Args, Capture, Leaf, Scope, Shape, Shapes};
 use super::lex::{Fault, Lexer, Token, TokenKind};
 use super::resolve::Resolver;
 use super::value::{AnyValue, Offers};
@@ -63,6 +63,13 @@ pub(crate) fn match_text(
     let mut matcher = Matcher::new(shapes, resolver);
     matcher.feed_text(text, base, 0)?;
     matcher.finish().map_err(|error| Fault::new(base + text.len(), error))
+}
+
+/// Reads a text that is nothing but arguments.
+pub(crate) fn match_arguments<A: Args>(text: &str, resolver: &dyn Resolver) -> Result<A, Error> {
+    let grammar = A::grammar();
+    let mut scope = match_text(&grammar.shapes, resolver, text, 0).map_err(|fault| fault.error)?;
+    grammar.build(&mut scope)
 }
 
 impl<'g> Matcher<'g> {

@@ -125,6 +125,7 @@ pub use self::grammar::{
     Args, Field, Grammar, Members, Scope, Slot, choice, flag, group, keyword, one_of, positional,
     rest,
 };
+pub(crate) use self::matcher::match_arguments;
 pub use self::output::{Align, Answer, Cell, Column, Format, Output, Record, Row, Table};
 pub use self::resolve::{NameKind, NoNames, Resolver};
 pub use self::script::{Lines, Statement, Statements, is_unfinished, statements};

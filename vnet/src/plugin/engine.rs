@@ -192,6 +192,7 @@ impl Builder {
         }
         registrar.ipfix().register(&mut registrar);
         let classifier = registrar.classifier();
+        let actions = registrar.actions();
         classify::register(&mut registrar);
         let Registrar {
             nodes,
@@ -285,6 +286,7 @@ impl Builder {
             taps,
             forwarding,
             classifier,
+            actions,
             route_counters,
             log,
             interface_hooks,

@@ -1,8 +1,9 @@
 //! What a plugin registers.
 
-use std::{error::Error, future::Future, pin::Pin};
+use std::{cell::RefCell, error::Error, future::Future, pin::Pin, rc::Rc};
 
 use crate::{
+    action::{Action, ActionError, Actions, MakePerform, Perform, Performers},
     classify::{Classifier, Shard},
     counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
@@ -108,6 +109,7 @@ pub struct Registrar {
     rx_placement: Shared<RxPlacement>,
     forwarding: ForwardingReader,
     classifier: Classifier,
+    actions: Actions,
     pub(super) ipfix: Ipfix,
 }
 
@@ -122,6 +124,11 @@ impl Registrar {
         clock: Clock,
     ) -> Self {
         let (shards, make_shard) = Local::new(0, |_| Shard::default());
+        let make: Rc<RefCell<Vec<MakePerform>>> = Rc::default();
+        let of_threads = make.clone();
+        let (performers, make_performers) = Local::new(1, move |thread| {
+            Performers(of_threads.borrow().iter().map(|make| make(thread)).collect())
+        });
         Self {
             engine,
             nodes: Vec::new(),
@@ -133,7 +140,7 @@ impl Registrar {
             stop_hooks: Vec::new(),
             commands: Vec::new(),
             interface_hooks: Vec::new(),
-            locals: vec![make_shard],
+            locals: vec![make_shard, make_performers],
             handoffs: Vec::new(),
             segment,
             counters: Counters::default(),
@@ -143,6 +150,7 @@ impl Registrar {
             rx_placement,
             forwarding,
             classifier: Classifier::new(engine, shards),
+            actions: Actions::new(make, performers),
             ipfix: Ipfix::new(clock),
         }
     }
@@ -237,6 +245,25 @@ impl Registrar {
     #[must_use]
     pub fn classifier(&self) -> Classifier {
         self.classifier.clone()
+    }
+
+    /// Adds an action that rules of other plugins can name, and how a thread's own part of it is made by the thread's number.
+    ///
+    /// # Errors
+    /// When the name is taken, or there are too many.
+    pub fn action<P: Perform>(
+        &mut self,
+        name: &str,
+        action: impl Action,
+        make: impl Fn(usize) -> P + 'static,
+    ) -> Result<(), ActionError> {
+        self.actions.add(name, action, Box::new(move |thread| Box::new(make(thread))))
+    }
+
+    /// The actions, for those who have rules.
+    #[must_use]
+    pub fn actions(&self) -> Actions {
+        self.actions.clone()
     }
 
     /// The engine's IPFIX exporter, to which reports are added.

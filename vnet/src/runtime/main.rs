@@ -7,6 +7,7 @@ use super::{
     Worker, handoff::Ways, thread_name, workers::Workers,
 };
 use crate::{
+    action::Actions,
     buffer::{Buffer, BufferPool},
     classify::Classifier,
     counter::{Combined, ErrorCounters, Segment},
@@ -56,6 +57,7 @@ pub struct Main {
     pub(crate) taps: Shared<Taps>,
     pub(crate) forwarding: Forwarding,
     pub(crate) classifier: Classifier,
+    pub(crate) actions: Actions,
     pub(crate) route_counters: Combined,
     pub(crate) log: Log,
     pub(crate) interface_hooks: Vec<InterfaceHook>,
@@ -293,6 +295,12 @@ impl Main {
     #[must_use]
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
+    }
+
+    /// Actions that rules can name.
+    #[must_use]
+    pub fn actions(&self) -> &Actions {
+        &self.actions
     }
 
     /// Packets and bytes of each route.
