@@ -22,6 +22,7 @@ pub mod plugin;
 pub mod prelude;
 pub mod process;
 pub mod random;
+pub mod reassembly;
 pub mod runtime;
 pub mod trace;
 pub mod wire;

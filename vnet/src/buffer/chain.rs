@@ -67,6 +67,16 @@ impl Magazine {
         true
     }
 
+    /// Gives back what is behind the first `n` octets of a packet, which are all in `head`.
+    pub(crate) fn cut(&mut self, head: &mut Buffer, n: usize) {
+        head.truncate(n);
+        if head.flags().contains(BufferFlags::NEXT_PRESENT) {
+            let tail = head.next();
+            head.unlink();
+            self.give(&[tail]);
+        }
+    }
+
     /// Calls `f` with each run of bytes of the packet, from the current position of its head on.
     pub(crate) fn for_each_segment(&self, head: &Buffer, mut f: impl FnMut(&[u8])) {
         f(head.current());
@@ -143,6 +153,30 @@ mod tests {
         magazine.publish();
         assert_eq!(pool.usage().used(), 1);
         frame.free_from(&mut magazine, 0);
+    }
+
+    #[test]
+    fn what_is_cut_off_goes_back_unless_others_have_it() {
+        let pool = BufferPool::new(20).unwrap();
+        let mut magazine = Magazine::new(pool.clone());
+        let mut frame = Frame::new();
+        frame.fill_from(&mut magazine, 1);
+        let base = magazine.base();
+        let mut buffers = frame.buffers(base);
+        let head = buffers.get(0).unwrap();
+        assert!(magazine.append_chain(head, &[5; 5000]));
+        let copy = magazine.replicate(head).unwrap();
+        magazine.cut(head, 40);
+        assert_eq!(bytes(&magazine, head), [5; 40]);
+        assert!(magazine.append_chain(head, &[6; 3000]), "it may become longer again");
+        assert_eq!(head.length_in_chain(), 3040);
+        let mut rest = Frame::new();
+        rest.append(&[copy], false);
+        assert_eq!(bytes(&magazine, rest.buffers(base).get(0).unwrap()), [5; 5000]);
+        frame.free_from(&mut magazine, 0);
+        rest.free_from(&mut magazine, 0);
+        magazine.publish();
+        assert_eq!(pool.usage().used(), 0);
     }
 
     #[test]

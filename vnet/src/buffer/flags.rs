@@ -28,5 +28,7 @@ bitflags! {
         const OFFLOAD = 1 << 10;
         /// A copy of another packet, for somebody who listens.
         const SPAN_COPY = 1 << 11;
+        /// What the datagram of a fragment begins with is noted: [`Layer4`](crate::reassembly::Layer4).
+        const LAYER4_NOTED = 1 << 12;
     }
 }

@@ -64,8 +64,10 @@ pub struct Buffer {
     tail_length: u32,
     /// What is still to be done to the packet; of meaning with [`BufferFlags::OFFLOAD`] alone, see [`Self::offload`].
     pub offload: Offload,
+    /// What the datagram of a fragment begins with; of meaning with [`BufferFlags::LAYER4_NOTED`] alone.
+    pub(crate) layer4: [u32; 2],
     /// Private to nodes that agree on it.
-    pub opaque2: [u32; 11],
+    pub opaque2: [u32; 9],
 
     bytes: [u8; HEADROOM + DATA_SIZE],
 }
@@ -133,7 +135,8 @@ impl Buffer {
             trace: 0,
             tail_length: 0,
             offload: Offload::NONE,
-            opaque2: [0; 11],
+            layer4: [0; 2],
+            opaque2: [0; 9],
             bytes: [0; HEADROOM + DATA_SIZE],
         }
     }
@@ -445,7 +448,8 @@ impl Buffer {
         self.l4_offset = place(from.l4_offset);
         (self.link_type, self.feature) = (from.link_type, from.feature);
         (self.flow_hash, self.adjacency) = (from.flow_hash, from.adjacency);
-        (self.time, self.opaque, self.opaque2) = (from.time, from.opaque, from.opaque2);
+        (self.time, self.layer4) = (from.time, from.layer4);
+        (self.opaque, self.opaque2) = (from.opaque, from.opaque2);
     }
 
     /// Goes on with the trace of `from`, if that has one.
@@ -476,6 +480,7 @@ impl Buffer {
         self.opaque = from.opaque;
         self.wire_length = from.wire_length;
         self.offload = from.offload;
+        self.layer4 = from.layer4;
         self.opaque2 = from.opaque2;
     }
 }

@@ -1,6 +1,6 @@
 //! Packets that wait on one thread for something to happen.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use super::{FRAME_SIZE, Frame};
 use crate::buffer::{BufferIndex, BufferPool, Magazine};
@@ -8,16 +8,39 @@ use crate::buffer::{BufferIndex, BufferPool, Magazine};
 /// Bounded queues of packets that a node of one thread lets wait, by number. They own the packets: what still waits when they are
 /// dropped goes back to the pool.
 ///
-/// Nodes put packets in by [`NodeCx::let_wait`](crate::graph::NodeCx::let_wait) and take them out by
-/// [`NodeCx::end_wait`](crate::graph::NodeCx::end_wait). All memory is reserved beforehand.
+/// Nodes put packets in by [`NodeCx::let_wait`](crate::graph::NodeCx::let_wait) or [`NodeCx::settle`](crate::graph::NodeCx::settle), and
+/// take them out by [`NodeCx::end_wait`](crate::graph::NodeCx::end_wait) or
+/// [`NodeCx::settle_waiting`](crate::graph::NodeCx::settle_waiting). All memory is reserved beforehand: a place for each packet that
+/// there may be in all, not for each in each queue.
 pub struct Waiting {
-    queues: Vec<VecDeque<BufferIndex>>,
+    queues: Vec<Queue>,
+    places: Vec<Place>,
+    /// The first place in which nothing waits.
+    free: u32,
     each: usize,
-    total: usize,
     held: usize,
     /// Of the packets, when there were any.
     pool: Option<Arc<BufferPool>>,
 }
+
+/// A list of places.
+#[derive(Clone, Copy)]
+struct Queue {
+    first: u32,
+    last: u32,
+    len: usize,
+}
+
+const EMPTY: Queue = Queue { first: END, last: END, len: 0 };
+
+/// Where a packet waits, and the place behind it in its queue.
+struct Place {
+    packet: BufferIndex,
+    next: u32,
+}
+
+/// There is no place behind.
+const END: u32 = u32::MAX;
 
 /// The part of a pool that packets wait in at most: one of so many.
 const SHARE: usize = 16;
@@ -27,14 +50,27 @@ impl Waiting {
     /// buffers.
     #[must_use]
     pub fn new(queues: usize, each: usize, total: usize) -> Self {
-        let queues = (0..queues).map(|_| VecDeque::with_capacity(each)).collect();
-        Self { queues, each, total, held: 0, pool: None }
+        let next = |place: usize| if place + 1 < total { (place + 1) as u32 } else { END };
+        let places = (0..total).map(|place| Place { packet: BufferIndex::NONE, next: next(place) });
+        Self {
+            queues: vec![EMPTY; queues],
+            places: places.collect(),
+            free: if total > 0 { 0 } else { END },
+            each,
+            held: 0,
+            pool: None,
+        }
     }
 
     /// How many packets wait.
     #[must_use]
     pub fn held(&self) -> usize {
         self.held
+    }
+
+    /// How many packets may wait in all, with the pool that they come from.
+    pub(crate) fn most(&self, pool: &BufferPool) -> usize {
+        self.places.len().min(pool.arena().slots() / SHARE)
     }
 
     /// Puts a packet, which the caller owns, to the end of a queue. Where there is no room the oldest of the queue comes back for
@@ -45,36 +81,69 @@ impl Waiting {
         queue: usize,
         packet: BufferIndex,
     ) -> Option<BufferIndex> {
-        let is_full = self.held >= self.total.min(pool.arena().slots() / SHARE);
-        let Some(queue) = self.queues.get_mut(queue) else { return Some(packet) };
-        let back = match is_full || queue.len() == self.each {
-            true => Some(queue.pop_front()),
-            false => None,
-        };
-        if let Some(None) = back {
-            return Some(packet);
+        let is_full = self.held >= self.most(pool);
+        let Some(len) = self.queues.get(queue).map(|queue| queue.len) else { return Some(packet) };
+        let mut back = None;
+        if is_full || len == self.each {
+            back = self.pop_first(queue);
+            if back.is_none() {
+                return Some(packet);
+            }
         }
-        queue.push_back(packet);
-        self.held += usize::from(back.is_none());
+        self.append(queue, packet);
         self.pool.get_or_insert_with(|| pool.clone());
-        back.flatten()
+        back
+    }
+
+    /// Puts a packet to the end of a queue for which there is a place.
+    fn append(&mut self, queue: usize, packet: BufferIndex) {
+        let (at, queue) = (self.free, &mut self.queues[queue]);
+        let place = &mut self.places[at as usize];
+        self.free = place.next;
+        *place = Place { packet, next: END };
+        match queue.last {
+            END => queue.first = at,
+            last => self.places[last as usize].next = at,
+        }
+        (queue.last, queue.len) = (at, queue.len + 1);
+        self.held += 1;
+    }
+
+    /// Takes the oldest packet of a queue, which is the caller's then.
+    pub(crate) fn pop_first(&mut self, queue: usize) -> Option<BufferIndex> {
+        let queue = self.queues.get_mut(queue).filter(|queue| queue.len > 0)?;
+        let at = queue.first;
+        let place = &mut self.places[at as usize];
+        let packet = place.packet;
+        queue.first = core::mem::replace(&mut place.next, self.free);
+        self.free = at;
+        queue.len -= 1;
+        if queue.len == 0 {
+            *queue = EMPTY;
+        }
+        self.held -= 1;
+        Some(packet)
     }
 
     /// Moves packets of a queue to `frame`, the oldest first, as far as there is room.
     pub(crate) fn pop(&mut self, queue: usize, frame: &mut Frame, traced: bool) {
-        let Some(queue) = self.queues.get_mut(queue) else { return };
         while frame.room() > 0
-            && let Some(packet) = queue.pop_front()
+            && let Some(packet) = self.pop_first(queue)
         {
             frame.append(&[packet], traced);
-            self.held -= 1;
         }
+    }
+
+    /// How many packets wait in a queue.
+    #[must_use]
+    pub fn len(&self, queue: usize) -> usize {
+        self.queues.get(queue).map_or(0, |queue| queue.len)
     }
 
     /// Whether nothing waits in a queue.
     #[must_use]
     pub fn is_empty(&self, queue: usize) -> bool {
-        self.queues.get(queue).is_none_or(VecDeque::is_empty)
+        self.len(queue) == 0
     }
 
     /// Moves up to a frame of packets of any queues to `frame`.
@@ -90,9 +159,10 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let Some(pool) = self.pool.take() else { return };
         let mut magazine = Magazine::new(pool);
-        for queue in &mut self.queues {
-            magazine.give(queue.make_contiguous());
-            queue.clear();
+        for queue in 0..self.queues.len() {
+            while let Some(packet) = self.pop_first(queue) {
+                magazine.give(&[packet]);
+            }
         }
     }
 }

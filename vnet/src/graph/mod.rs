@@ -125,3 +125,4 @@ pub(crate) use node::{DynNode, RawCx};
 pub use node::{Map, Node, NodeCx, PacketCx, Verdict};
 pub use registry::{Graph, GraphError, NodeIndex, NodeInfo};
 pub use spec::{InputMode, Instance, NodeFlags, NodeKind, NodeSpec};
+pub use waiting::Fate;

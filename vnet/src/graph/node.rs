@@ -7,7 +7,7 @@ use core::{
 
 use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Onward, Sent, Slot};
 use crate::{
-    buffer::{Buffer, BufferFlags, Template},
+    buffer::{Buffer, BufferFlags, BufferIndex, Template},
     classify::Asking,
     counter::{Counter, Element, ErrorIndex},
     error::ErrorSet,
@@ -420,24 +420,27 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
             let index = frame.indices()[i];
             let mut buffers = frame.buffers(base);
             let Some(buffer) = buffers.get(i) else { break };
-            let next = f(self, buffer);
-            let state = &mut *self.packet.state;
-            let Some(next) = next else {
-                state.magazine.give(&[index]);
-                continue;
-            };
-            match super::resolve(next.raw(), self.packet.next_nodes) {
-                Some(node) => state.put_indices(node, &[index], traced),
-                None => {
-                    let mut lost = state.spare_frame();
-                    lost.append(&[index], traced);
-                    state.put_lost(&mut lost);
-                    state.recycle(lost);
-                }
+            match f(self, buffer) {
+                Some(next) => self.leave(index, next, traced),
+                None => self.packet.state.magazine.give(&[index]),
             }
         }
         frame.clear();
         Verdict::Consumed
+    }
+
+    /// Sends a packet, which the caller owns, by `next`.
+    pub(super) fn leave(&mut self, index: BufferIndex, next: Slot<Next>, traced: bool) {
+        let state = &mut *self.packet.state;
+        match super::resolve(next.raw(), self.packet.next_nodes) {
+            Some(node) => state.put_indices(node, &[index], traced),
+            None => {
+                let mut lost = state.spare_frame();
+                lost.append(&[index], traced);
+                state.put_lost(&mut lost);
+                state.recycle(lost);
+            }
+        }
     }
 
     /// Sends a new packet by `next`, which `fill` builds in an empty buffer; it goes back to the pool when that says `false`.
@@ -523,6 +526,11 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
     #[inline]
     pub fn free(&mut self, frame: &mut Frame, keep: usize) {
         frame.free_from(&mut self.packet.state.magazine, keep);
+    }
+
+    /// Shortens a packet to its first `n` octets, which are all in its first buffer; the others go back to the pool.
+    pub fn cut(&mut self, buffer: &mut Buffer, n: usize) {
+        self.packet.state.magazine.cut(buffer, n);
     }
 
     /// Hangs `tail` behind `buffer`, spread over as many buffers as it needs; whether the pool had them. When not, the

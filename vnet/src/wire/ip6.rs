@@ -147,7 +147,7 @@ pub fn fragment_header(next_header: u8, payload: &[u8]) -> Option<&FragmentHeade
 }
 
 /// RFC 8200 section 4.2: 8-byte units less the first; RFC 4302 section 2.2: 4-byte units less two.
-const fn extension_length(protocol: u8, units: u8) -> usize {
+pub(super) const fn extension_length(protocol: u8, units: u8) -> usize {
     match protocol {
         protocol::AH => (units as usize + 2) * 4,
         _ => (units as usize + 1) * 8,

@@ -12,6 +12,7 @@ pub mod arp;
 pub mod checksum;
 pub mod ethernet;
 pub mod flow_hash;
+pub mod fragment;
 pub mod gso;
 pub mod icmp;
 pub mod ip4;
