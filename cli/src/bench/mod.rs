@@ -9,7 +9,7 @@ pub mod measure;
 pub mod workload;
 
 use core::time::Duration;
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use lexopt::Arg;
 use serde_json::json;
@@ -17,11 +17,11 @@ use vnet::frame::FRAME_SIZE;
 
 use crate::{
     Command,
-    args::{Failure, UsageError, layers, number, seconds, text},
+    args::{Failure, UsageError, file, layers, number, seconds, text},
     signal, stdout,
 };
 use measure::{Length, Measurement, NodeCost};
-use workload::{MAX_FLOWS, MAX_ROUTES, Workload};
+use workload::{MAX_FLOWS, MAX_ROUTES, Prepared, Workload};
 
 /// The most frames.
 const MAX_FRAMES: u64 = 1 << 40;
@@ -30,10 +30,15 @@ const HELP: &str = "\
 peloton bench - what forwarding costs, node by node
 
 Usage: peloton bench [OPTION...]
+       peloton bench --exec FILE [OPTION...]
 
 The packet generator sends 60-byte UDP packets (64 with their checksum on a wire) into the
 graph, 256 a frame: ethernet-input, ip4-input, ip4-lookup, ip4-rewrite and out. Clocks are
 those of the processor's time-stamp counter, medians of windows of 16 frames.
+
+With --exec the commands of FILE configure the engine instead, its streams of the packet
+generator are enabled, and what each of their packets costs is measured: of whatever features.
+A stream without a limit goes on for as long as it is measured.
 
       --routes N           Routes, and as many prefixes that packets go to at random
                            (default 1)
@@ -43,6 +48,8 @@ those of the processor's time-stamp counter, medians of windows of 16 frames.
                            by l2, l3, l4, a list with commas
       --workers N          Have N workers do it, each with packets of its own, instead of the
                            main thread; clocks are means then
+      --exec FILE          Measure the streams of this script; without --routes, --flows,
+                           --ip6 and --record
       --nodes LIST         List these nodes only, a list with commas; the sum is over all
       --seconds S          Measure for S seconds, after a fifth of that to warm up
                            (default 2)
@@ -66,6 +73,8 @@ pub const COMMAND: Command = Command {
 
 struct Options {
     workload: Workload,
+    /// A script, which says what is measured instead.
+    script: Option<PathBuf>,
     nodes: Option<Vec<String>>,
     length: Length,
     json: bool,
@@ -75,6 +84,7 @@ impl Options {
     fn parse(parser: &mut lexopt::Parser) -> Result<Self, Failure> {
         let mut options = Self {
             workload: Workload::default(),
+            script: None,
             nodes: None,
             length: Length::Time(Duration::from_secs(2)),
             json: false,
@@ -91,6 +101,7 @@ impl Options {
                 Arg::Long("workers") => {
                     options.workload.workers = number("--workers", &value(parser)?, 0..=128)?;
                 }
+                Arg::Long("exec") => options.script = Some(file("--exec", value(parser)?)?),
                 Arg::Long("nodes") => {
                     let list = text("--nodes", &value(parser)?)?;
                     let names = list.split(',').filter(|name| !name.is_empty());
@@ -119,7 +130,28 @@ impl Options {
                 other => return Err(UsageError::from(other.unexpected()).into()),
             }
         }
+        let router = Workload { workers: options.workload.workers, ..Workload::default() };
+        if options.script.is_some() && options.workload != router {
+            let others = "--routes, --flows, --ip6 and --record";
+            return Err(UsageError::Conflict("--exec", others).into());
+        }
         Ok(options)
+    }
+
+    fn prepare(&self) -> Result<Prepared, Failure> {
+        let prepared = match &self.script {
+            Some(script) => Prepared::by_script(script, self.workload.workers),
+            None => self.workload.prepare(),
+        };
+        prepared.map_err(Failure::failed)
+    }
+
+    /// What is measured, in words.
+    fn subject(&self) -> String {
+        match &self.script {
+            Some(script) => script.display().to_string(),
+            None => self.workload.to_string(),
+        }
     }
 }
 
@@ -129,7 +161,7 @@ fn value(parser: &mut lexopt::Parser) -> Result<OsString, UsageError> {
 
 fn bench(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     let options = Options::parse(parser)?;
-    let prepared = options.workload.prepare().map_err(Failure::failed)?;
+    let prepared = options.prepare()?;
     signal::watch();
     let goes_on = || signal::caught().is_none();
     if let Length::Time(time) = options.length {
@@ -147,9 +179,9 @@ fn bench(parser: &mut lexopt::Parser) -> Result<ExitCode, Failure> {
     prepared.check(&measured).map_err(Failure::failed)?;
     let shown = chosen(&measured, options.nodes.as_deref())?;
     let text = if options.json {
-        format!("{}\n", as_json(&options.workload, &measured, &shown))
+        format!("{}\n", as_json(&options.subject(), &measured, &shown))
     } else {
-        as_table(&options.workload, &measured, &shown)
+        as_table(&options.subject(), &measured, &shown)
     };
     stdout::print(text)?;
     Ok(ExitCode::SUCCESS)
@@ -172,7 +204,7 @@ fn chosen<'m>(
     names.iter().map(find).collect()
 }
 
-fn as_json(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> serde_json::Value {
+fn as_json(subject: &str, measured: &Measurement, nodes: &[&NodeCost]) -> serde_json::Value {
     let node = |node: &&NodeCost| {
         json!({
             "name": node.name,
@@ -181,7 +213,7 @@ fn as_json(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> 
         })
     };
     json!({
-        "workload": workload.to_string(),
+        "workload": subject,
         "packets_per_second": measured.packets_per_second(),
         "total_clocks_per_packet": measured.clocks_per_packet,
         "nodes": nodes.iter().map(node).collect::<Vec<_>>(),
@@ -189,9 +221,9 @@ fn as_json(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> 
     })
 }
 
-fn as_table(workload: &Workload, measured: &Measurement, nodes: &[&NodeCost]) -> String {
+fn as_table(subject: &str, measured: &Measurement, nodes: &[&NodeCost]) -> String {
     let width = nodes.iter().map(|node| node.name.len()).max().unwrap_or(0).max(5);
-    let mut text = format!("{workload}\n\n{:<width$}  Clocks/Packet  Vectors/Call\n", "Node");
+    let mut text = format!("{subject}\n\n{:<width$}  Clocks/Packet  Vectors/Call\n", "Node");
     for node in nodes {
         let NodeCost { name, clocks_per_packet, vectors_per_call } = node;
         text += &format!("{name:<width$}  {clocks_per_packet:>13.2}  {vectors_per_call:>12.2}\n");

@@ -4,7 +4,7 @@ use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
-use std::error::Error;
+use std::{error::Error, path};
 
 use nodes::pg::{Generator, Mode, NewInterface, StreamSpec, UdpFlows};
 use vnet::{
@@ -73,16 +73,24 @@ pub struct Prepared {
     /// The engine.
     pub assembled: Assembled,
     generator: Generator,
+    /// Where the packets must leave; a script's may do whatever it says.
+    output: Option<&'static str>,
 }
 
-/// Packets that were not forwarded.
+/// Why what was measured is not what was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("of {made} packets {sent} were forwarded")]
-pub struct NotForwarded {
-    /// Packets made in the time measured.
-    made: u64,
-    /// Packets sent from the beginning.
-    sent: u64,
+pub enum Wrong {
+    /// Packets were lost.
+    #[error("of {made} packets {sent} were forwarded")]
+    NotForwarded {
+        /// Packets made in the time measured.
+        made: u64,
+        /// Packets sent from the beginning.
+        sent: u64,
+    },
+    /// There was nothing to measure.
+    #[error("no stream of the script made a packet")]
+    NoPackets,
 }
 
 impl Workload {
@@ -95,7 +103,7 @@ impl Workload {
         let generator = assembled.generator().ok_or("no packet generator")?.clone();
         assembled.engine.with(|main| self.configure(main, &generator))?;
         self.probe(&assembled.engine)?;
-        Ok(Prepared { assembled, generator })
+        Ok(Prepared { assembled, generator, output: Some("pg1") })
     }
 
     /// Enables flowprobe where the packets come in.
@@ -103,18 +111,9 @@ impl Workload {
         if self.record.is_empty() {
             return Ok(());
         }
-        let session = engine.session(Terminal { pager: false, ansi: false, history: false });
         let version = if self.ip6 { "ip6" } else { "ip4" };
-        for line in [
-            format!("flowprobe params record{}", self.layers()),
-            format!("flowprobe feature add-del pg0 {version} rx"),
-        ] {
-            let reply = engine.execute(&session, line.as_bytes());
-            if !reply.ok {
-                return Err(reply.text.into());
-            }
-        }
-        Ok(())
+        execute(engine, &format!("flowprobe params record{}", self.layers()))?;
+        execute(engine, &format!("flowprobe feature add-del pg0 {version} rx"))
     }
 
     /// The words of flowprobe for what is recorded, each behind a space.
@@ -208,14 +207,43 @@ impl Workload {
 }
 
 impl Prepared {
-    /// Whether the packets that were measured left by the other interface.
+    /// An engine that a script has configured, with all of its streams enabled.
     ///
     /// # Errors
-    /// When fewer did.
-    pub fn check(&self, measured: &Measurement) -> Result<(), NotForwarded> {
-        let (made, sent) = (measured.packets, self.generator.sent("pg1").map_or(0, |s| s.packets));
-        if sent > 0 && sent >= made { Ok(()) } else { Err(NotForwarded { made, sent }) }
+    /// When one of its commands fails.
+    pub fn by_script(script: &path::Path, workers: usize) -> Result<Self, Box<dyn Error>> {
+        let assembled = Assembled::build(Engine::builder().workers(workers), &Choice::all())?;
+        let generator = assembled.generator().ok_or("no packet generator")?.clone();
+        execute(&assembled.engine, &format!("exec {}", script.display()))?;
+        assembled.engine.with(|main| generator.enable(main, None))?;
+        Ok(Self { assembled, generator, output: None })
     }
+
+    /// Whether packets were made, and left where they must.
+    ///
+    /// # Errors
+    /// When fewer did, or there were none.
+    pub fn check(&self, measured: &Measurement) -> Result<(), Wrong> {
+        let made = measured.packets;
+        match self.output {
+            None if made > 0 => Ok(()),
+            None => Err(Wrong::NoPackets),
+            Some(output) => {
+                let sent = self.generator.sent(output).map_or(0, |sent| sent.packets);
+                match sent > 0 && sent >= made {
+                    true => Ok(()),
+                    false => Err(Wrong::NotForwarded { made, sent }),
+                }
+            }
+        }
+    }
+}
+
+/// Runs a command.
+fn execute(engine: &Engine, line: &str) -> Result<(), Box<dyn Error>> {
+    let session = engine.session(Terminal { pager: false, ansi: false, history: false });
+    let reply = engine.execute(&session, line.as_bytes());
+    if reply.ok { Ok(()) } else { Err(reply.text.trim_end().into()) }
 }
 
 fn mac(main: &Main, interface: SwIfIndex) -> MacAddress {

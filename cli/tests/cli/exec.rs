@@ -208,6 +208,38 @@ fn bench_gives_the_clocks_of_each_node_as_a_table_and_as_json() {
     assert_eq!(status, Some(2));
 }
 
+#[test]
+fn bench_measures_the_streams_of_a_script() {
+    let folder = Folder::new();
+    let script = folder.path("bridge.exec");
+    let text = include_str!("../../../benches/scripts/bridge.exec");
+    std::fs::write(&script, text).unwrap();
+    let args = ["bench", "--exec", script.to_str().unwrap(), "--frames", "16", "--json"];
+    let (out, err, status) = told(&run(&args, b""));
+    assert_eq!(status, Some(0), "{err}");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["workload"], *script.display().to_string());
+    let nodes = json["nodes"].as_array().unwrap();
+    let names: Vec<_> = nodes.iter().map(|node| node["name"].as_str().unwrap()).collect();
+    let all = ["ethernet-input", "l2-input", "interface-output", "pg-input", "pg1-tx"];
+    assert_eq!(names, all);
+    // Nothing to measure, a command that fails, a file that is not there, options of something else.
+    for (text, options, error, code) in [
+        ("show version", &[][..], "no streams currently defined", 1),
+        ("show version\nnonsense", &[], "unknown input `nonsense'", 1),
+        ("show version", &["--ip6"], "--exec and --routes, --flows, --ip6 and --record", 2),
+    ] {
+        std::fs::write(&script, text).unwrap();
+        let args = ["bench", "--exec", script.to_str().unwrap(), "--frames", "16"];
+        let (_, err, status) = told(&run(&[&args, options].concat(), b""));
+        assert!(err.contains(error), "{err}");
+        assert_eq!(status, Some(code), "{err}");
+    }
+    let (_, err, status) = told(&run(&["bench", "--exec", "/nobody"], b""));
+    assert!(err.contains("cannot read /nobody"), "{err}");
+    assert_eq!(status, Some(1));
+}
+
 /// Generous for a debug build on a busy machine; the documents have the figures of a release build.
 #[test]
 fn an_engine_is_ready_soon() {
