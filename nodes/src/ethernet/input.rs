@@ -16,6 +16,7 @@ use vnet::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, network_endian::U16};
 
+use super::tagged::{Tagged, tagged};
 use crate::trace::Snap;
 
 vnet::next_nodes! {
@@ -59,14 +60,15 @@ pub(crate) struct Input {
 
 /// What is known of the interface on which a run of frames came.
 #[derive(Clone, Copy)]
-struct Port<'a> {
-    rx: SwIfIndex,
-    view: Option<&'a InterfaceView>,
+pub(super) struct Port<'a> {
+    pub(super) rx: SwIfIndex,
+    pub(super) view: Option<&'a InterfaceView>,
     /// Whether [`plain`] may decide: frames without tags belong to the interface itself, which is up.
     plain: bool,
     /// Whether [`bridged`] may decide: all frames belong to the interface itself, which is up and bridges them.
     bridged: bool,
-    mac: MacAddress,
+    pub(super) mac: MacAddress,
+    pub(super) tagged: Tagged,
 }
 
 impl<'a> Port<'a> {
@@ -80,11 +82,12 @@ impl<'a> Port<'a> {
         let bridged = up.is_some_and(|view| {
             view.layer2 && view.tags.as_ref().is_some_and(|tags| tags.is_all_of(rx))
         });
-        Self { rx, view, plain, bridged, mac: MacAddress(view.map_or([0; 6], |view| view.mac)) }
+        let mac = MacAddress(view.map_or([0; 6], |view| view.mac));
+        Self { rx, view, plain, bridged, mac, tagged: Tagged::NONE }
     }
 }
 
-type Cx<'a, 'd> = &'a mut PacketCx<'d, Next, Error>;
+pub(super) type Cx<'a, 'd> = &'a mut PacketCx<'d, Next, Error>;
 
 impl Input {
     pub(crate) fn spec(views: Shared<InterfaceViews>, taps: Shared<Taps>) -> NodeSpec {
@@ -261,11 +264,14 @@ impl Node for Input {
             frame,
             |_, buffer| buffer.rx,
             |_, rx| Port::of(views, rx),
-            |cx, port, buffer| match plain(port, buffer).or_else(|| bridged(port, buffer)) {
-                Some(next) => next,
-                None => any(cx, views, *port, buffer),
+            |cx, port, buffer| {
+                let usual = plain(port, buffer).or_else(|| bridged(port, buffer));
+                match usual.or_else(|| tagged(cx, views, port, buffer)) {
+                    Some(next) => next,
+                    None => any(cx, views, *port, buffer),
+                }
             },
-            |_, _, _, _| {},
+            |cx, rx, port, _| port.tagged.count(cx, rx),
         )
     }
 

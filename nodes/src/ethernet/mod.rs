@@ -1,5 +1,6 @@
 //! Ethernet frames in.
 
 mod input;
+mod tagged;
 
 pub(crate) use input::Input;

@@ -287,3 +287,65 @@ fn an_interface_that_punts_hands_over_all_that_it_receives() {
     assert_eq!(scene.counter("pg1", "tx packets"), 1);
     scene.assert_nothing_is_lost();
 }
+
+#[test]
+fn frames_of_several_vlans_in_one_vector_each_count_for_their_own_interface() {
+    let scene = Scene::new(
+        2,
+        "create sub-interfaces pg0 10
+         create sub-interfaces pg0 20 dot1q 20 exact-match
+         create sub-interfaces pg0 21 dot1q 20 inner-dot1q 7 exact-match
+         create sub-interfaces pg0 30
+         create sub-interfaces pg0 40
+         set interface state pg0.10 up
+         set interface state pg0.20 up
+         set interface state pg0.21 up
+         set interface state pg0.30 up
+         set interface ip address pg0 10.0.0.1/24
+         set interface ip address pg0.10 10.0.10.1/24
+         set interface ip address pg0.20 10.0.20.1/24
+         set interface ip address pg0.21 10.0.21.1/24
+         set interface l2 xconnect pg0.30 pg1
+         set interface ip address pg1 10.1.0.1/24
+         set ip neighbor pg1 10.1.0.2 02:00:00:00:00:09",
+    );
+    // Tags, and the interface; none where the frame is dropped by `ethernet-input`.
+    let kinds: [(&[Tag], Option<&str>); 8] = [
+        (&[], Some("pg0")),
+        (&[(DOT1Q, 10)], Some("pg0.10")),
+        (&[(DOT1Q, 0xe00a)], Some("pg0.10")),
+        (&[(DOT1Q, 20)], Some("pg0.20")),
+        (&[(DOT1Q, 20), (DOT1Q, 7)], Some("pg0.21")),
+        (&[(DOT1Q, 30)], Some("pg0.30")),
+        // Down, and nobody's.
+        (&[(DOT1Q, 40)], None),
+        (&[(DOT1AD, 10)], None),
+    ];
+    let packet = Ip4::udp("10.0.0.2", "10.1.0.2").bytes();
+    // Runs of one to four frames, in an order that repeats itself after more than a vector.
+    let order: Vec<usize> =
+        (0..600_usize).flat_map(|n| std::iter::repeat_n((n * 5 + n / 11) % 8, 1 + n % 4)).collect();
+    let frames: Vec<_> = order.iter().map(|kind| frame(kinds[*kind].0, &packet)).collect();
+    scene.send("pg0", &frames);
+    let count = |of: &dyn Fn(usize) -> bool| order.iter().filter(|kind| of(**kind)).count() as u64;
+    for interface in ["pg0.10", "pg0.20", "pg0.21", "pg0.30"] {
+        let expected = count(&|kind| kinds[kind].1 == Some(interface));
+        assert!(expected > 50, "{interface}: {expected}");
+        assert_eq!(scene.counter(interface, "rx packets"), expected, "{interface}");
+        let bytes: u64 = order
+            .iter()
+            .zip(&frames)
+            .filter(|(kind, _)| kinds[**kind].1 == Some(interface))
+            .map(|(_, frame)| frame.len() as u64)
+            .sum();
+        assert_eq!(scene.counter(interface, "rx bytes"), bytes, "{interface}");
+    }
+    assert_eq!(scene.counter("pg0", "rx packets"), frames.len() as u64);
+    let dropped = count(&|kind| kinds[kind].1.is_none());
+    let (down, unknown) = ("down", "unknown-vlan");
+    let errors = [down, unknown].map(|reason| scene.lab.error("ethernet-input", reason));
+    assert_eq!(errors.iter().sum::<u64>(), dropped);
+    assert_eq!(errors[1], count(&|kind| kind == 7));
+    assert_eq!(scene.counter("pg1", "tx packets"), frames.len() as u64 - dropped);
+    scene.assert_nothing_is_lost();
+}
