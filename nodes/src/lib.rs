@@ -21,6 +21,7 @@ mod neighbor;
 pub mod pg;
 pub mod ping;
 mod punt;
+mod reassembly;
 mod segments;
 mod sink;
 pub mod span;
@@ -64,6 +65,7 @@ pub fn plugin() -> Plugin {
         span::register(r);
         classify::register(r);
         urpf::register(r);
+        reassembly::register(r);
         handoff::register(r);
         interface::register(r);
         capture::trace::register(r);

@@ -39,6 +39,28 @@ pub(crate) fn add_segments<N: NextSet, E: ErrorSet>(
     (left == 0).then_some(sum)
 }
 
+/// Makes a fragment of the packet `from` in an empty buffer: `headers`, and `payload` behind them. Its metadata are those of the packet.
+/// `None` when the pool has not enough buffers.
+pub(crate) fn fill_fragment<N: NextSet, E: ErrorSet>(
+    cx: &mut NodeCx<'_, N, E>,
+    new: &mut Buffer,
+    from: &Buffer,
+    headers: [&[u8]; 2],
+    payload: &[u8],
+) -> Option<()> {
+    let header = headers.map(|part| new.append(part)).iter().sum::<usize>();
+    let stored = new.append(payload);
+    if !payload[stored..].is_empty() && !cx.append_chain(new, &payload[stored..]) {
+        return None;
+    }
+    new.describe_as(from);
+    new.clear_flags(BufferFlags::OFFLOAD);
+    new.l3_offset = new.current_data();
+    new.l4_offset = new.current_data() + header as i16;
+    new.wire_length = new.length_in_chain() as u32;
+    Some(())
+}
+
 /// Makes the checksum that is still to be made, of a packet that stands for itself; then nothing is left to do. `None` when what is
 /// left to do contradicts the packet.
 pub(crate) fn finish_checksum<N: NextSet, E: ErrorSet>(

@@ -56,7 +56,10 @@ impl Version for Ip6 {
     fn offender(buffer: &Buffer, report: Report) -> Result<Offender, Error> {
         let ip = buffer.view::<Header>().filter(|ip| ip.version() == 6).ok_or(Error::Malformed)?;
         let payload = buffer.current().get(IP..).unwrap_or_default();
-        if fragment_header(ip.next_header, payload).is_some_and(|header| header.offset() > 0) {
+        // What is wrong with the place of a fragment is told of all of them (RFC 8200, section 4.5).
+        let is_later =
+            fragment_header(ip.next_header, payload).is_some_and(|header| header.offset() > 0);
+        if is_later && report.kind != icmp::kind6::PARAMETER_PROBLEM {
             return Err(Error::NotFirst);
         }
         let (sender, destination) = (Ipv6Addr::from(ip.source), Ipv6Addr::from(ip.destination));

@@ -2,7 +2,7 @@
 
 use vnet::{
     buffer::Buffer,
-    fib::Refusal,
+    fib::{Family, Refusal},
     wire::icmp::{kind4, kind6},
 };
 
@@ -42,6 +42,22 @@ impl Report {
     pub(crate) const fn too_big6(max: u32) -> Self {
         Self::new(kind6::PACKET_TOO_BIG, 0, max)
     }
+
+    /// Fragment reassembly time exceeded (RFC 792; RFC 4443, section 3.3).
+    pub(crate) const fn reassembly_expired(family: Family) -> Self {
+        match family {
+            Family::Ip4 => Self::new(kind4::TIME_EXCEEDED, 1, 0),
+            Family::Ip6 => Self::new(kind6::TIME_EXCEEDED, 1, 0),
+        }
+    }
+
+    /// A field of the packet is in error, `at` octets behind its beginning (RFC 4443, section 3.4).
+    pub(crate) const fn erroneous6(at: u32) -> Self {
+        Self::new(kind6::PARAMETER_PROBLEM, 0, at)
+    }
+
+    /// The first fragment has not all headers up to the upper layer (RFC 7112, section 5).
+    pub(crate) const INCOMPLETE6: Self = Self::new(kind6::PARAMETER_PROBLEM, 3, 0);
 
     /// There is no way to the destination (RFC 1812, section 5.2.7.1).
     pub(crate) const fn refused4(why: Refusal) -> Self {

@@ -11,7 +11,7 @@ use vnet::{
 use zerocopy::IntoBytes;
 
 use crate::{
-    segments::finish_checksum,
+    segments::{fill_fragment, finish_checksum},
     trace::{Ip4Trace, Snap},
 };
 
@@ -163,17 +163,7 @@ impl Piece<'_> {
         };
         let sum = checksum::Sum::EMPTY.bytes(ip.as_bytes()).bytes(self.options);
         ip.checksum = sum.checksum().into();
-        new.append(ip.as_bytes());
-        new.append(self.options);
-        let stored = new.append(self.payload);
-        if !self.payload[stored..].is_empty() && !cx.append_chain(new, &self.payload[stored..]) {
-            return None;
-        }
-        new.describe_as(from);
-        new.clear_flags(BufferFlags::OFFLOAD);
-        new.l3_offset = new.current_data();
-        new.l4_offset = new.current_data() + header as i16;
-        new.wire_length = new.length_in_chain() as u32;
+        fill_fragment(cx, new, from, [ip.as_bytes(), self.options], self.payload)?;
         if self.at == 0 {
             new.trace_as(from);
         }

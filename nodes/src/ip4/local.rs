@@ -25,6 +25,7 @@ vnet::next_nodes! {
     pub(crate) enum Next {
         Drop => "error-drop",
         Punt => "ip4-punt",
+        Reassembly => "ip4-local-full-reassembly",
     }
 }
 
@@ -36,7 +37,6 @@ vnet::node_errors! {
         UdpLength => ("udp-length", "udp length > ip length", Error),
         SourceUnreachable => ("source-lookup-miss", "ip4 source lookup miss", Error, Rpf),
         SourceIsOurs => ("spoofed-local", "ip4 source address is one of ours", Error),
-        Fragment => ("fragment", "ip4 fragment for this machine", Error, ForUs),
         UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error, ForUs),
     }
 }
@@ -63,12 +63,28 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.arc(ArcSpec::new("ip4-local", &["ip4-local"], "ip4-local-end-of-arc"));
 }
 
+/// What a packet is fit for that may be received.
+enum Fit {
+    Whole,
+    /// It is to be put together with others first.
+    Fragment,
+}
+
 impl Local {
-    fn check(&self, cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<(), Error> {
+    fn check(&self, cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Error> {
         let ip = *buffer.view::<Header>().ok_or(Error::Truncated)?;
         if ip.is_fragment() {
-            return Err(Error::Fragment);
+            return Ok(Fit::Fragment);
         }
+        self.check_whole(cx, buffer, ip).map(|()| Fit::Whole)
+    }
+
+    fn check_whole(
+        &self,
+        cx: &NodeCx<'_, Next, Error>,
+        buffer: &mut Buffer,
+        ip: Header,
+    ) -> Result<(), Error> {
         let header = ip.header_length();
         buffer.l4_offset = buffer.current_data() + header as i16;
         self.check_source(buffer, &ip)?;
@@ -134,7 +150,8 @@ impl Node for Local {
         for i in 0..buffers.len() {
             let Some(buffer) = buffers.get(i) else { break };
             let next = match self.check(cx, buffer) {
-                Ok(()) => match cx.arc_start(self.arc, buffer.rx) {
+                Ok(Fit::Fragment) => Next::Reassembly.into(),
+                Ok(Fit::Whole) => match cx.arc_start(self.arc, buffer.rx) {
                     ArcStart::NO_FEATURE => self.receivers.of(cx, buffer),
                     start => cx.enter(start, buffer, Next::Drop),
                 },

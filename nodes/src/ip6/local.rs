@@ -25,6 +25,7 @@ vnet::next_nodes! {
     pub(crate) enum Next {
         Drop => "error-drop",
         Punt => "ip6-punt",
+        Reassembly => "ip6-local-full-reassembly",
     }
 }
 
@@ -34,7 +35,6 @@ vnet::node_errors! {
         Truncated => ("truncated", "ip6 local packet without its headers", Error),
         BadTransportChecksum => ("bad-l4-checksum", "bad tcp or udp checksum", Error),
         BadIcmpChecksum => ("bad-icmp-checksum", "bad icmp checksum", Error),
-        Fragment => ("fragment", "ip6 fragment for this machine", Error, ForUs),
         UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error, ForUs),
     }
 }
@@ -58,13 +58,20 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.arc(ArcSpec::new("ip6-local", &["ip6-local"], "ip6-local-end-of-arc"));
 }
 
+/// What a packet is fit for that may be received.
+enum Fit {
+    Whole,
+    /// It is to be put together with others first.
+    Fragment,
+}
+
 /// Finds the upper layer of a packet, and whether the checksum of one that has it is right: IPv6 does not let anybody leave it
 /// out (RFC 8200, section 8.1).
-fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<(), Error> {
+fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Error> {
     let ip = *buffer.view::<Header>().ok_or(Error::Truncated)?;
     let payload = buffer.current().get(size_of::<Header>()..).ok_or(Error::Truncated)?;
     if fragment_header(ip.next_header, payload).is_some_and(FragmentHeader::is_fragment) {
-        return Err(Error::Fragment);
+        return Ok(Fit::Fragment);
     }
     let upper = upper_layer(ip.next_header, payload);
     let at = upper.offset.ok_or(Error::Truncated)?;
@@ -74,11 +81,11 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<(), Error>
     let bad = match upper.protocol {
         protocol::UDP | protocol::TCP => Error::BadTransportChecksum,
         protocol::ICMP6 => Error::BadIcmpChecksum,
-        _ => return Ok(()),
+        _ => return Ok(Fit::Whole),
     };
     if buffer.offload().is_some() {
         // Its sender leaves the checksum to whoever puts it on a wire.
-        return Ok(());
+        return Ok(Fit::Whole);
     }
     let seed = Sum::EMPTY.pseudo6(ip.source, ip.destination, upper.protocol, length as u32);
     let intact = add_segments(cx, buffer, skip, length, seed).is_some_and(Sum::is_intact);
@@ -87,7 +94,7 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<(), Error>
         return Err(bad);
     }
     buffer.set_flags(BufferFlags::L4_CHECKSUM_CORRECT);
-    Ok(())
+    Ok(Fit::Whole)
 }
 
 impl Node for Local {
@@ -100,7 +107,8 @@ impl Node for Local {
         for i in 0..buffers.len() {
             let Some(buffer) = buffers.get(i) else { break };
             let next = match check(cx, buffer) {
-                Ok(()) => match cx.arc_start(self.arc, buffer.rx) {
+                Ok(Fit::Fragment) => Next::Reassembly.into(),
+                Ok(Fit::Whole) => match cx.arc_start(self.arc, buffer.rx) {
                     ArcStart::NO_FEATURE => self.receivers.of(cx, buffer),
                     start => cx.enter(start, buffer, Next::Drop),
                 },

@@ -1,5 +1,6 @@
 //! IPv6: in, looked up, rewritten, received.
 
+mod frag;
 mod input;
 mod local;
 
@@ -52,6 +53,7 @@ vnet::next_nodes! {
         Drop => "error-drop",
         Output => "interface-output",
         IcmpError => "ip6-icmp-error",
+        Fragment => "ip6-frag",
     }
 }
 
@@ -160,6 +162,10 @@ impl Family for Ip6 {
         fault: Fault,
         max: u32,
     ) -> Slot<RewriteNext> {
+        if fault == Fault::TooBig && frag::may_be_cut(buffer) {
+            frag::note(buffer, max);
+            return RewriteNext::Fragment.into();
+        }
         cx.error(buffer, Self::error(fault));
         match fault {
             Fault::Expired => Report::EXPIRED6.note(buffer),
@@ -191,6 +197,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.node(input::Input::spec());
     r.node(Lookup::<Ip6>::spec(r.forwarding()));
     r.node(Rewrite::<Ip6>::spec(r.forwarding()));
+    r.node(frag::spec());
     for spec in end_specs("ip6") {
         r.node(spec);
     }

@@ -173,7 +173,6 @@ fn packets_for_this_machine_are_checked_like_a_host_does() {
         ("a wrong udp checksum", to_us(|p| p.payload[8] ^= 1), "ip4-local", "bad-l4-checksum"),
         ("a longer udp length", to_us(|p| p.payload[5] += 1), "ip4-local", "udp-length"),
         ("no udp checksum", to_us(|p| p.payload[6..8].fill(0)), "ip4-udp-lookup", "no-listener"),
-        ("a fragment", to_us(|p| p.fragment = 0x2000), "ip4-local", "fragment"),
         (
             "a source without a route",
             to_us(|p| p.source = [172, 16, 0, 1].into()),
@@ -211,8 +210,6 @@ fn ip6_packets_for_this_machine_are_checked_like_a_host_does() {
         ("a type nobody takes", to_us(58, &message(200)), "ip6-icmp-input", "unknown-type"),
         ("an atomic fragment", to_us(44, &behind(58, 0)), "ip6-icmp-input", "unknown-type"),
         ("one bit", to_us(58, &wrong), "ip6-local", "bad-icmp-checksum"),
-        ("the first of fragments", to_us(44, &behind(58, 1)), "ip6-local", "fragment"),
-        ("a later fragment", to_us(44, &behind(58, 8)), "ip6-local", "fragment"),
         ("a header that is cut", to_us(0, &[58, 200, 0, 0]), "ip6-local", "truncated"),
         ("a protocol nobody takes", to_us(253, &[0; 8]), "ip6-local", "unknown-protocol"),
     ] {

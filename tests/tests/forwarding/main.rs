@@ -2,6 +2,7 @@
 
 mod arp;
 mod basics;
+mod cut;
 mod faults;
 mod forms;
 mod fragments;
@@ -13,8 +14,10 @@ mod nd_router;
 mod packets;
 mod pcap;
 mod refusals;
+mod reassembly;
 mod routes;
 mod scene;
+mod shallow;
 mod sharing;
 mod shows;
 mod urpf;

@@ -13,9 +13,11 @@ use peloton_tests::{Lab, program::not_run, tshark};
 use vnet::interface::SwIfIndex;
 
 /// What nodes count that is not the end of a packet.
-const EVENTS: [&str; 10] = [
+const EVENTS: [&str; 12] = [
     "fragmented",
     "fragment-sent",
+    "reass-success",
+    "reass-fragments-reassembled",
     "request-sent",
     "originated",
     "no-source",
@@ -36,7 +38,10 @@ pub(crate) struct Scene {
 impl Scene {
     /// With `count` interfaces pg0, pg1, ..., up and without addresses; then `script`.
     pub(crate) fn new(count: u32, script: &str) -> Self {
-        let lab = Lab::new(Vec::new());
+        Self::of(Lab::new(Vec::new()), count, script)
+    }
+
+    fn of(lab: Lab, count: u32, script: &str) -> Self {
         for n in 0..count {
             lab.run(&format!("create packet-generator interface pg{n}"));
             lab.run(&format!("set interface state pg{n} up"));
@@ -47,7 +52,13 @@ impl Scene {
 
     /// pg0 and pg1 with addresses of both families, hosts behind pg1, routes to it.
     pub(crate) fn router() -> Self {
-        Self::new(
+        Self::with(Lab::new(Vec::new()))
+    }
+
+    /// As [`Self::router`], of an engine that was made otherwise.
+    pub(crate) fn with(lab: Lab) -> Self {
+        Self::of(
+            lab,
             2,
             "set interface ip address pg0 192.168.0.1/24
              set interface ip address pg1 192.168.1.1/24
@@ -115,13 +126,25 @@ impl Scene {
         })
     }
 
+    /// Packets that were fragments and are one with others now.
+    fn merged(&self) -> u64 {
+        let reasons = self.reasons();
+        let sum = |name: &str| -> u64 {
+            reasons.iter().filter(|((_, reason), _)| reason == name).map(|(_, n)| n).sum()
+        };
+        sum("reass-fragments-reassembled") - sum("reass-success")
+    }
+
     /// Packets that the router made: errors about others, and fragments beyond one for each packet that was cut.
     pub(crate) fn told(&self) -> u64 {
         let nodes = ["ip4-icmp-error", "ip6-icmp-error"];
-        let kinds = ["dest-unreach-sent", "packet-too-big-sent", "ttl-expire-sent"];
+        let kinds =
+            ["dest-unreach-sent", "packet-too-big-sent", "ttl-expire-sent", "param-problem-sent"];
         let counts = nodes.iter().flat_map(|node| kinds.map(|kind| self.lab.error(node, kind)));
-        let fragments = self.lab.error("ip4-frag", "fragment-sent");
-        counts.sum::<u64>() + fragments - self.lab.error("ip4-frag", "fragmented")
+        let cuts = ["ip4-frag", "ip6-frag"];
+        let of_cuts =
+            |reason: &str| cuts.map(|node| self.lab.error(node, reason)).iter().sum::<u64>();
+        counts.sum::<u64>() + of_cuts("fragment-sent") - of_cuts("fragmented")
     }
 
     /// Packets in, those that were made, and what is said to neighbours, are packets out and packets dropped, punted or received,
@@ -145,7 +168,7 @@ impl Scene {
         let is_request = |reason: &str| ["request-sent", "originated"].contains(&reason);
         let requests: u64 =
             reasons.iter().filter(|((_, reason), _)| is_request(reason)).map(|(_, n)| n).sum();
-        let came = received + self.told() + requests;
+        let came = received + self.told() + requests - self.merged();
         let shown = self.lab.run("show interface");
         assert_eq!(came, sent + dropped + punted, "{shown}{reasons:?}");
         // `error-punt` counts each packet a second time, under a reason of its own; nodes of ICMP count what they say.
