@@ -5,6 +5,7 @@ pub mod fuzz;
 pub mod net;
 pub mod program;
 pub mod replay;
+pub mod tls;
 
 use std::{env, path::Path, process::Command, time::Duration};
 

@@ -10,7 +10,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use peloton_tests::program::{Scratch, has, not_run, wait_for as until};
+use peloton_tests::{
+    program::{Scratch, has, not_run, wait_for as until},
+    tls::{certificates, serve},
+};
 use vnet::ipfix::{
     decode::{Decoder, SessionKind},
     elements::Registry,
@@ -242,52 +245,15 @@ fn ipfix2csv_takes_what_is_sent_over_tcp() {
     });
 }
 
-/// A certificate authority, and what it vouches for.
-fn certificates(folder: &Scratch) {
-    let openssl = |words: &str| {
-        let mut command = Command::new("openssl");
-        command.args(words.split_whitespace()).current_dir(folder.path(""));
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("req -x509 {key} -subj /CN=authority -keyout ca.key -out ca.pem -days 2"));
-    openssl(&format!(
-        "req -x509 {key} -subj /CN=stranger -keyout other.key -out other.pem -days 2"
-    ));
-    fs::write(folder.path("ext"), "subjectAltName=DNS:collector.example,IP:127.0.0.1").unwrap();
-    for name in ["server", "client"] {
-        openssl(&format!("req {key} -subj /CN={name} -keyout {name}.key -out {name}.csr"));
-        openssl(&format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-             -extfile ext -out {name}.pem"
-        ));
-    }
-}
-
-/// OpenSSL's server, which writes what it gets to a file.
-fn tls_server(folder: &Scratch, port: u16) -> Program {
-    let mut command = Command::new("openssl");
-    command.args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")]);
-    command.args(["-cert", "server.pem", "-key", "server.key", "-CAfile", "ca.pem"]);
-    // A client without a certificate of the authority is turned away.
-    command.args(["-Verify", "1", "-verify_return_error"]);
-    command.current_dir(folder.path("")).stdin(Stdio::piped());
-    command.stdout(fs::File::create(folder.path("got")).unwrap()).stderr(Stdio::null());
-    let program = Program(command.spawn().unwrap());
-    let table = || fs::read_to_string("/proc/net/tcp").unwrap();
-    until("openssl listens", || table().contains(&format!(":{port:04X} 00000000:0000 0A")));
-    program
-}
-
 #[test]
 fn tls_delivers_to_openssl_and_proves_who_we_are() {
     if !has("export over TLS to openssl", &["openssl"]) {
         return;
     }
-    let (folder, port) = (Scratch::new("tls"), free_port());
+    let folder = Scratch::new("tls");
     certificates(&folder);
-    let server = tls_server(&folder, port);
+    let server = serve(&folder);
+    let port = server.port;
     let file = |name: &str| folder.path(name).display().to_string();
     let words = format!(
         "tls 127.0.0.1 port {port} ca {} cert {} key {}",
@@ -310,9 +276,10 @@ fn a_collector_that_is_not_who_it_should_be_gets_nothing() {
     if !has("certificates that are wrong", &["openssl"]) {
         return;
     }
-    let (folder, port) = (Scratch::new("tls-wrong"), free_port());
+    let folder = Scratch::new("tls-wrong");
     certificates(&folder);
-    let _server = tls_server(&folder, port);
+    let server = serve(&folder);
+    let port = server.port;
     let file = |name: &str| folder.path(name).display().to_string();
     let own = format!("cert {} key {}", file("client.pem"), file("client.key"));
     for (words, expected) in [
