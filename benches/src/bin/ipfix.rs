@@ -137,7 +137,7 @@ fn decode(templates: &FlowTemplates, records: &[FlowRecord]) -> f64 {
                 keep(outgoing.message);
                 Ok(())
             };
-            let mut outlet = Outlet { export_time: 0, send: &mut send, failure: None };
+            let mut outlet = Outlet { export_time: 0.into(), send: &mut send, failure: None };
             let _: Result<(), _> = stream.template(&template, Framing::RFC, &mut outlet);
             stream.flush(&mut outlet);
         }
@@ -169,7 +169,7 @@ fn add(
         take(outgoing.message);
         Ok(())
     };
-    let mut outlet = Outlet { export_time: 1_700_000_000, send: &mut send, failure: None };
+    let mut outlet = Outlet { export_time: 1_700_000_000.into(), send: &mut send, failure: None };
     for record in records {
         if let Some((slot, encoder)) = templates.select(record) {
             let id = TemplateId::from_ordinal(slot.index() as u16);

@@ -222,7 +222,7 @@ impl Collector {
         let export_time = self.export_time;
         let Self { stream, link, .. } = self;
         let mut send = |outgoing: Outgoing<'_>| link.send(&outgoing);
-        let mut outlet = Outlet { export_time, send: &mut send, failure: None };
+        let mut outlet = Outlet { export_time: export_time.into(), send: &mut send, failure: None };
         let added =
             stream.record(template.id(), len, &mut outlet, |out| encoder.encode(record, out));
         let failure = outlet.failure.take();
@@ -316,7 +316,7 @@ impl Collector {
         let export_time = self.export_time;
         let Self { stream, link, templates, .. } = self;
         let mut send = |outgoing: Outgoing<'_>| link.send(&outgoing);
-        let mut outlet = Outlet { export_time, send: &mut send, failure: None };
+        let mut outlet = Outlet { export_time: export_time.into(), send: &mut send, failure: None };
         let added = templates
             .iter()
             .try_for_each(|template| stream.template(template, Framing::RFC, &mut outlet));
@@ -328,7 +328,7 @@ impl Collector {
         let export_time = self.export_time;
         let Self { stream, link, .. } = self;
         let mut send = |outgoing: Outgoing<'_>| link.send(&outgoing);
-        let mut outlet = Outlet { export_time, send: &mut send, failure: None };
+        let mut outlet = Outlet { export_time: export_time.into(), send: &mut send, failure: None };
         stream.flush(&mut outlet);
         let failure = outlet.failure.take();
         self.settle(failure, Ok(()))

@@ -89,6 +89,7 @@ impl Session {
             domain: outgoing.stream.domain,
             records: outgoing.draft.records(),
             advance: outgoing.advance,
+            keeps_time: outgoing.keeps_time,
             octets: outgoing.message.into(),
         };
         self.sender.push(item).map_err(|_| SendError::QueueFull)

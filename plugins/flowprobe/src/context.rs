@@ -75,6 +75,7 @@ impl Origin<'_> {
             ingress: tables(Known::INGRESS_VRF, buffer.rx),
             egress: tables(Known::EGRESS_VRF, buffer.tx),
             next_hop: if known(Known::NEXT_HOP) { self.next_hop(buffer) } else { [0; 16] },
+            ..Context::NONE
         }
     }
 

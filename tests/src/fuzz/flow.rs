@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use vnet::{
-    flow::{Config, Direction, Families, FlowRecord, Meter, Observed, RecordSet, Scope, Start},
+    flow::{
+        Config, Direction, Families, FlowRecord, Meter, Observed, RecordSet, Scope, Start, Switch,
+    },
     interface::SwIfIndex,
     runtime::PacketTime,
     wire::link::LinkType,
@@ -17,7 +19,7 @@ pub(super) const START: u64 = 1_700_000_000_000_000_000;
 /// No packet is lost or counted twice, records are sound, and neither the division into frames nor the moments of
 /// sweeping change them.
 ///
-/// The first five bytes are what is recorded, of which families, the two timeouts and the size of the table; packets
+/// The first five bytes are what is recorded, of which families and how, the two timeouts and the size of the table; packets
 /// follow, each with flags, a time step, a length and its bytes.
 pub fn flow(data: &[u8]) {
     let mut input = Input::new(data);
@@ -36,11 +38,28 @@ pub fn flow(data: &[u8]) {
 
 fn config(input: &mut Input<'_>) -> Config {
     let record = RecordSet::from_bits_truncate(input.byte());
-    let families = Families::from_bits_truncate(input.byte());
+    let flags = input.byte();
+    let families = Families::from_bits_truncate(flags);
     let mut seconds = || Duration::from_secs(input.byte().into());
     let (active, passive) = (seconds(), seconds());
     let max_flows = usize::from(input.byte());
-    Config { active, passive, max_flows, ..Config::new(families, record) }
+    let config = Config { active, passive, max_flows, ..Config::new(families, record) };
+    let has = |bit: u8| flags & bit != 0;
+    let switch = Switch {
+        most_flows: max_flows,
+        tunnels: has(16),
+        connections: false,
+        trims: has(32),
+        bfd: has(64),
+    };
+    // An idle flow of a switch counts until somebody looks at it.
+    let of_switch = Config {
+        switch: Some(switch),
+        passive: Duration::ZERO,
+        max_flows: usize::from(u8::MAX),
+        ..config.clone()
+    };
+    if has(8) { of_switch } else { config }
 }
 
 pub(super) fn packet<'a>(input: &mut Input<'a>, time: &mut u64) -> Observed<'a> {

@@ -8,11 +8,13 @@ use zerocopy::{FromBytes, FromZeros};
 
 use super::{
     Counters, FlowRecord, Keys, Pages, Scope,
+    details::Extra as _,
     directory::Directory,
     hash::prefetch,
     key::{Key, Kind, SampleOf, Slot},
     lanes::{Lane, Lanes},
     meters::Delta,
+    order::Order,
     rules::{Rules, Sample},
     table::{Table, record, told},
 };
@@ -34,6 +36,8 @@ pub(super) struct Cache<K: Kind> {
     lanes: Lanes<K>,
     /// What is kept beside each slot, or nothing.
     extras: Vec<K::Extra>,
+    /// The order of flows, where that is kept.
+    order: Order,
     /// See [`Directory::is_sparse`]; the same for all packets that are staged.
     is_sparse: bool,
     /// Octets of `memory` that are to stay on the pages where they are.
@@ -71,6 +75,7 @@ impl<K: Kind> Cache<K> {
             icmp_mask: K::icmp_mask(keys),
             lanes: Lanes::new(),
             extras,
+            order: Order::EMPTY,
             is_sparse: true,
             settled: if pages == Pages::Settling { 0 } else { bytes },
             cursor: 0,
@@ -188,6 +193,22 @@ impl<K: Kind> Cache<K> {
         !is_over
     }
 
+    /// Which packet of the meter the oldest flow of the table began with, where the order is kept and there is any.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.order.first().map(|at| self.extras[at].number())
+    }
+
+    /// Lets `act` have the table, while no packet is on its way.
+    pub(super) fn with<R, S: FnMut(&FlowRecord)>(
+        &mut self,
+        rules: &Rules,
+        counters: &mut Counters,
+        sink: &mut S,
+        act: impl FnOnce(Table<'_, K, S>) -> R,
+    ) -> R {
+        act(self.table(rules, counters, sink).0)
+    }
+
     /// Moves a huge page's worth of a table in use to a huge page, and says whether there is more to move.
     pub(super) fn settle(&mut self) -> bool {
         let in_use = self.directory.slots_in_use() * size_of::<K::Slot>();
@@ -234,7 +255,7 @@ impl<K: Kind> Cache<K> {
         // The mapping is page-aligned and a whole number of slots long, so the view is all of it.
         let slots = <[K::Slot]>::mut_from_bytes(&mut self.memory).unwrap_or_default();
         let (directory, starts) = (&mut self.directory, &mut self.starts[..]);
-        let extras = &mut self.extras[..];
-        (Table { slots, directory, starts, extras, rules, counters, sink }, &mut self.lanes)
+        let (extras, order) = (&mut self.extras[..], &mut self.order);
+        (Table { slots, directory, starts, extras, order, rules, counters, sink }, &mut self.lanes)
     }
 }

@@ -58,6 +58,36 @@ pub enum Pages {
     Settling,
 }
 
+/// Flows as a switch tells them apart: by all of their headers up to ports, TTL and class included, by where they were sampled and by
+/// the tunnel that they came in. IP octets are what is behind the Ethernet header and its tag.
+///
+/// A flow ends by the active timeout, and the oldest one makes room for others, in tables of all families together. With an active
+/// timeout of zero a flow is due as soon as it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// Flows that are held, up to [`Config::max_flows`]; none make a record a packet.
+    pub most_flows: usize,
+    /// Whether packets are shown with the tunnels that they came in.
+    pub tunnels: bool,
+    /// Whether a FIN or RST ends a flow.
+    pub connections: bool,
+    /// Whether IP octets are those that the IP header tells of, where that is less.
+    pub trims: bool,
+    /// Whether packets are measured by which links are watched: BFD, by the destination ports of RFC 5881.
+    pub bfd: bool,
+}
+
+impl Switch {
+    /// As many flows as there is room for; frames as they are.
+    pub const DEFAULT: Self = Self {
+        most_flows: usize::MAX,
+        tunnels: false,
+        connections: false,
+        trims: false,
+        bfd: true,
+    };
+}
+
 /// Flows that one table holds unless configured otherwise.
 pub const DEFAULT_MAX_FLOWS: usize = 1 << 20;
 
@@ -70,6 +100,8 @@ pub struct Config {
     pub record: RecordSet,
     /// What is recorded instead: fields of a template of a user's own.
     pub selection: Option<Selection>,
+    /// Whether flows are told apart as a switch does, whatever was said before.
+    pub switch: Option<Switch>,
     /// A record of a flow is made when its first packet is this old. Zero makes one record a packet.
     pub active: Duration,
     /// A flow ends when no packet came for longer than this. Zero is never.
@@ -96,6 +128,7 @@ impl Config {
             families,
             record,
             selection: None,
+            switch: None,
             active: Duration::from_secs(15),
             passive: Duration::from_secs(120),
             max_flows: DEFAULT_MAX_FLOWS,

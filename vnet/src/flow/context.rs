@@ -1,5 +1,6 @@
 //! What an engine knows of a packet that is not among its octets.
 
+use super::{Outer, Site};
 use crate::interface::TableIds;
 
 bitflags::bitflags! {
@@ -52,6 +53,10 @@ pub struct Context {
     pub egress: TableIds,
     /// Address of the next hop, in network byte order; of IPv4 the first four octets.
     pub next_hop: [u8; 16],
+    /// Whose packet it is, where an observer samples for several.
+    pub site: Site,
+    /// The tunnel that it came in, or will leave in.
+    pub outer: Option<Outer>,
 }
 
 impl Context {
@@ -62,6 +67,8 @@ impl Context {
         ingress: TableIds { ip4: 0, ip6: 0 },
         egress: TableIds { ip4: 0, ip6: 0 },
         next_hop: [0; 16],
+        site: Site::NONE,
+        outer: None,
     };
 }
 

@@ -4,16 +4,18 @@ use core::time::Duration;
 use std::io;
 
 use super::{
-    Config, Counters, Families, FlowRecord, Keys, Observed, StartTime, Unmeasured,
+    Config, Counters, Families, FlowRecord, Keys, Observed, StartTime, Switch, Unmeasured,
     cache::Cache,
     details::{DetailMeters, Extra, Sequenced},
     directory::LEAST_HOMES,
     fragments::Fragments,
     key::{
-        Key as _, Kind, Kind4, Kind6, KindOther, Other, OtherContext, OtherDetail, SampleOf, V4,
-        V4Context, V4Detail, V4Mac, V6, V6Context, V6Detail, V6Mac, is_sent,
+        Key as _, Kind, Kind4, Kind6, KindOther, Other, OtherContext, OtherDetail, OtherSwitched,
+        OtherTunnelled, SampleOf, V4, V4Context, V4Detail, V4Mac, V4Switched, V4Tunnelled, V6,
+        V6Context, V6Detail, V6Mac, V6Switched, V6Tunnelled, is_sent,
     },
     lanes::BATCH,
+    order::has_shortcuts,
     rules::{Rules, Sample},
 };
 use crate::{
@@ -74,6 +76,8 @@ enum Layout {
     Sequenced(Box<DetailedTables<Sequenced>>),
     Contextual(Box<ContextTables<DetailMeters>>),
     SequencedContextual(Box<ContextTables<Sequenced>>),
+    Switched(Switch, Box<Tables<V4Switched, V6Switched, OtherSwitched>>),
+    Tunnelled(Switch, Box<Tables<V4Tunnelled, V6Tunnelled, OtherTunnelled>>),
 }
 
 type DetailedTables<E> = Tables<V4Detail<E>, V6Detail<E>, OtherDetail<E>>;
@@ -88,6 +92,8 @@ macro_rules! each_layout {
             Layout::Sequenced($tables) => $body,
             Layout::Contextual($tables) => $body,
             Layout::SequencedContextual($tables) => $body,
+            Layout::Switched(_, $tables) => $body,
+            Layout::Tunnelled(_, $tables) => $body,
         }
     };
     (mut $meter:expr, $tables:ident => $body:expr) => {
@@ -98,6 +104,8 @@ macro_rules! each_layout {
             Layout::Sequenced($tables) => $body,
             Layout::Contextual($tables) => $body,
             Layout::SequencedContextual($tables) => $body,
+            Layout::Switched(_, $tables) => $body,
+            Layout::Tunnelled(_, $tables) => $body,
         }
     };
 }
@@ -109,7 +117,13 @@ impl Meter {
     /// See [`MeterError`].
     pub fn new(config: &Config) -> Result<Self, MeterError> {
         let selected = config.selected();
-        let layout = if selected.needs_context() && selected.sequence {
+        let layout = if let Some(switch) = config.switch {
+            if switch.tunnels {
+                Layout::Tunnelled(switch, Box::new(Tables::new(config)?))
+            } else {
+                Layout::Switched(switch, Box::new(Tables::new(config)?))
+            }
+        } else if selected.needs_context() && selected.sequence {
             Layout::SequencedContextual(Box::new(Tables::new(config)?))
         } else if selected.needs_context() {
             Layout::Contextual(Box::new(Tables::new(config)?))
@@ -142,6 +156,8 @@ impl Meter {
             Layout::Sequenced(tables) => tables.frame_aside(packets, sink),
             Layout::Contextual(tables) => tables.frame_aside(packets, sink),
             Layout::SequencedContextual(tables) => tables.frame_aside(packets, sink),
+            Layout::Switched(switch, tables) => tables.frame_switched(*switch, packets, sink),
+            Layout::Tunnelled(switch, tables) => tables.frame_switched(*switch, packets, sink),
         }
     }
 
@@ -149,6 +165,12 @@ impl Meter {
     /// setting.
     pub fn set_timers(&mut self, active: Duration, passive: Duration) {
         each_layout!(mut self, tables => tables.rules.set_timers(active, passive));
+    }
+
+    /// Holds so many flows from now on, and has other timers as [`Self::set_timers`] says, where it is that of a switch. What is too
+    /// much goes with the next frame, or the next [`sweep`](Self::sweep).
+    pub fn set_aging(&mut self, most_flows: usize, active: Duration, passive: Duration) {
+        each_layout!(mut self, tables => tables.rules.set_aging(most_flows, active, passive));
     }
 
     /// Tells that it is `now` though no packet came, so that flows can fall due. For live engines, where packet time is the
@@ -227,23 +249,25 @@ impl core::fmt::Debug for Layout {
             Self::Sequenced(_) => "Sequenced",
             Self::Contextual(_) => "Contextual",
             Self::SequencedContextual(_) => "SequencedContextual",
+            Self::Switched(..) => "Switched",
+            Self::Tunnelled(..) => "Tunnelled",
         })
     }
 }
 
-struct Tables<F: Kind, G: Kind, O: Kind> {
-    v4: Option<Cache<F>>,
-    v6: Option<Cache<G>>,
-    other: Option<Cache<O>>,
+pub(super) struct Tables<F: Kind, G: Kind, O: Kind> {
+    pub(super) v4: Option<Cache<F>>,
+    pub(super) v6: Option<Cache<G>>,
+    pub(super) other: Option<Cache<O>>,
     /// IP behind tags or labels is of another kind.
     plain_ip: bool,
     /// Records have both directions.
     biflow: bool,
     /// Where later fragments belong, if that is asked for.
     fragments: Option<Fragments>,
-    rules: Rules,
-    counters: Counters,
-    watermark: u64,
+    pub(super) rules: Rules,
+    pub(super) counters: Counters,
+    pub(super) watermark: u64,
 }
 
 impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
@@ -396,7 +420,7 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
 
     /// Takes all staged packets a step further.
     #[inline(always)]
-    fn step<S: FnMut(&FlowRecord)>(&mut self, sink: &mut S) {
+    pub(super) fn step<S: FnMut(&FlowRecord)>(&mut self, sink: &mut S) {
         if let Some(cache) = &mut self.v4 {
             cache.step(&self.rules, &mut self.counters, sink);
         }
@@ -410,6 +434,12 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
 
     fn sweep<S: FnMut(&FlowRecord)>(&mut self, limit: usize, sink: &mut S) -> bool {
         let mut more = false;
+        if F::Extra::IS_ORDERED {
+            more |= self.sweep_in_order(limit, sink);
+            if !has_shortcuts(&self.rules) {
+                return more;
+            }
+        }
         let Self { v4, v6, other, rules, counters, watermark, .. } = self;
         if let Some(cache) = v4 {
             more |= cache.sweep(*watermark, limit, rules, counters, sink);
@@ -424,6 +454,9 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
     }
 
     fn flush<S: FnMut(&FlowRecord)>(&mut self, scope: Scope, sink: &mut S) {
+        if F::Extra::IS_ORDERED {
+            return self.flush_in_order(sink);
+        }
         let Self { v4, v6, other, rules, counters, watermark, .. } = self;
         if let Some(cache) = v4 {
             cache.flush(*watermark, scope, rules, counters, sink);
@@ -442,7 +475,7 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
             || self.other.as_mut().is_some_and(Cache::settle)
     }
 
-    fn live_flows(&self) -> usize {
+    pub(super) fn live_flows(&self) -> usize {
         self.v4.as_ref().map_or(0, Cache::flows)
             + self.v6.as_ref().map_or(0, Cache::flows)
             + self.other.as_ref().map_or(0, Cache::flows)

@@ -35,6 +35,9 @@
 //! |---|---|
 //! | `meter` | the public face: frames, sweeps, flushes |
 //! | `observe` | what is known of a packet, and how it becomes a key and a sample |
+//! | `site`, `outer` | for whom packets are sampled, and the tunnels that they came in |
+//! | `switched` | frames of a switch on their way into tables |
+//! | `order` | which flow is the oldest |
 //! | `context` | what is known of a packet that is not in it |
 //! | `selection` | which fields tell flows apart |
 //! | `key` | flow keys as words, one type a kind of flow |
@@ -70,27 +73,33 @@ mod memory;
 mod meter;
 mod meters;
 mod observe;
+mod order;
+mod outer;
 #[cfg(test)]
 mod properties;
 mod record;
 mod rules;
 pub mod sample;
 mod selection;
+mod site;
 #[cfg(test)]
 mod starts;
+mod switched;
 mod table;
 #[cfg(test)]
 mod twin;
 mod vector;
 
 pub(crate) use brief::Brief;
-pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime};
+pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime, Switch};
 pub use context::{Context, FlowContext, Known};
 pub use counters::Counters;
 pub use details::{Anomalies, DetailKeys, DetailMeters, Details, LABELS, REORDERING, Seen, Side};
 pub use fragments::{FRAGMENT_TIMEOUT, FragmentCounters};
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};
+pub use outer::{Outer, TunnelKind};
 pub use record::{Addresses, Direction, EndReason, FlowRecord};
 pub use rules::LINGER;
 pub use selection::{Keys, Selection};
+pub use site::{Rate, Site};

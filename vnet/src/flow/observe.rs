@@ -78,17 +78,20 @@ pub enum Unmeasured {
     OtherFamily,
     /// It is one of the exporter's own.
     OwnExport,
+    /// It watches a link (BFD), and such are not measured here.
+    Bfd,
 }
 
 impl Unmeasured {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NotIp,
         Self::TruncatedLink,
         Self::TruncatedIp,
         Self::BadIpHeader,
         Self::OtherFamily,
         Self::OwnExport,
+        Self::Bfd,
     ];
 
     /// For a summary line.
@@ -101,6 +104,7 @@ impl Unmeasured {
             Self::BadIpHeader => "bad IP version or header length",
             Self::OtherFamily => "other IP family",
             Self::OwnExport => "own export",
+            Self::Bfd => "BFD",
         }
     }
 }

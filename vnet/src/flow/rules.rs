@@ -41,13 +41,24 @@ pub(super) struct Rules {
     pub(super) ending_flags: u16,
     /// What goes into records.
     pub(super) recorded_flags: u16,
+    /// Why each packet is a record of its own, where it is.
+    pub(super) per_packet: Option<EndReason>,
+    /// A flow ends by the active timeout.
+    pub(super) is_final: bool,
+    /// Most flows that are held, of switches.
+    pub(super) most_flows: usize,
+    /// Most for which there is room in the table of a family.
+    room: usize,
     pub(super) start_time: StartTime,
 }
 
 impl Rules {
     pub(super) fn new(config: &Config) -> Self {
         let selected = config.selected();
-        let is_connection = selected.ip4.is_connection() || selected.ip6.is_connection();
+        let is_connection = match &config.switch {
+            Some(switch) => switch.connections,
+            None => selected.ip4.is_connection() || selected.ip6.is_connection(),
+        };
         let mut rules = Self {
             active: 0,
             passive: 0,
@@ -55,9 +66,20 @@ impl Rules {
             ending_flags: if is_connection { tcp::flags::FIN | tcp::flags::RST } else { 0 },
             recorded_flags: if is_connection || selected.tcp_flags { tcp::flags::ALL } else { 0 },
             start_time: config.start_time,
+            per_packet: None,
+            is_final: config.switch.is_some(),
+            most_flows: 0,
+            room: config.max_flows,
         };
-        rules.set_timers(config.active, config.passive);
+        let most_flows = config.switch.map_or(usize::MAX, |switch| switch.most_flows);
+        rules.set_aging(most_flows, config.active, config.passive);
         rules
+    }
+
+    /// Holds so many flows from now on, of switches, and has flows end after these times.
+    pub(super) fn set_aging(&mut self, most_flows: usize, active: Duration, passive: Duration) {
+        self.most_flows = most_flows.min(self.room);
+        self.set_timers(active, passive);
     }
 
     /// Has flows end after these times from now on.
@@ -65,10 +87,28 @@ impl Rules {
         self.active = nanoseconds(active);
         self.passive = if passive.is_zero() { u64::MAX } else { nanoseconds(passive) };
         self.linger = nanoseconds(LINGER).min(self.passive);
+        self.per_packet = match (self.active, self.is_final) {
+            (0, false) => Some(EndReason::ActiveTimeout),
+            (_, false) => None,
+            (active, true) => self.without_cache(active),
+        };
+        if self.is_final {
+            // The packets of a moment are of one flow, and what is later is of the next one.
+            self.active = self.active.max(1);
+        }
+    }
+
+    /// Why each packet is a record of its own where a switch holds no flows.
+    fn without_cache(&self, active: u64) -> Option<EndReason> {
+        match (self.most_flows, active) {
+            (0, 0) => Some(EndReason::ActiveTimeout),
+            (0, _) => Some(EndReason::LackOfResources),
+            _ => None,
+        }
     }
 
     pub(super) const fn is_stateless(&self) -> bool {
-        self.active == 0
+        self.per_packet.is_some()
     }
 
     /// How far the watermark moves at least between two sweeps: an eighth of the shorter timer, at most a second.
@@ -148,7 +188,7 @@ impl Flow {
         }
         let idle_age = (self.end - self.start).saturating_add(rules.passive);
         if !self.reported && age >= rules.active && rules.active <= idle_age {
-            Verdict::Report
+            if rules.is_final { Verdict::Ended(EndReason::ActiveTimeout) } else { Verdict::Report }
         } else if gap > rules.passive {
             Verdict::Ended(EndReason::IdleTimeout)
         } else {

@@ -15,6 +15,7 @@ use super::{
     hash::prefetch,
     key::{Key, Kind, Slot, describe},
     lanes::Lane,
+    order::Order,
     rules::{Flow, Rules, Verdict},
 };
 use zerocopy::FromZeros;
@@ -29,6 +30,8 @@ pub(super) struct Table<'a, K: Kind, S> {
     pub(super) starts: &'a mut [u64],
     /// What is kept beside each slot.
     pub(super) extras: &'a mut [K::Extra],
+    /// The order of flows, where that is kept.
+    pub(super) order: &'a mut Order,
     pub(super) rules: &'a Rules,
     pub(super) counters: &'a mut Counters,
     pub(super) sink: &'a mut S,
@@ -90,7 +93,8 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         }
         let mut extra = K::Extra::new_zeroed();
         extra.add(&lane.extra);
-        self.record(&lane.key, &flow, EndReason::ActiveTimeout, &extra);
+        let reason = self.rules.per_packet.unwrap_or(EndReason::ActiveTimeout);
+        self.record(&lane.key, &flow, reason, &extra);
     }
 
     /// Does nothing where nothing is kept beside slots.
@@ -153,6 +157,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         }
         self.store(at, &flow);
         self.extras[at] = K::Extra::new_zeroed();
+        self.enlist(at, &lane.extra);
         self.add_extra(lane, at);
     }
 
@@ -227,6 +232,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         }
         *self.slots[at].key_mut() = K::Key::FREE;
         self.directory.release(at);
+        self.delist(at);
     }
 
     fn store(&mut self, at: usize, flow: &Flow) {

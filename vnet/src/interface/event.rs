@@ -126,6 +126,11 @@ pub enum Event {
         /// The one whose addresses it uses.
         donor: Option<SwIfIndex>,
     },
+    /// An interface bridges, connects or routes what it receives, other than before.
+    Layer2 {
+        /// The interface.
+        sw_if_index: SwIfIndex,
+    },
     /// The tag table of a hardware interface has to be fetched again.
     Tags {
         /// The hardware interface.

@@ -170,6 +170,16 @@ impl InterfaceTable {
         Ok(())
     }
 
+    /// Notes that what an interface does at layer 2 is something else than before.
+    ///
+    /// # Errors
+    /// When there is no such interface.
+    pub fn layer2_changed(&mut self, interface: SwIfIndex) -> Result<(), InterfaceError> {
+        self.changeable(interface)?;
+        self.events.push(Event::Layer2 { sw_if_index: interface });
+        Ok(())
+    }
+
     /// Whether hardware is to take frames for all MAC addresses: the operator or a bridged interface on it wants that.
     pub(super) fn takes_all(&self, hw_if_index: HwIfIndex) -> bool {
         let Some(hardware) = self.hardware.at(hw_if_index.0) else { return false };

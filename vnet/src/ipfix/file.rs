@@ -130,6 +130,7 @@ impl<W: Write> FileWriter<W> {
             *written += outgoing.message.len() as u64;
             out.write_all(outgoing.message).map_err(SendError::Io)
         };
+        let export_time = export_time.into();
         let mut outlet = Outlet { export_time, send: &mut send, failure: None };
         let added = add(&mut outlet);
         match outlet.failure.take() {

@@ -51,7 +51,7 @@ impl L2 {
         }
         self.follow_bvi(main, interface);
         self.bell.ring();
-        Ok(())
+        tell(main, interface)
     }
 
     fn check_role(
@@ -115,7 +115,7 @@ impl L2 {
         layer2.leave(interface);
         layer2.port_mut(interface).mode = Mode::Connected(peer);
         self.bell.ring();
-        Ok(())
+        tell(main, interface)
     }
 
     /// Has an interface route what it receives. What was said of it for layer 2 is forgotten.
@@ -126,7 +126,7 @@ impl L2 {
         main.change_interfaces(|table| table.set_layer2(interface, false))?;
         self.write(main).forget(interface);
         self.bell.ring();
-        Ok(())
+        tell(main, interface)
     }
 
     /// Has the tags of an interface's frames rewritten, or left alone.
@@ -196,6 +196,11 @@ impl L2 {
         let added = self.put_entry(main, domain, mac, interface, flags);
         debug_assert!(added.is_ok(), "the table has room for a BVI");
     }
+}
+
+/// Has everyone hear that an interface is something else at layer 2.
+fn tell(main: &mut Main, interface: SwIfIndex) -> Result<(), L2Error> {
+    Ok(main.change_interfaces(|table| table.layer2_changed(interface))?)
 }
 
 impl Layer2 {

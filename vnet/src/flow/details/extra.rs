@@ -6,7 +6,7 @@ use zerocopy::FromZeros;
 
 use super::{DetailMeters, Seen, sequence::Track};
 use crate::{
-    flow::Observed,
+    flow::{Observed, order::Links},
     wire::{
         ip4, ip6,
         walk::{Link, Transport},
@@ -47,6 +47,27 @@ pub(in crate::flow) trait Extra: FromZeros + Copy + Debug + Send + 'static {
 
     /// For the record.
     fn told(&self) -> Option<DetailMeters>;
+
+    /// Whether flows are kept in the order in which they began.
+    const IS_ORDERED: bool = false;
+
+    /// The place of the flow in it.
+    #[inline(always)]
+    fn links(&mut self) -> Option<&mut Links> {
+        None
+    }
+
+    /// Its number there.
+    #[inline(always)]
+    fn number(&self) -> u64 {
+        0
+    }
+
+    /// The number of a packet.
+    #[inline(always)]
+    fn number_of(_: &Self::Sample) -> u64 {
+        0
+    }
 }
 
 impl Extra for () {

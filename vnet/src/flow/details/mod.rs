@@ -9,6 +9,7 @@ mod biflow_tests;
 mod extra;
 mod seen;
 mod sequence;
+mod sizes;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +20,9 @@ pub(super) use biflow::orient;
 pub(super) use extra::{Extra, Sequenced};
 pub use seen::Seen;
 pub use sequence::{Anomalies, REORDERING};
+pub(super) use sizes::{Framed, Sizes};
 
-use super::FlowContext;
+use super::{FlowContext, Outer, Site};
 
 /// Labels of an MPLS stack that are kept, from the top.
 pub const LABELS: usize = 4;
@@ -53,6 +55,12 @@ pub struct DetailKeys {
     pub flow_label: u32,
     /// What is not in packets.
     pub context: FlowContext,
+    /// TTL or hop limit, where it tells flows apart.
+    pub ttl: u8,
+    /// Whose packets they are, likewise.
+    pub site: Site,
+    /// The tunnel that they came or left in, likewise.
+    pub outer: Option<Outer>,
 }
 
 /// What is put together from the packets of a flow. All but the totals begin anew with each record.
@@ -72,6 +80,8 @@ pub struct DetailMeters {
     pub min_octets: u32,
     /// Longest.
     pub max_octets: u32,
+    /// Sum of the squares of their octets; 0 where nobody asks for it.
+    pub squares: u64,
     /// Shortest frame.
     pub min_layer2: u32,
     /// Longest.
@@ -106,7 +116,8 @@ impl Details {
 }
 
 impl DetailKeys {
-    const NONE: Self = Self {
+    /// Of none.
+    pub const NONE: Self = Self {
         class: 0,
         priority: 0,
         customer_vlan: 0,
@@ -120,11 +131,14 @@ impl DetailKeys {
             egress_vrf: 0,
             next_hop: [0; 16],
         },
+        ttl: 0,
+        site: Site::NONE,
+        outer: None,
     };
 }
 
 /// What `docs/FLOWS.md` says.
-const _: () = assert!(size_of::<DetailMeters>() <= 344 && size_of::<Sequenced>() <= 456);
+const _: () = assert!(size_of::<DetailMeters>() <= 352 && size_of::<Sequenced>() <= 464);
 
 impl DetailMeters {
     const NONE: Self = Self {
@@ -135,6 +149,7 @@ impl DetailMeters {
         fragment_flags: 0,
         min_octets: 0,
         max_octets: 0,
+        squares: 0,
         min_layer2: 0,
         max_layer2: 0,
         extension_headers: 0,

@@ -8,6 +8,7 @@
 //! | `plain` | the kinds of VPP's fields |
 //! | `detailed` | those with details, behind the words of a plain one |
 //! | `contextual` | those with the context of packets, behind the words of a detailed one |
+//! | `switched` | those of switches, and of switches with tunnels |
 //! | `words` | what the words hold |
 //! | `datagram` | what tells datagrams apart whose fragments are seen |
 
@@ -15,16 +16,20 @@ mod contextual;
 mod datagram;
 mod detailed;
 mod plain;
+mod switched;
 mod words;
 
 use core::marker::PhantomData;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{Context, Direction, FlowRecord, Keys, details::Extra, hash::crc32c, meters::Meters};
+use super::{
+    Context, DetailKeys, Direction, FlowRecord, Keys, details::Extra, hash::crc32c, meters::Meters,
+};
 use crate::{
     interface::SwIfIndex,
     wire::{
+        ethernet::EtherType,
         ip4, ip6,
         walk::{Link, Transport},
     },
@@ -101,6 +106,19 @@ pub(super) struct V4Context<E>(PhantomData<E>);
 pub(super) struct V6Context<E>(PhantomData<E>);
 /// Other frames with details and context.
 pub(super) struct OtherContext<E>(PhantomData<E>);
+
+/// IPv4 of a switch.
+pub(super) struct V4Switched;
+/// IPv6 of a switch.
+pub(super) struct V6Switched;
+/// Other frames of a switch.
+pub(super) struct OtherSwitched;
+/// IPv4 of a switch, with tunnels.
+pub(super) struct V4Tunnelled;
+/// IPv6 of a switch, with tunnels.
+pub(super) struct V6Tunnelled;
+/// Other frames of a switch, with tunnels.
+pub(super) struct OtherTunnelled;
 
 /// Where a packet was seen, and what was known of it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +230,9 @@ slot!(Slot8, 8, 3, 2);
 slot!(Slot7, 7, 4, 2);
 slot!(Slot10, 10, 1, 2);
 slot!(Slot14, 14, 5, 3);
+slot!(Slot4, 4, 7, 2);
+slot!(Slot9, 9, 2, 2);
+slot!(Slot12, 12, 7, 3);
 
 /// Whether a key, by its first word, is of packets that were seen on sending.
 #[inline(always)]

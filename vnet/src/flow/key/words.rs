@@ -178,6 +178,7 @@ pub(super) fn describe_details(first: u64, second: u64, record: &mut FlowRecord)
         top_label: [a, b, c],
         flow_label: (second >> FLOW_LABEL_SHIFT) as u32,
         context: FlowContext::default(),
+        ..DetailKeys::NONE
     };
 }
 

@@ -15,6 +15,7 @@ pub struct VendorElement {
 
 const CISCO: u32 = 9;
 const NTOP: u32 = 35632;
+const VMWARE: u32 = 6876;
 
 const fn packets(
     enterprise: u32,
@@ -34,8 +35,24 @@ const fn packets(
     VendorElement { enterprise, element, description }
 }
 
+const fn tunnel(
+    id: u16,
+    name: &'static str,
+    (data_type, semantics): (DataType, Semantics),
+    description: &'static str,
+) -> VendorElement {
+    let (units, range, status) = (Units::None, None, Status::Current);
+    let element = Element { id, name, data_type, semantics, units, range, status };
+    VendorElement { enterprise: VMWARE, element, description }
+}
+
+const ADDRESS: (DataType, Semantics) = (DataType::Ipv4Address, Semantics::Default);
+const KIND: (DataType, Semantics) = (DataType::Unsigned8, Semantics::Identifier);
+const PORT: (DataType, Semantics) = (DataType::Unsigned16, Semantics::Identifier);
+const OCTETS: (DataType, Semantics) = (DataType::OctetArray, Semantics::Default);
+
 /// Cisco's number is that of NetFlow version 9, 37017, without its highest bit.
-static ELEMENTS: [VendorElement; 5] = [
+static ELEMENTS: [VendorElement; 12] = [
     packets(
         CISCO,
         4249,
@@ -56,6 +73,13 @@ static ELEMENTS: [VendorElement; 5] = [
     ),
     packets(NTOP, 111, "OOORDER_IN_PKTS", "TCP segments out of order from source to destination"),
     packets(NTOP, 112, "OOORDER_OUT_PKTS", "TCP segments out of order from destination to source"),
+    tunnel(891, "tunnelType", KIND, "1 VXLAN, 2 GRE, 3 LISP, 4 STT, 5 GRE in IPsec, 7 Geneve"),
+    tunnel(892, "tunnelKey", OCTETS, "VNI, GRE key or the like"),
+    tunnel(893, "tunnelSourceIPv4Address", ADDRESS, "Source of the outer header"),
+    tunnel(894, "tunnelDestinationIPv4Address", ADDRESS, "Destination of the outer header"),
+    tunnel(895, "tunnelProtocolIdentifier", KIND, "Protocol of the outer header"),
+    tunnel(896, "tunnelSourceTransportPort", PORT, "Source port of the outer header"),
+    tunnel(897, "tunnelDestinationTransportPort", PORT, "Destination port of the outer header"),
 ];
 
 impl VendorElement {

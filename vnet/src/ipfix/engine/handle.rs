@@ -186,6 +186,42 @@ impl Ipfix {
         self.settings().stream
     }
 
+    /// The stream of reports of an observation domain: that of the exporter where it is its domain, another one that there is, or a
+    /// new one, from the first source port that no other has.
+    #[must_use]
+    pub fn stream_of(&self, domain: u32) -> StreamKey {
+        let own = self.stream();
+        if own.domain == domain {
+            return own;
+        }
+        let taken: Vec<StreamKey> =
+            self.with_exporter(|exporter| exporter.streams().map(|(key, _)| key).collect());
+        if let Some(known) = taken.iter().find(|key| key.domain == domain) {
+            return *known;
+        }
+        let is_free = |port: &u16| {
+            *port != own.source_port && taken.iter().all(|key| key.source_port != *port)
+        };
+        let mut ports = (own.source_port..=u16::MAX).chain(1..own.source_port);
+        let source_port = ports.find(is_free).unwrap_or(own.source_port);
+        StreamKey { domain, source_port }
+    }
+
+    /// Has the templates of a report sent again, in the sessions that there are.
+    pub fn repeat_templates(&self, main: &mut Main, id: ReportId) {
+        let mut state = self.shared.state.borrow_mut();
+        // Who has gone has nothing to repeat.
+        state.with(main, self.id, &self.shared.options, |exporter, time, out| {
+            exporter.rewrite(id, time, out).ok()
+        });
+        self.shared.signal.send(Event::Run);
+    }
+
+    /// Has what is pending sent as soon as the engine comes to it, which may be in five seconds otherwise.
+    pub fn hurry(&self) {
+        self.shared.bell.ring();
+    }
+
     /// Takes a report away once it has said everything that it has to say: by the next pass, if that is not much.
     pub fn retire_report(&self, id: ReportId) {
         if let Some(slot) = self.shared.state.borrow_mut().slot_mut(self.id) {

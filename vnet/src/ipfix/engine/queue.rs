@@ -16,6 +16,7 @@ use crate::{
     ipfix::{
         export::{Output, OutputError, Report, TemplateFields},
         profile::{FlowTemplates, Framing},
+        template::TemplateId,
     },
     process::Bell,
     runtime::{Clock, EngineTime},
@@ -275,6 +276,10 @@ impl Report for FlowQueues {
 
     fn template(&mut self, index: usize) -> TemplateFields {
         TemplateFields::data(self.0.templates.encoders()[index].fields())
+    }
+
+    fn template_id(&self, index: usize) -> Option<TemplateId> {
+        self.0.templates.id(index)
     }
 
     fn framing(&self) -> Framing {

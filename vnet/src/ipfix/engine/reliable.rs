@@ -58,6 +58,7 @@ impl Reliables {
             domain: message.stream.domain,
             records: message.draft.records(),
             advance: message.advance,
+            keeps_time: message.keeps_time,
             octets: message.message.into(),
         };
         let sender = self.senders.get(&to).ok_or(SendError::NoTransport)?;

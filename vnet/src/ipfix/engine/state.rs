@@ -18,8 +18,8 @@ use crate::{
     fib::{Family, TableId},
     ipfix::{
         export::{
-            ConfigError, Counters, Destination, Exporter, Outgoing, ReliableId, ReportId,
-            SendError, Session, Setup, Transport, Via,
+            ConfigError, Counters, Destination, ExportTime, Exporter, Outgoing, ReliableId,
+            ReportId, SendError, Session, Setup, Transport, Via,
         },
         options::Options,
         template::Template,
@@ -192,7 +192,7 @@ impl State {
         main: &mut Main,
         id: ExporterId,
         options: &Options,
-        act: impl FnOnce(&mut Exporter, u32, &mut dyn Transport) -> R,
+        act: impl FnOnce(&mut Exporter, ExportTime, &mut dyn Transport) -> R,
     ) -> Option<R> {
         let Self { slots, kernel, reliable, .. } = self;
         let slot = slots.iter_mut().find(|slot| slot.id == id)?;
@@ -360,7 +360,7 @@ impl Transport for Transports<'_> {
     }
 }
 
-/// Seconds since 1970, as headers have them: they wrap in 2106.
-fn export_time(main: &Main) -> u32 {
-    (main.clock().wall().0 / 1_000_000_000) as u32
+/// The wall clock, as headers have it.
+fn export_time(main: &Main) -> ExportTime {
+    main.clock().wall().into()
 }

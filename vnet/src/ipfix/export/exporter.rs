@@ -10,6 +10,7 @@ use super::{
     report::Report,
     stream::{Counters, Stream, StreamKey},
     table::{StreamConflict, StreamIndex, StreamTable},
+    time::ExportTime,
     transport::Transport,
 };
 use crate::{
@@ -194,7 +195,13 @@ impl Exporter {
     /// Applies a configuration. Open messages leave under the old one first. A destination that makes another session begins
     /// anew: sequence numbers at 0, templates due at once, rewritten if no other destination has them. One whose fib, path
     /// MTU, interval or checksum changes alone goes on.
-    pub fn configure(&mut self, setup: Setup, export_time: u32, transport: &mut dyn Transport) {
+    pub fn configure(
+        &mut self,
+        setup: Setup,
+        export_time: impl Into<ExportTime>,
+        transport: &mut dyn Transport,
+    ) {
+        let export_time = export_time.into();
         self.flush_streams(export_time, transport);
         let Setup { destinations, policy, rate } = setup;
         let same =
@@ -234,7 +241,7 @@ impl Exporter {
             return Err(AddReportError::Exists(same.id));
         }
         let index = self.streams.acquire(stream)?;
-        let Some(ids) = self.free_ids(index, report.template_count()) else {
+        let Some(ids) = self.free_ids(index, &*report) else {
             self.streams.release(index);
             return Err(AddReportError::NoTemplateId);
         };
@@ -257,9 +264,10 @@ impl Exporter {
     pub fn remove_report(
         &mut self,
         id: ReportId,
-        export_time: u32,
+        export_time: impl Into<ExportTime>,
         transport: &mut dyn Transport,
     ) -> Result<Box<dyn Report>, NoSuchReport> {
+        let export_time = export_time.into();
         let place = self.entries.iter().position(|entry| entry.id == id).ok_or(NoSuchReport)?;
         if self.is_enabled() {
             let (lanes, bucket) = (&mut self.lanes, &mut self.bucket);
@@ -282,9 +290,10 @@ impl Exporter {
         &mut self,
         old: StreamKey,
         new: StreamKey,
-        export_time: u32,
+        export_time: impl Into<ExportTime>,
         transport: &mut dyn Transport,
     ) -> Result<bool, StreamConflict> {
+        let export_time = export_time.into();
         let Some(index) = self.streams.rename_of(old, new)? else { return Ok(false) };
         if old == new {
             return Ok(true);
@@ -305,17 +314,23 @@ impl Exporter {
     pub fn rewrite(
         &mut self,
         id: ReportId,
-        export_time: u32,
+        export_time: impl Into<ExportTime>,
         transport: &mut dyn Transport,
     ) -> Result<(), RewriteError> {
+        let export_time = export_time.into();
         let place =
             self.entries.iter().position(|e| e.id == id).ok_or(RewriteError::NoSuchReport)?;
         self.flush_streams(export_time, transport);
-        let (index, count) = (self.entries[place].stream, self.entries[place].ids.len());
-        let ids = self.free_ids(index, count).ok_or(RewriteError::NoTemplateId)?;
+        let Entry { stream, ids, .. } = &self.entries[place];
+        let (stream, count) = (*stream, ids.len());
+        let has_fixed = self.entries[place].report.template_id(0).is_some();
+        let ids = if has_fixed { None } else { Some(self.next_ids(stream, count)) };
+        let ids = ids.map(|ids| ids.ok_or(RewriteError::NoTemplateId)).transpose()?;
         self.withdraw(place, transport);
         let entry = &mut self.entries[place];
-        entry.ids = ids;
+        if let Some(ids) = ids {
+            entry.ids = ids;
+        }
         entry.reset();
         Ok(())
     }
@@ -325,10 +340,11 @@ impl Exporter {
     pub fn with_output<R>(
         &mut self,
         id: ReportId,
-        export_time: u32,
+        export_time: impl Into<ExportTime>,
         transport: &mut dyn Transport,
         add: impl FnOnce(&mut Output<'_>) -> R,
     ) -> Result<R, OutputUnavailable> {
+        let export_time = export_time.into();
         let entry = self.entries.iter().find(|entry| entry.id == id);
         let entry = entry.ok_or(OutputUnavailable::NoSuchReport)?;
         if self.lanes.is_empty() {
@@ -353,12 +369,34 @@ impl Exporter {
             if let Destination::Reliable(to) = lane.destination
                 && told.sent.is_some()
             {
-                entry.templates.iter().for_each(|t| transport.withdraw(to, key.domain, t));
+                // Those of reports with the same fixed identifiers stay.
+                let is_used = |id: TemplateId| {
+                    let others = self.entries.iter().enumerate();
+                    let mut others =
+                        others.filter(|(at, other)| *at != place && other.stream == entry.stream);
+                    others.any(|(_, other)| other.ids.contains(&id))
+                };
+                let gone = entry.templates.iter().filter(|template| !is_used(template.id()));
+                gone.for_each(|t| transport.withdraw(to, key.domain, t));
             }
         }
     }
 
-    fn free_ids(&mut self, stream: StreamIndex, count: usize) -> Option<Box<[TemplateId]>> {
+    /// The identifiers of a new report: those that it says itself, or the next ones.
+    fn free_ids(&mut self, stream: StreamIndex, report: &dyn Report) -> Option<Box<[TemplateId]>> {
+        let count = report.template_count();
+        let fixed: Option<Box<[TemplateId]>> =
+            (0..count).map(|at| report.template_id(at)).collect();
+        let Some(fixed) = fixed.filter(|ids| !ids.is_empty()) else {
+            return self.next_ids(stream, count);
+        };
+        let mut others = self.entries.iter().filter(|entry| entry.stream == stream);
+        let agrees =
+            |entry: &Entry| entry.ids == fixed || entry.ids.iter().all(|id| !fixed.contains(id));
+        others.all(agrees).then_some(fixed)
+    }
+
+    fn next_ids(&mut self, stream: StreamIndex, count: usize) -> Option<Box<[TemplateId]>> {
         let entries = &self.entries;
         let in_use = |id| entries.iter().any(|e| e.stream == stream && e.ids.contains(&id));
         self.streams.allocate(stream, count, in_use)

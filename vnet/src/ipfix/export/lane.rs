@@ -4,6 +4,7 @@ use super::{
     destination::{Destination, Policy},
     rate::Bucket,
     stream::{Outlet, Stream},
+    time::ExportTime,
     transport::{Outgoing, SendError, Session, Transport},
 };
 
@@ -53,7 +54,7 @@ pub(super) struct Ways<'a> {
     pub(super) lanes: &'a mut [Lane],
     pub(super) policy: Policy,
     bucket: &'a mut Bucket,
-    pub(super) export_time: u32,
+    pub(super) export_time: ExportTime,
     pub(super) transport: &'a mut dyn Transport,
     /// The first error since somebody took it from here, of those after which no lane was left that takes messages.
     failure: Option<SendError>,
@@ -64,7 +65,7 @@ impl<'a> Ways<'a> {
         lanes: &'a mut [Lane],
         policy: Policy,
         bucket: &'a mut Bucket,
-        export_time: u32,
+        export_time: ExportTime,
         transport: &'a mut dyn Transport,
     ) -> Self {
         Self { lanes, policy, bucket, export_time, transport, failure: None }

@@ -17,6 +17,7 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+mod time;
 mod transport;
 
 pub use config::{
@@ -34,4 +35,5 @@ pub use pass::FLUSH_INTERVAL;
 pub use report::{FlowReport, Report, TemplateFields};
 pub use stream::{Counters, Outlet, SendMessage, Stream, StreamKey};
 pub use table::StreamConflict;
+pub use time::ExportTime;
 pub use transport::{Outgoing, SendError, Session, Transport};

@@ -1,5 +1,6 @@
 //! The messages of a stream that are not finished yet.
 
+use super::ExportTime;
 use crate::ipfix::{
     message::{Draft, MessageBuilder, SET_HEADER_LEN},
     profile::{Fill, Framing},
@@ -28,7 +29,7 @@ impl DataSet {
     #[must_use]
     pub fn of(template: &Template, framing: Framing) -> Self {
         let template_set_len = match framing.fill {
-            Fill::Record => 0,
+            Fill::Record | Fill::One => 0,
             Fill::TemplateSet => SET_HEADER_LEN + template.wire_len(),
         };
         Self {
@@ -64,6 +65,8 @@ pub(super) struct Open {
     owner: Owner,
     pub(super) room: Vec<u8>,
     pub(super) draft: Draft,
+    /// The export time of what is in it.
+    pub(super) time: ExportTime,
 }
 
 /// What goes into one message together.
@@ -98,8 +101,10 @@ impl Open {
         let room = match owner.framing.fill {
             Fill::Record => limit,
             Fill::TemplateSet => limit + OVERRUN,
+            Fill::One => limit.max(Fill::TEMPLATES + OVERRUN),
         };
-        Self { owner, room: vec![0; room], draft: Draft::EMPTY }
+        let (draft, time) = (Draft::EMPTY, ExportTime::default());
+        Self { owner, room: vec![0; room], draft, time }
     }
 
     #[inline]
@@ -116,12 +121,24 @@ impl Open {
         MessageBuilder::resume(&mut self.room, self.draft)
     }
 
+    /// Whether the message must leave before a template is added.
+    pub(super) fn is_full_of_templates(&self) -> bool {
+        self.owner.framing.fill == Fill::One && self.draft.len() >= Fill::TEMPLATES
+    }
+
+    /// Whether the message must leave before a record is added at `now`: its times are by another header.
+    #[inline]
+    pub(super) fn is_past(&self, now: ExportTime) -> bool {
+        self.owner.framing.is_relative && !self.draft.is_empty() && self.time != now
+    }
+
     /// Whether the message must leave now that a record of `set` was added.
     #[inline]
     pub(super) fn is_full(&self, set: &DataSet, limit: usize) -> bool {
         match self.owner.framing.fill {
             Fill::Record => false,
             Fill::TemplateSet => self.draft.len() + set.template_set_len > limit,
+            Fill::One => true,
         }
     }
 }

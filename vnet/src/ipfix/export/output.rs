@@ -113,7 +113,8 @@ impl Output<'_> {
             _ => What::Flow(record.symmetric_hash()),
         };
         if let Some((slot, encoder)) = templates.select(record) {
-            let write = |octets: &mut [u8]| encoder.encode(record, octets);
+            let time = self.ways.export_time.seconds(self.framing);
+            let write = |octets: &mut [u8]| encoder.encode_at(record, time, octets);
             return self.of_template(slot.index(), encoder.len_of(record), what, write);
         }
         let encoder = templates.untold(record).ok_or(OutputError::NoTemplate)?;

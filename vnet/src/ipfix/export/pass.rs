@@ -9,6 +9,7 @@ use super::{
     lane::{Lane, Ways},
     output::Output,
     stream::{Outlet, Stream},
+    time::ExportTime,
     transport::Transport,
 };
 use crate::{ipfix::profile::Framing, runtime::EngineTime};
@@ -38,7 +39,13 @@ impl Exporter {
     }
 
     /// One pass: sends the templates that are due, calls every data callback, sends what is open unless more is to come at once.
-    pub fn run(&mut self, now: EngineTime, export_time: u32, transport: &mut dyn Transport) {
+    pub fn run(
+        &mut self,
+        now: EngineTime,
+        export_time: impl Into<ExportTime>,
+        transport: &mut dyn Transport,
+    ) {
+        let export_time = export_time.into();
         if self.lanes.is_empty() {
             return;
         }
@@ -95,7 +102,7 @@ impl Exporter {
     }
 
     /// Calls the data callbacks. Where a rate bounds a pass, another report is the first one each time.
-    fn call_back(&mut self, export_time: u32, transport: &mut dyn Transport) {
+    fn call_back(&mut self, export_time: ExportTime, transport: &mut dyn Transport) {
         let count = self.entries.len();
         if self.bucket.rate().is_some() && count > 0 {
             self.turn = (self.turn + 1) % count;
@@ -119,7 +126,7 @@ impl Exporter {
         &mut self,
         at: usize,
         now: EngineTime,
-        export_time: u32,
+        export_time: ExportTime,
         transport: &mut dyn Transport,
     ) {
         let destination = self.lanes[at].destination;
@@ -161,7 +168,7 @@ impl Exporter {
         }
     }
 
-    pub(super) fn flush_streams(&mut self, export_time: u32, transport: &mut dyn Transport) {
+    pub(super) fn flush_streams(&mut self, export_time: ExportTime, transport: &mut dyn Transport) {
         let ways =
             &mut Ways::new(&mut self.lanes, self.policy, &mut self.bucket, export_time, transport);
         for (_, _, streams) in self.streams.iter_mut() {

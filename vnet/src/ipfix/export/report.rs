@@ -4,7 +4,7 @@ use super::output::Output;
 use crate::ipfix::{
     profile::{FlowTemplates, Framing},
     record::DataRecord,
-    template::FieldSpecifier,
+    template::{FieldSpecifier, TemplateId},
 };
 
 /// Someone who has records of a few templates to send. Lives on the main thread.
@@ -17,6 +17,12 @@ pub trait Report {
     /// The template-rewrite callback: the fields of the `index`-th template. Called when a transport session begins
     /// and after [`super::Exporter::rewrite`].
     fn template(&mut self, index: usize) -> TemplateFields;
+
+    /// The identifier of the `index`-th template, where that is fixed for all of them: then no other report of the stream may have
+    /// it, but for one with all the same, whose templates are the same, too. Others have the next ones that are free.
+    fn template_id(&self, _index: usize) -> Option<TemplateId> {
+        None
+    }
 
     /// How its templates and records are put into messages; does not change.
     fn framing(&self) -> Framing {
@@ -83,6 +89,10 @@ impl Report for FlowReport {
 
     fn template(&mut self, index: usize) -> TemplateFields {
         TemplateFields::data(self.templates.encoders()[index].fields())
+    }
+
+    fn template_id(&self, index: usize) -> Option<TemplateId> {
+        self.templates.id(index)
     }
 
     fn framing(&self) -> Framing {

@@ -3,6 +3,7 @@
 use super::{
     config::DEFAULT_PORT,
     open::{DataSet, Open, Owner},
+    time::ExportTime,
     transport::{Outgoing, SendError},
 };
 use crate::ipfix::{
@@ -83,8 +84,8 @@ pub type SendMessage<'a> = &'a mut dyn FnMut(Outgoing<'_>) -> Result<(), SendErr
 
 /// Where the messages of a stream go while records are added to it.
 pub struct Outlet<'a> {
-    /// Seconds since 1970, for the headers: the wall clock as it is now.
-    pub export_time: u32,
+    /// For the headers: the wall clock as it is now.
+    pub export_time: ExportTime,
     /// Sends a finished message.
     pub send: SendMessage<'a>,
     /// The first error of `send` since somebody took it from here.
@@ -137,6 +138,10 @@ impl Stream {
             self.flush(outlet);
         }
         let at = self.place(Owner::of_template(template, framing));
+        if self.open[at].is_full_of_templates() {
+            self.send(at, outlet);
+        }
+        self.open[at].time = outlet.export_time;
         let mut added = self.try_template(at, template);
         if added == Err(PackError::Full) {
             self.send(at, outlet);
@@ -162,6 +167,10 @@ impl Stream {
     ) -> Result<(), PackError> {
         let set = set.into();
         let at = self.place(Owner::of(&set));
+        if self.open[at].is_past(outlet.export_time) {
+            self.send(at, outlet);
+        }
+        self.open[at].time = outlet.export_time;
         loop {
             let mut builder = self.open[at].builder();
             match builder.record_of_set(set.id(), len) {
@@ -209,9 +218,29 @@ impl Stream {
         framing: Framing,
         outlet: &mut Outlet<'_>,
     ) {
-        message::stamp(message, outlet.export_time, self.sequence, self.key.domain);
+        self.message_of(outlet.export_time, message, draft, framing, outlet);
+    }
+
+    /// The same of a message with records of that time.
+    fn message_of(
+        &mut self,
+        time: ExportTime,
+        message: &mut [u8],
+        draft: Draft,
+        framing: Framing,
+        outlet: &mut Outlet<'_>,
+    ) {
+        let time = if framing.is_relative { time } else { outlet.export_time };
+        let sequence = self.sequence.wrapping_add(framing.first);
+        message::stamp(message, time.seconds(framing), sequence, self.key.domain);
         let advance = framing.advance(draft.records());
-        match (outlet.send)(Outgoing { stream: self.key, message, draft, advance }) {
+        match (outlet.send)(Outgoing {
+            stream: self.key,
+            message,
+            draft,
+            advance,
+            keeps_time: framing.is_relative,
+        }) {
             Ok(()) => self.sent(draft, advance),
             Err(error) => {
                 self.lost(draft);
@@ -252,14 +281,14 @@ impl Stream {
 
     fn send(&mut self, at: usize, outlet: &mut Outlet<'_>) {
         let open = &mut self.open[at];
-        let (draft, framing) = (open.builder().finish(), open.framing());
+        let (draft, framing, time) = (open.builder().finish(), open.framing(), open.time);
         open.draft = Draft::EMPTY;
         if draft.is_empty() {
             return;
         }
         // Only for as long as it is sent: the message does not belong to the stream's other parts.
         let mut room = core::mem::take(&mut open.room);
-        self.message(&mut room[..draft.len()], draft, framing, outlet);
+        self.message_of(time, &mut room[..draft.len()], draft, framing, outlet);
         self.open[at].room = room;
     }
 
@@ -298,7 +327,7 @@ mod tests {
             messages.push(outgoing.message.to_vec());
             Ok(())
         };
-        let mut outlet = Outlet { export_time: 77, send: &mut send, failure: None };
+        let mut outlet = Outlet { export_time: 77.into(), send: &mut send, failure: None };
         f(&mut stream, &mut outlet);
         stream.flush(&mut outlet);
         messages
@@ -340,7 +369,7 @@ mod tests {
     fn what_is_not_sent_is_counted_and_leaves_the_sequence_alone() {
         let mut stream = Stream::new(KEY, 40);
         let mut send = |_: Outgoing<'_>| Err(SendError::NoBuffer);
-        let mut outlet = Outlet { export_time: 0, send: &mut send, failure: None };
+        let mut outlet = Outlet { export_time: 0.into(), send: &mut send, failure: None };
         for _ in 0..3 {
             stream.record(TemplateId::FIRST, 8, &mut outlet, |_| ()).unwrap();
         }

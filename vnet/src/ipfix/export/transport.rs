@@ -35,6 +35,8 @@ pub struct Outgoing<'a> {
     pub draft: Draft,
     /// What it adds to the sequence number.
     pub advance: u32,
+    /// Whether its records tell times by its export time.
+    pub keeps_time: bool,
 }
 
 /// Sends finished messages: as packets into the graph, through a socket of the host, or by a reliable transport.

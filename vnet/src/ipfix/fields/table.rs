@@ -254,6 +254,7 @@ fn flow_id(record: &FlowRecord) -> u64 {
         top_label,
         flow_label,
         context,
+        ..
     } = *keys(record);
     let FlowContext { status, selector, ingress_vrf, egress_vrf, next_hop } = context;
     let point = [version(record), u64::from(record.ingress.0), u64::from(record.egress.0)];

@@ -9,6 +9,10 @@ pub struct Framing {
     pub fill: Fill,
     /// Whether a message has one template, or the records of one.
     pub one_set: bool,
+    /// Whether records tell times by the export time of their message, which is a whole second and not before any of them.
+    pub is_relative: bool,
+    /// The sequence number of the first record of a session.
+    pub first: u32,
 }
 
 /// What adds to the sequence number of a stream. Templates never do.
@@ -28,14 +32,32 @@ pub enum Fill {
     /// When the template set of its records would not fit behind it. A message whose records are longer than that set can
     /// exceed the path MTU by what they are longer, and one record goes into any message.
     TemplateSet,
+    /// With one record. Templates are added for as long as there are fewer octets than [`Fill::TEMPLATES`], however long the last
+    /// one is.
+    One,
+}
+
+impl Fill {
+    /// See [`Fill::One`].
+    pub(in crate::ipfix) const TEMPLATES: usize = 1024;
 }
 
 impl Framing {
     /// RFC 7011's.
-    pub const RFC: Self = Self { sequence: Sequence::Record, fill: Fill::Record, one_set: false };
+    pub const RFC: Self = Self {
+        sequence: Sequence::Record,
+        fill: Fill::Record,
+        one_set: false,
+        is_relative: false,
+        first: 0,
+    };
     /// VPP's flowprobe's.
     pub const VPP: Self =
-        Self { sequence: Sequence::Message, fill: Fill::TemplateSet, one_set: true };
+        Self { sequence: Sequence::Message, fill: Fill::TemplateSet, one_set: true, ..Self::RFC };
+    /// RFC 7011's, for records with times by the header.
+    pub const SWITCH: Self = Self { is_relative: true, ..Self::RFC };
+    /// Open vSwitch's.
+    pub const OVS: Self = Self { fill: Fill::One, first: 1, ..Self::SWITCH };
 
     /// What a message with so many data records adds to the sequence number.
     #[must_use]

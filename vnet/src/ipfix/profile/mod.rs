@@ -8,13 +8,17 @@ mod framing;
 mod golden;
 mod layout;
 mod rfc;
+mod switched;
+#[cfg(test)]
+mod switched_tests;
 mod vpp;
 
-use arrayvec::ArrayVec;
+use smallvec::SmallVec;
 
 use super::{
+    export::ExportTime,
     fields::{Kinds, Steps},
-    template::FieldSpecifier,
+    template::{FieldSpecifier, TemplateId},
 };
 use crate::flow::{Addresses, Config, FlowRecord, StartTime};
 pub use crate::flow::{Families, RecordSet};
@@ -136,16 +140,40 @@ impl TemplateSlot {
 #[derive(Clone, Debug)]
 pub struct FlowTemplates {
     framing: Framing,
-    encoders: ArrayVec<FlowEncoder, { Shape::COUNT }>,
-    slots: [TemplateSlot; Shape::COUNT],
+    encoders: Vec<FlowEncoder>,
+    /// Which class a record is of: index into `slots`.
+    classify: fn(&FlowRecord) -> usize,
+    slots: SmallVec<[TemplateSlot; Shape::COUNT]>,
+    /// Identifiers, where they are fixed.
+    ids: Vec<TemplateId>,
     untold: Option<FlowEncoder>,
     has_details: bool,
 }
 
 impl FlowTemplates {
     fn new(framing: Framing) -> Self {
-        let slots = [TemplateSlot::NONE; Shape::COUNT];
-        Self { framing, encoders: ArrayVec::new(), slots, untold: None, has_details: false }
+        Self {
+            framing,
+            encoders: Vec::new(),
+            classify: |record| Shape::of(record) as usize,
+            slots: [TemplateSlot::NONE; Shape::COUNT].into(),
+            ids: Vec::new(),
+            untold: None,
+            has_details: false,
+        }
+    }
+
+    /// Those of a switch, as Open vSwitch has them; of meters whose flows are told apart as a
+    /// [`Switch`](crate::flow::Switch) does. `framing` is [`Framing::SWITCH`] or [`Framing::OVS`].
+    #[must_use]
+    pub fn of_switch(framing: Framing) -> Self {
+        switched::templates(framing)
+    }
+
+    /// The identifier of the `index`-th template, where it is fixed.
+    #[must_use]
+    pub fn id(&self, index: usize) -> Option<TemplateId> {
+        self.ids.get(index).copied()
     }
 
     /// Templates of fields that are chosen by the kind of flow; kinds with the same fields share one.
@@ -184,7 +212,7 @@ impl FlowTemplates {
     #[inline]
     #[must_use]
     pub fn select(&self, record: &FlowRecord) -> Option<(TemplateSlot, &FlowEncoder)> {
-        let slot = self.slots[Shape::of(record) as usize];
+        let slot = *self.slots.get((self.classify)(record))?;
         Some((slot, self.encoders.get(slot.index())?))
     }
 
@@ -194,9 +222,9 @@ impl FlowTemplates {
         self.untold.as_ref().filter(|_| Shape::of(record) == Shape::NonIp)
     }
 
-    /// Adds the encoder of a shape. At most one a shape.
-    fn add(&mut self, shape: Shape, encoder: FlowEncoder) {
-        self.slots[shape as usize] = TemplateSlot(self.encoders.len() as u8);
+    /// Adds the encoder of a class. At most one a class.
+    fn add(&mut self, class: usize, encoder: FlowEncoder) {
+        self.slots[class] = TemplateSlot(self.encoders.len() as u8);
         self.encoders.push(encoder);
     }
 
@@ -209,7 +237,7 @@ impl FlowTemplates {
     fn share(&mut self, shape: Shape, encoder: FlowEncoder) {
         match self.encoders.iter().position(|e| e.fields == encoder.fields) {
             Some(same) => self.slots[shape as usize] = TemplateSlot(same as u8),
-            None => self.add(shape, encoder),
+            None => self.add(shape as usize, encoder),
         }
     }
 }
@@ -228,6 +256,8 @@ enum Encode {
     Straight(fn(&FlowRecord, &mut [u8])),
     /// Field by field.
     Steps(Steps),
+    /// Blocks, and what tells times by those of messages.
+    Switched(switched::Switched),
 }
 
 impl FlowEncoder {
@@ -250,6 +280,7 @@ impl FlowEncoder {
         match &self.encode {
             Encode::Straight(_) => self.len,
             Encode::Steps(steps) => self.len + steps.texts_len(record),
+            Encode::Switched(switched) => self.len + switched.more(record),
         }
     }
 
@@ -259,6 +290,20 @@ impl FlowEncoder {
         match &self.encode {
             Encode::Straight(encode) => encode(record, out),
             Encode::Steps(steps) => steps.encode(record, out),
+            Encode::Switched(switched) => {
+                // As if it were sent as soon as it ended.
+                let time = ExportTime::from(record.end).seconds(Framing::SWITCH);
+                switched.encode(record, time, out);
+            }
+        }
+    }
+
+    /// The same for a message whose header has this export time.
+    #[inline]
+    pub fn encode_at(&self, record: &FlowRecord, time: u32, out: &mut [u8]) {
+        match &self.encode {
+            Encode::Switched(switched) => switched.encode(record, time, out),
+            _ => self.encode(record, out),
         }
     }
 

@@ -55,7 +55,9 @@ pub(super) fn templates(set: RecordSet, shapes: impl Iterator<Item = Shape>) -> 
             }
             Shape::Ip4Icmp => templates.alias(shape, Shape::Ip4),
             Shape::Ip6Icmp => templates.alias(shape, Shape::Ip6),
-            Shape::NonIp | Shape::Ip4 | Shape::Ip6 => templates.add(shape, encoder(shape, set)),
+            Shape::NonIp | Shape::Ip4 | Shape::Ip6 => {
+                templates.add(shape as usize, encoder(shape, set));
+            }
         }
     }
     templates

@@ -13,6 +13,8 @@ pub enum Item {
         records: u16,
         /// What it adds to the sequence number of its domain.
         advance: u32,
+        /// Whether its records tell times by the export time in its header, which has a meaning then.
+        keeps_time: bool,
         /// All of it, header included.
         octets: Box<[u8]>,
     },

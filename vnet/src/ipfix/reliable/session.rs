@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use zerocopy::FromBytes;
+
 use super::Item;
 use crate::ipfix::{
-    message::{HEADER_LEN, MessageBuilder, OPTIONS_TEMPLATE_SET, PackError, TEMPLATE_SET, stamp},
+    message::{
+        HEADER_LEN, Header, MessageBuilder, OPTIONS_TEMPLATE_SET, PackError, TEMPLATE_SET, stamp,
+    },
     template::{Template, TemplateId},
 };
 
@@ -58,9 +62,10 @@ impl Session {
     #[must_use]
     pub fn write(&mut self, item: &mut Item, export_time: u32) -> Vec<u8> {
         match item {
-            Item::Message { domain, advance, octets, .. } => {
+            Item::Message { domain, advance, octets, keeps_time, .. } => {
                 let sequence = self.sequences.entry(*domain).or_default();
-                stamp(octets, export_time, *sequence, *domain);
+                let own = export_time_of(octets).filter(|_| *keeps_time);
+                stamp(octets, own.unwrap_or(export_time), *sequence, *domain);
                 *sequence = sequence.wrapping_add(*advance);
                 octets.to_vec()
             }
@@ -152,6 +157,12 @@ fn template_messages<'t>(
         messages.extend_from_slice(&room[..draft.len()]);
     }
     messages
+}
+
+/// The export time of a message.
+fn export_time_of(message: &[u8]) -> Option<u32> {
+    let (header, _) = Header::ref_from_prefix(message).ok()?;
+    Some(header.export_time.get())
 }
 
 /// Another sequence number for a message of one template.

@@ -16,8 +16,8 @@ use super::{Item, queue::Loss};
 const MAGIC: [u8; 8] = *b"pltspool";
 /// Where the ring begins: behind the magic and two counts of 8 octets, messages and data records.
 const RING: u64 = 8 + 16;
-/// Domain, what the message adds to the sequence number, octets, data records.
-const HEADER: usize = 4 + 4 + 4 + 2;
+/// Domain, what the message adds to the sequence number, octets, data records, whether it keeps its export time.
+const HEADER: usize = 4 + 4 + 4 + 2 + 1;
 
 /// A spool. Its file goes with it, and is locked as long.
 #[derive(Debug)]
@@ -78,12 +78,15 @@ impl Spool {
     /// # Errors
     /// When it cannot be written. It is not in the spool then.
     pub fn push(&mut self, item: &Item) -> io::Result<bool> {
-        let Item::Message { domain, records, advance, octets } = item else { return Ok(false) };
+        let Item::Message { domain, records, advance, keeps_time, octets } = item else {
+            return Ok(false);
+        };
         let mut entry = Vec::with_capacity(HEADER + octets.len());
         entry.extend(domain.to_be_bytes());
         entry.extend(advance.to_be_bytes());
         entry.extend((octets.len() as u32).to_be_bytes());
         entry.extend(records.to_be_bytes());
+        entry.push(u8::from(*keeps_time));
         entry.extend_from_slice(octets);
         if self.octets() + entry.len() as u64 > self.size {
             return Ok(false);
@@ -108,7 +111,7 @@ impl Spool {
         }
         let mut header = [0; HEADER];
         self.read(self.head, &mut header)?;
-        let [d0, d1, d2, d3, a0, a1, a2, a3, l0, l1, l2, l3, r0, r1] = header;
+        let [d0, d1, d2, d3, a0, a1, a2, a3, l0, l1, l2, l3, r0, r1, keeps_time] = header;
         let len = u64::from(u32::from_be_bytes([l0, l1, l2, l3]));
         let end = self.head + HEADER as u64 + len;
         if end > self.tail {
@@ -125,6 +128,7 @@ impl Spool {
             domain: u32::from_be_bytes([d0, d1, d2, d3]),
             records,
             advance: u32::from_be_bytes([a0, a1, a2, a3]),
+            keeps_time: keeps_time != 0,
             octets,
         }))
     }

@@ -38,7 +38,7 @@ fn message(domain: u32, template: &Template, numbers: std::ops::Range<u64>) -> I
     let draft = builder.finish();
     let records = (numbers.end - numbers.start) as u16;
     let octets = room[..draft.len()].into();
-    Item::Message { domain, records, advance: u32::from(records), octets }
+    Item::Message { domain, records, advance: u32::from(records), keeps_time: false, octets }
 }
 
 /// What a collector has of a session: all records of the whole messages in `octets`, which must be sound.
@@ -220,8 +220,8 @@ proptest! {
         let mut model: VecDeque<Item> = VecDeque::new();
         for (n, (len, pops)) in lens.into_iter().enumerate() {
             let octets = vec![n as u8; len].into_boxed_slice();
-            let item = Item::Message { domain: n as u32, records: 3, advance: 4, octets };
-            let fits = spool.octets() + 14 + len as u64 <= size;
+            let item = Item::Message { domain: n as u32, records: 3, advance: 4, keeps_time: true, octets };
+            let fits = spool.octets() + 15 + len as u64 <= size;
             prop_assert_eq!(spool.push(&item).unwrap(), fits);
             if fits {
                 model.push_back(item);
@@ -239,8 +239,13 @@ proptest! {
 fn a_spool_whose_engine_was_killed_is_counted_and_one_in_use_or_another_file_is_left_alone() {
     let path = std::env::temp_dir().join(format!("peloton-left-{}", std::process::id()));
     let left_behind = path.with_extension("left");
-    let message =
-        |records| Item::Message { domain: 1, records, advance: 0, octets: [7; 50].into() };
+    let message = |records| Item::Message {
+        domain: 1,
+        records,
+        advance: 0,
+        keeps_time: false,
+        octets: [7; 50].into(),
+    };
     let (mut spool, left) = Spool::create(&path, 1000).unwrap();
     assert_eq!((left.messages, left.records), (0, 0));
     for records in [3, 4, 5] {
