@@ -31,6 +31,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "af_packet", required: false, make: af_packet::plugin },
     Known { name: "af_xdp", required: false, make: af_xdp::plugin },
     Known { name: "flowprobe", required: false, make: flowprobe::plugin },
+    Known { name: "ipfix_bridge", required: false, make: ipfix_bridge::plugin },
     Known { name: "ping", required: false, make: ping::plugin },
     Known { name: "tap", required: false, make: tap::plugin },
 ];
@@ -187,7 +188,8 @@ mod tests {
         let has = |choice: &Choice| -> Vec<_> {
             KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
         };
-        let expected = ["nodes", "capture", "af_packet", "af_xdp", "flowprobe", "ping", "tap"];
+        let expected =
+            ["nodes", "capture", "af_packet", "af_xdp", "flowprobe", "ipfix_bridge", "ping", "tap"];
         assert_eq!(has(&choice), expected);
         assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
     }

@@ -19,6 +19,7 @@ mod ipfix_file;
 mod neighbors;
 mod startup;
 mod stream;
+mod targets;
 
 pub use bridge::bridge;
 pub use capture::capture;
@@ -33,6 +34,7 @@ pub use ipfix::ipfix;
 pub use ipfix_file::ipfix_file;
 pub use neighbors::neighbors;
 pub use startup::startup;
+pub use targets::targets;
 
 /// A fuzz body.
 pub type Body = fn(&[u8]);
@@ -52,4 +54,5 @@ pub const BODIES: &[(&str, Body)] = &[
     ("ipfix_file", ipfix_file),
     ("neighbors", neighbors),
     ("startup", startup),
+    ("targets", targets),
 ];

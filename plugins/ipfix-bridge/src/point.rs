@@ -1,0 +1,138 @@
+//! What a thread has: a meter for each exporter, and what is known of each interface.
+
+use crate::sample::ThreadSample;
+use vnet::{
+    flow::{Context, Direction, FlowRecord, Meter, sample::Sampler},
+    interface::SwIfIndex,
+    ipfix::engine::Outbox,
+    runtime::{EngineTime, Local, PacketTime},
+};
+
+/// Most exporters that there can be at a time.
+pub(crate) const MAX_EXPORTERS: usize = 254;
+
+/// A thread's point.
+pub(crate) type LocalPoint = Local<Point>;
+
+/// Tells exporters apart, those that are gone included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MeteringId(pub(crate) u32);
+
+/// A thread's share of an exporter.
+pub(crate) struct ThreadMeter {
+    pub(crate) of: MeteringId,
+    pub(crate) meter: Meter,
+    /// By observation domain.
+    pub(crate) outboxes: Vec<(u32, Outbox)>,
+    /// Who selects frames that come, and those that leave; nobody, where all are measured.
+    pub(crate) samplers: [Option<Sampler>; 2],
+    /// Frames that came, and that left.
+    pub(crate) observed: [u64; 2],
+}
+
+/// What a port of a bridge domain is to its exporter.
+#[derive(Clone, Copy)]
+pub(crate) struct Port {
+    /// Position of the meter.
+    pub(crate) meter: u8,
+    /// What is known of frames that come, and of those that leave.
+    pub(crate) contexts: [Context; 2],
+}
+
+/// The meters of a thread, and the ports of the bridge domains that are measured, by interface.
+#[derive(Default)]
+pub(crate) struct Point {
+    pub(crate) meters: Vec<ThreadMeter>,
+    pub(crate) ports: Vec<Option<Port>>,
+    /// What rules sample, by number.
+    pub(crate) samples: Vec<Option<ThreadSample>>,
+}
+
+/// No meter.
+pub(crate) const NOBODY: u8 = u8::MAX;
+
+impl Point {
+    /// Position of the meter of an interface.
+    #[inline(always)]
+    pub(crate) fn meter_of(&self, interface: SwIfIndex) -> u8 {
+        match self.ports.get(interface.0 as usize) {
+            Some(Some(port)) => port.meter,
+            _ => NOBODY,
+        }
+    }
+
+    /// The meter of an exporter.
+    pub(crate) fn find_mut(&mut self, of: MeteringId) -> Option<&mut ThreadMeter> {
+        self.meters.iter_mut().find(|meter| meter.of == of)
+    }
+}
+
+/// What is known of a frame at an interface.
+#[inline(always)]
+pub(crate) fn context(
+    ports: &[Option<Port>],
+    interface: SwIfIndex,
+    direction: Direction,
+) -> &Context {
+    match ports.get(interface.0 as usize) {
+        Some(Some(port)) => &port.contexts[direction as usize],
+        _ => &Context::NONE,
+    }
+}
+
+/// Two times of the same moment: flows are measured by a clock that nobody sets, and records tell of the one that has the date.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) engine: EngineTime,
+    pub(crate) wall: PacketTime,
+}
+
+impl Moment {
+    /// As packets have it that are shown to meters.
+    pub(crate) const fn metered(self) -> PacketTime {
+        PacketTime(self.engine.0)
+    }
+
+    /// The date of a time by the meter.
+    const fn dated(self, time: PacketTime) -> PacketTime {
+        PacketTime(self.wall.0.saturating_sub(self.engine.0.saturating_sub(time.0)))
+    }
+
+    /// A record of the meter as others see it.
+    pub(crate) fn date(self, record: &FlowRecord) -> FlowRecord {
+        FlowRecord { start: self.dated(record.start), end: self.dated(record.end), ..*record }
+    }
+}
+
+/// The observation domain of a record.
+pub(crate) fn domain_of(record: &FlowRecord) -> u32 {
+    record.details.as_ref().map_or(0, |details| details.keys.site.domain)
+}
+
+/// Hands a record to the outbox of its domain.
+pub(crate) fn hand_over(outboxes: &[(u32, Outbox)], record: &FlowRecord) {
+    let domain = domain_of(record);
+    if let Some((_, outbox)) = outboxes.iter().find(|(of, _)| *of == domain) {
+        outbox.push(record);
+    }
+}
+
+impl ThreadMeter {
+    /// Ends what is due, as far as there is room for records; whether there may be more to do now, or no room.
+    pub(crate) fn sweep(&mut self, moment: Moment, groups: usize) -> Sweep {
+        let Self { meter, outboxes, .. } = self;
+        if !outboxes.iter().all(|(_, outbox)| outbox.has_room()) {
+            return Sweep::NoRoom;
+        }
+        let sink = &mut |record: &FlowRecord| hand_over(outboxes, &moment.date(record));
+        if meter.sweep(groups, sink) { Sweep::More } else { Sweep::Done }
+    }
+}
+
+/// What a sweep left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sweep {
+    Done,
+    More,
+    NoRoom,
+}

@@ -1,0 +1,12 @@
+//! IPFIX of bridge domains and collector sets in a whole engine: frames go in, messages come out at a socket.
+
+mod bad_input;
+mod cache;
+mod collectors;
+mod commands;
+mod defects;
+mod judges;
+mod sample;
+mod sampling;
+mod scene;
+mod templates;
