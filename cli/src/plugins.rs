@@ -28,6 +28,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "nodes", required: true, make: nodes::plugin },
     Known { name: "pg", required: false, make: pg::plugin },
     Known { name: "capture", required: false, make: || capture::plugin(Captures::new()) },
+    Known { name: "acl", required: false, make: acl::plugin },
     Known { name: "af_packet", required: false, make: af_packet::plugin },
     Known { name: "af_xdp", required: false, make: af_xdp::plugin },
     Known { name: "flowprobe", required: false, make: flowprobe::plugin },
@@ -188,8 +189,17 @@ mod tests {
         let has = |choice: &Choice| -> Vec<_> {
             KNOWN.iter().filter(|known| choice.has(known)).map(|known| known.name).collect()
         };
-        let expected =
-            ["nodes", "capture", "af_packet", "af_xdp", "flowprobe", "ipfix_bridge", "ping", "tap"];
+        let expected = [
+            "nodes",
+            "capture",
+            "acl",
+            "af_packet",
+            "af_xdp",
+            "flowprobe",
+            "ipfix_bridge",
+            "ping",
+            "tap",
+        ];
         assert_eq!(has(&choice), expected);
         assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
     }

@@ -3,6 +3,7 @@
 //! [`plugin`] registers all that every engine has. What an engine has on demand (captures, the packet generator) comes in plugins
 //! of its own.
 
+mod acl;
 mod arp;
 pub mod capture;
 mod classify;
@@ -63,6 +64,7 @@ pub fn plugin() -> Plugin {
         r.provide(protocols);
         l2::register(r);
         span::register(r);
+        acl::register(r);
         classify::register(r);
         urpf::register(r);
         reassembly::register(r);

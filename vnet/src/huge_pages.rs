@@ -4,6 +4,15 @@
 /// Octets of a huge page.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
+/// Moves a table to huge pages, as far as whole ones lie in it, and waits until that is done. Whoever reads or writes there meanwhile
+/// notices nothing but the time.
+pub fn collapse_table<T>(table: &[T]) {
+    let bytes = size_of_val(table);
+    if bytes >= HUGE_PAGE {
+        collapse(table.as_ptr().cast(), bytes);
+    }
+}
+
 /// Moves `bytes` of memory from `start` on to huge pages, as far as whole ones lie in it, and waits until it is done: one
 /// address translation then serves 2 MiB. Whoever reads or writes there meanwhile notices nothing but the time.
 ///

@@ -12,7 +12,7 @@ pub mod flow;
 pub mod frame;
 pub mod graph;
 pub mod host;
-mod huge_pages;
+pub mod huge_pages;
 pub mod interface;
 pub mod ipfix;
 pub mod l2;

@@ -5,17 +5,11 @@
 //! Half of the stations are behind `pg0` and half behind `pg1`. Each has sent, so that all are known; then those behind `pg0`
 //! send in turn, each to one behind `pg1`. Other programs share the machine: the figures are those of many short windows.
 
-use std::{env, error::Error, time::Instant};
+use std::{env, error::Error};
 
 use nodes::pg::{self, StreamSpec};
-use peloton_benches::quantiles;
-use vnet::{
-    plugin::Engine,
-    runtime::{Clock, Main},
-};
-
-/// Frames of a window.
-const WINDOW: u32 = 16;
+use peloton_benches::clocks_by_node;
+use vnet::{plugin::Engine, runtime::Clock};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
@@ -32,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     run("set interface l2 xconnect pg0 pg1")?;
     run("set interface l2 xconnect pg1 pg0")?;
     stream(&engine, 0, 1, 0)?;
-    report(&engine, seconds)
+    clocks_by_node(&engine, seconds, |_| true);
+    Ok(())
 }
 
 /// Two interfaces that are up.
@@ -84,43 +79,6 @@ fn measure(macs: u32, seconds: u64) -> Result<(), Box<dyn Error>> {
     }
     println!("{macs} stations: {}", engine.command("show l2fib")?.trim_end());
     stream(&engine, 0, half, 0)?;
-    report(&engine, seconds)
-}
-
-/// Clocks of each node in the median window, and of all.
-fn report(engine: &Engine, seconds: u64) -> Result<(), Box<dyn Error>> {
-    let mut names: Vec<String> = Vec::new();
-    let mut samples: Vec<Vec<f64>> = Vec::new();
-    let mut sums = Vec::new();
-    let start = Instant::now();
-    while start.elapsed().as_secs() < seconds {
-        engine.with(Main::clear_stats);
-        (0..WINDOW).for_each(|_| {
-            engine.poll();
-        });
-        let packets = f64::from(WINDOW * 256);
-        let mut sum = 0.0;
-        engine.with(|main| {
-            for (index, node) in main.graph().nodes() {
-                let stats = main.worker().stats(index);
-                if stats.vectors == 0 {
-                    continue;
-                }
-                let clocks = stats.clocks_each() * stats.vectors as f64 / packets;
-                sum += clocks;
-                let at = names.iter().position(|name| *name == node.name).unwrap_or_else(|| {
-                    names.push(node.name.clone());
-                    samples.push(Vec::new());
-                    names.len() - 1
-                });
-                samples[at].push(clocks);
-            }
-        });
-        sums.push(sum);
-    }
-    for (name, samples) in names.iter().zip(samples) {
-        println!("  {name:<20}{:>15}", quantiles(samples));
-    }
-    println!("  {:<20}{:>15}", "all", quantiles(sums));
+    clocks_by_node(&engine, seconds, |_| true);
     Ok(())
 }

@@ -184,7 +184,7 @@ fn errors_name_the_place_the_word_and_what_could_stand_there() {
         ),
         (
             "plugins { plugin flowprob { enable } }",
-            "s.conf:1:18: no plugin `flowprob', there are nodes, pg, capture, af_packet, af_xdp, flowprobe, ipfix_bridge, ping, tap",
+            "s.conf:1:18: no plugin `flowprob', there are nodes, pg, capture, acl, af_packet, af_xdp, flowprobe, ipfix_bridge, ping, tap",
         ),
         (
             "logging { class x { level loud } }",

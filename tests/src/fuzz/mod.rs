@@ -4,6 +4,7 @@
 //! A body asserts what its parser promises (sums, bounds, the same answer whatever the division of the input), not only
 //! that it returns. What it builds once (an engine) it keeps for its thread.
 
+mod acl;
 mod bridge;
 mod capture;
 mod commands;
@@ -21,6 +22,7 @@ mod startup;
 mod stream;
 mod targets;
 
+pub use acl::acl;
 pub use bridge::bridge;
 pub use capture::capture;
 pub use commands::commands;
@@ -41,6 +43,7 @@ pub type Body = fn(&[u8]);
 
 /// All bodies by the names of their targets, which are the names of their folders under `fuzz-corpus` as well.
 pub const BODIES: &[(&str, Body)] = &[
+    ("acl", acl),
     ("bridge", bridge),
     ("capture", capture),
     ("commands", commands),

@@ -6,9 +6,10 @@ use super::{
     show,
 };
 use crate::{
+    action::ActionId,
     command::{
-        ApiError, Error, Field, Output, flag, group, keyword, one_of,
-        value::{self, Value},
+        ApiError, Error, Field, Output, flag, group, keyword, one_of, positional,
+        value::{self, Block, Value},
     },
     fib::{Family, TableId},
     plugin::{Command, CommandCx},
@@ -68,12 +69,13 @@ crate::args! {
     }
 }
 
-/// What `action` asks for, by the number that the operator gives.
-#[derive(Clone, Copy, Debug)]
+/// What `action` asks for: VPP's ones by the number that the operator gives, and those of plugins by their names.
+#[derive(Clone, Debug)]
 enum Wanted {
     Ip4Fib(u32),
     Ip6Fib(u32),
     SrPolicy,
+    Named(String),
 }
 
 crate::args! {
@@ -82,7 +84,10 @@ crate::args! {
             keyword("set-ip4-fib-id", value::id("table").map(Wanted::Ip4Fib)),
             keyword("set-ip6-fib-id", value::id("table").map(Wanted::Ip6Fib)),
             keyword("set-sr-policy-index", value::id::<u32>("n").map(|_| Wanted::SrPolicy)),
+            positional(value::word("name").map(Wanted::Named)).help("a plugin's action"),
         ]),
+        arguments: Option<Block> = positional(value::block()).optional()
+            .help("of that"),
     }
 }
 
@@ -164,24 +169,40 @@ fn session(cx: CommandCx, args: SessionArgs) -> Result<(), Error> {
         if args.del {
             return Ok(classifier.delete_session(main, args.table, &args.matching)?);
         }
-        let effect = effect(main, args.action.map(|action| action.wanted))?;
+        let (effect, named) = effect(main, args.action)?;
         let SessionArgs { next, opaque, advance, .. } = args;
-        let action = Action { next, opaque, advance, effect };
-        Ok(classifier.add_session(main, args.table, &args.matching, action)?)
+        let action = Action { next, opaque, advance, effect, named };
+        let added = classifier.add_session(main, args.table, &args.matching, action);
+        if added.is_err() && named.is_some() {
+            let actions = main.actions().clone();
+            actions.release(main, named);
+        }
+        Ok(added?)
     })
 }
 
-fn effect(main: &Main, wanted: Option<Wanted>) -> Result<Effect, Error> {
+fn effect(main: &mut Main, action: Option<ActionArgs>) -> Result<(Effect, ActionId), Error> {
+    let Some(ActionArgs { wanted, arguments }) = action else {
+        return Ok((Effect::None, ActionId::NONE));
+    };
+    if let Wanted::Named(name) = wanted {
+        let arguments = arguments.map(|block| block.text).unwrap_or_default();
+        let actions = main.actions().clone();
+        return Ok((Effect::None, actions.configure(main, &name, arguments.trim())?));
+    }
+    if arguments.is_some() {
+        return Err(refused("arguments in braces are for a plugin's action"));
+    }
     let fib = |family, id| main.forwarding().table(family, TableId(id));
-    Ok(match wanted {
-        None => Effect::None,
-        Some(Wanted::Ip4Fib(id)) => Effect::SetIp4Fib(fib(Family::Ip4, id)?),
-        Some(Wanted::Ip6Fib(id)) => Effect::SetIp6Fib(fib(Family::Ip6, id)?),
-        Some(Wanted::SrPolicy) => {
+    let effect = match wanted {
+        Wanted::Ip4Fib(id) => Effect::SetIp4Fib(fib(Family::Ip4, id)?),
+        Wanted::Ip6Fib(id) => Effect::SetIp6Fib(fib(Family::Ip6, id)?),
+        Wanted::SrPolicy | Wanted::Named(_) => {
             let why = "set-sr-policy-index: there is no segment routing in this engine";
             return Err(Error::failed(ApiError::Unimplemented, why));
         }
-    })
+    };
+    Ok((effect, ActionId::NONE))
 }
 
 fn refused(why: &str) -> Error {

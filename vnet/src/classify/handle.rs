@@ -8,6 +8,7 @@ use super::{
     table::{NextSlot, ShardTable},
 };
 use crate::{
+    action::ActionId,
     command::{ApiError, OperationError},
     runtime::{Dispatching, EngineId, EngineTime, Local, Main, Shared},
 };
@@ -61,6 +62,14 @@ impl OperationError for ClassifyError {
             Self::InUse { .. } => ApiError::Unsupported,
             Self::Full { .. } | Self::Memory(_) => ApiError::Unspecified,
         }
+    }
+}
+
+/// Tells an action of another plugin that a session with it has gone.
+fn release(main: &mut Main, named: ActionId) {
+    if named.is_some() {
+        let actions = main.actions().clone();
+        actions.release(main, named);
     }
 }
 
@@ -186,7 +195,9 @@ impl Classifier {
             return Err(ClassifyError::InUse { table: at.0, by });
         }
         for at in going {
+            let named: Vec<_> = self.table(main, at)?.named_actions().collect();
             self.tables.write(main.held_mut()).0[at.0 as usize] = None;
+            named.into_iter().for_each(|named| release(main, named));
             main.for_each_local(self.shards, |shard| shard.set(at, None));
         }
         Ok(())
@@ -195,7 +206,8 @@ impl Classifier {
     /// Adds a session, or changes what one asks for. If packets had made it, their count goes on.
     ///
     /// # Errors
-    /// When there is no such table, it is full, or the pattern has bits that the mask does not compare.
+    /// When there is no such table, it is full, or the pattern has bits that the mask does not compare. A named action stays the
+    /// caller's then.
     pub fn add_session(
         &self,
         main: &mut Main,
@@ -214,13 +226,14 @@ impl Classifier {
             }
         };
         let SessionIndex(at) = session;
-        table.actions[at as usize] = action;
+        let before = core::mem::replace(&mut table.actions[at as usize], action);
         main.for_each_local(self.shards, |shard| {
             let Some(own) = shard.get_mut(index) else { return };
             if let Some((_, (hits, heard))) = own.learned.remove(&key, hash) {
                 own.set_tally(session, hits, heard);
             }
         });
+        release(main, before.named);
         Ok(())
     }
 
@@ -238,6 +251,10 @@ impl Classifier {
         let Some(table) = self.tables.write(main.held_mut()).get_mut(index) else { return Ok(()) };
         let configured = table.configured.remove(&key, hash);
         let mut found = configured.is_some();
+        let gone = configured.map_or(ActionId::NONE, |(session, _)| {
+            let SessionIndex(at) = session;
+            core::mem::replace(&mut table.actions[at as usize], Action::NONE).named
+        });
         main.for_each_local(self.shards, |shard| {
             let Some(own) = shard.get_mut(index) else { return };
             match configured {
@@ -245,6 +262,7 @@ impl Classifier {
                 None => found |= own.learned.remove(&key, hash).is_some(),
             }
         });
+        release(main, gone);
         if found { Ok(()) } else { Err(ClassifyError::NoSuchSession(index.0)) }
     }
 

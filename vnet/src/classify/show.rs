@@ -25,7 +25,7 @@ pub(super) fn tables(
     for (at, spec) in known.iter().filter(|(at, _)| index.is_none_or(|index| index == *at)) {
         let sessions = classifier.sessions(main, *at)?;
         let limit = classifier.tables(main).get(*at).map_or(0, |t| t.configured.limit());
-        shown.push(table(*at, spec, limit, &sessions, verbose).into());
+        shown.push(table(main, *at, spec, (limit, &sessions), verbose).into());
     }
     let titles = ["TableIdx", "Sessions", "NextTbl", "NextNode"];
     let header: String = titles.iter().map(|title| format!("{title:>10}")).collect();
@@ -33,10 +33,10 @@ pub(super) fn tables(
 }
 
 fn table(
+    main: &Main,
     TableIndex(index): TableIndex,
     spec: &TableSpec,
-    limit: usize,
-    sessions: &[SessionState],
+    (limit, sessions): (usize, &[SessionState]),
     verbose: bool,
 ) -> Record {
     let TableSpec { mask, buckets, memory, current_data, next_table, miss_next } = spec;
@@ -67,16 +67,16 @@ fn table(
     if !verbose {
         return record;
     }
-    let list = sessions.iter().enumerate().map(|(at, session)| entry(at, session).into());
+    let list = sessions.iter().enumerate().map(|(at, session)| entry(main, at, session).into());
     record.nested("entries", 0, Output::List(list.collect()))
 }
 
-fn entry(at: usize, session: &SessionState) -> Record {
+fn entry(main: &Main, at: usize, session: &SessionState) -> Record {
     let SessionState { key, action, is_learned, hits, last_heard } = session;
     let (next, opaque) = (slot(action.next), i64::from(action.opaque.cast_signed()));
     let (effect, metadata) = (action.effect.number(), action.effect.metadata());
     let (advance, seconds) = (action.advance, last_heard.as_secs_f64());
-    Record::new()
+    let record = Record::new()
         .line(format!(
             "    [{at}]: next_index {next} advance {advance} opaque {opaque} action {effect} \
              metadata {metadata}"
@@ -91,7 +91,12 @@ fn entry(at: usize, session: &SessionState) -> Record {
         .field("key", Hex(key).to_string())
         .field("learned", Cell::shown("", *is_learned))
         .field("hits", *hits)
-        .field("last_heard", Cell::Fixed(seconds, 2))
+        .field("last_heard", Cell::Fixed(seconds, 2));
+    if !action.named.is_some() {
+        return record;
+    }
+    let named = main.actions().describe(main, action.named);
+    record.line(format!("        action {named}")).field("named_action", named)
 }
 
 /// As VPP prints a slot: none is -1.

@@ -7,7 +7,7 @@ use super::{
     mask::Key,
     sessions::{NoMemory, SessionIndex, Sessions, Tallies, Tally},
 };
-use crate::{fib::FibIndex, runtime::EngineTime};
+use crate::{action::ActionId, fib::FibIndex, runtime::EngineTime};
 
 /// Names a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,12 +35,19 @@ pub struct Action {
     pub advance: i16,
     /// What else is done.
     pub effect: Effect,
+    /// What another plugin does, if anything.
+    pub named: ActionId,
 }
 
 impl Action {
     /// Nothing; so with sessions that packets made.
-    pub const NONE: Self =
-        Self { next: NextSlot::NONE, opaque: u32::MAX, advance: 0, effect: Effect::None };
+    pub const NONE: Self = Self {
+        next: NextSlot::NONE,
+        opaque: u32::MAX,
+        advance: 0,
+        effect: Effect::None,
+        named: ActionId::NONE,
+    };
 }
 
 /// What a session does to a packet beside choosing its way.
@@ -120,6 +127,12 @@ impl Table {
     #[inline(always)]
     pub(super) fn action(&self, SessionIndex(at): SessionIndex) -> Action {
         self.actions.get(at as usize).copied().unwrap_or(Action::NONE)
+    }
+
+    /// The actions of other plugins that its sessions have.
+    pub(super) fn named_actions(&self) -> impl Iterator<Item = ActionId> {
+        let all = self.configured.pool().iter().map(|(session, ..)| self.action(session).named);
+        all.filter(|named| named.is_some())
     }
 
     #[inline(always)]

@@ -11,25 +11,51 @@ const ADDRESSES: usize = 12;
 /// The bytes of a packet that masks are laid on.
 ///
 /// An IP packet begins with an Ethernet header of 14 bytes. VLAN tags are left out, so that a table means the same on a
-/// sub-interface as on an interface; where the packet came without an Ethernet header, 14 zeros stand there.
+/// sub-interface as on an interface; where the packet came without an Ethernet header, 14 zeros stand there. A frame is shown
+/// as it is.
 #[derive(Clone, Copy)]
-pub struct Window<'b>(&'b Buffer);
+pub struct Window<'b> {
+    buffer: &'b Buffer,
+    /// Where the Ethernet header begins.
+    link: i16,
+    /// Where what follows it begins; for frames, behind 14 bytes whatever they are.
+    network: i16,
+    /// The position from which tables of current data count.
+    current: i16,
+}
 
 impl<'b> Window<'b> {
     /// Of a packet whose current position is its IP header.
     #[inline(always)]
     #[must_use]
     pub fn ip(buffer: &'b Buffer) -> Self {
-        Self(buffer)
+        let current = buffer.current_data();
+        Self { buffer, link: buffer.l2_offset, network: current, current }
+    }
+
+    /// Of a packet that leaves: its current position is the link header that was put in front of its IP header, from which tables
+    /// of current data count.
+    #[inline(always)]
+    #[must_use]
+    pub fn ip_output(buffer: &'b Buffer) -> Self {
+        let network = buffer.l3_offset.max(buffer.current_data());
+        Self { buffer, link: buffer.current_data(), network, current: network }
+    }
+
+    /// Of a frame that is bridged, with its tags.
+    #[inline(always)]
+    #[must_use]
+    pub fn frame(buffer: &'b Buffer) -> Self {
+        let link = buffer.current_data();
+        Self { buffer, link, network: link.saturating_add(LINK_BYTES as i16), current: link }
     }
 
     /// Writes the key under `mask`, of the bytes `from` the current position on where that is given.
     #[inline(always)]
     pub(super) fn key(self, mask: &Mask, from: Option<i16>, key: &mut Key) {
-        let Self(buffer) = self;
-        let link = buffer.current_data().wrapping_sub(buffer.l2_offset);
-        if from.is_none() && link == LINK_BYTES as i16 {
-            mask.lay_on(buffer.from_offset(buffer.l2_offset), key);
+        let length = self.network.wrapping_sub(self.link);
+        if from.is_none() && length == LINK_BYTES as i16 {
+            mask.lay_on(self.buffer.from_offset(self.link), key);
         } else {
             self.pieced(mask, from, key);
         }
@@ -38,26 +64,28 @@ impl<'b> Window<'b> {
     /// Where the bytes do not lie behind each other, or begin elsewhere.
     #[cold]
     fn pieced(self, mask: &Mask, from: Option<i16>, key: &mut Key) {
-        let Self(buffer) = self;
         let mut bytes = [0; MAX_BYTES];
         let skip = (mask.skip() * VECTOR_BYTES) as isize;
-        let at = match from {
-            Some(offset) => -isize::from(offset),
+        let (at, shown) = match from {
+            Some(offset) => (-isize::from(offset), self.current),
             None => {
-                put(&mut bytes, &link_of(buffer), -skip);
-                LINK_BYTES as isize
+                put(&mut bytes, &self.untagged(), -skip);
+                (LINK_BYTES as isize, self.network)
             }
         };
-        put(&mut bytes, buffer.current(), at - skip);
+        put(&mut bytes, self.buffer.from_offset(shown), at - skip);
         mask.lay_on_window(&bytes, key);
+    }
+
+    /// The Ethernet header of a tagged packet without its tags; zeros for a packet that has none.
+    fn untagged(self) -> [u8; LINK_BYTES] {
+        let length = isize::from(self.network) - isize::from(self.link);
+        link_of(self.buffer.from_offset(self.link), length)
     }
 }
 
-/// The Ethernet header of a tagged packet without its tags; zeros for a packet that has none.
-fn link_of(buffer: &Buffer) -> [u8; LINK_BYTES] {
+fn link_of(frame: &[u8], length: isize) -> [u8; LINK_BYTES] {
     let mut header = [0; LINK_BYTES];
-    let length = isize::from(buffer.current_data()) - isize::from(buffer.l2_offset);
-    let frame = buffer.from_offset(buffer.l2_offset);
     let Some(length) = usize::try_from(length).ok().filter(|&length| length > LINK_BYTES) else {
         return header;
     };
@@ -131,6 +159,38 @@ mod tests {
         let mut expected = vec![0; 14];
         expected.extend(&bytes);
         assert_eq!(shown(&packet(0, &bytes), None), zero_padded(&expected));
+    }
+
+    #[test]
+    fn a_packet_that_leaves_is_shown_with_its_new_header() {
+        let bytes: Vec<u8> = (1..=60).collect();
+        for link in [14, 18, 0] {
+            let mut leaving = packet(link, &bytes);
+            leaving.l3_offset = leaving.current_data();
+            let expected = shown(&leaving, None);
+            let from_network = shown(&leaving, Some(2));
+            assert!(leaving.push(link));
+            leaving.l2_offset = Buffer::NOWHERE;
+            let seen = |from| {
+                let mask = Mask::new(&[0xff; 80], None, None).unwrap();
+                let mut key = Key::ZERO;
+                Window::ip_output(&leaving).key(&mask, from, &mut key);
+                key.bytes(5)
+            };
+            assert_eq!((seen(None), seen(Some(2))), (expected, from_network), "{link}");
+        }
+    }
+
+    #[test]
+    fn a_frame_is_shown_as_it_is() {
+        let mut frame = packet(0, &[2; 12]);
+        frame.append(&[0x81, 0, 0, 9, 8, 0, 0x45]);
+        let mask = Mask::new(&[0xff; 80], None, None).unwrap();
+        let mut key = Key::ZERO;
+        Window::frame(&frame).key(&mask, None, &mut key);
+        assert_eq!(key.bytes(2)[..19], *frame.current());
+        Window::frame(&frame).key(&mask, Some(12), &mut key);
+        assert_eq!(key.bytes(1)[..7], frame.current()[12..]);
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub enum ApiError {
     EntryAlreadyExists = -116,
     /// Cannot be done to this thing.
     Unsupported = -126,
+    /// An interface has the access list for what it receives.
+    AclInUseInbound = -142,
+    /// An interface has the access list for what it sends.
+    AclInUseOutbound = -143,
 }
 
 impl ApiError {

@@ -5,7 +5,8 @@
 ///
 /// Its low bits are as well spread as its high ones, so a table may take any of them.
 #[inline(always)]
-pub(crate) fn crc32c(words: &[u64]) -> u32 {
+#[must_use]
+pub fn crc32c(words: &[u64]) -> u32 {
     #[cfg(all(target_arch = "x86_64", target_feature = "sse4.2"))]
     {
         let mut crc = u64::from(u32::MAX);
@@ -42,6 +43,12 @@ pub(super) fn equal_tags(tags: &[u8; 32], tag: u8) -> u32 {
     {
         equal_tags_portable(tags, tag)
     }
+}
+
+/// Asks for all cache lines of element `at` of a table, to be there when it is looked at. One that does not exist does no harm.
+#[inline(always)]
+pub fn prefetch_in<T>(table: &[T], at: usize) {
+    prefetch(table.as_ptr(), at);
 }
 
 /// Asks for all cache lines of element `at` of an array, to be there when it is written. One that does not exist does no harm.

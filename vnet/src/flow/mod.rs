@@ -96,6 +96,7 @@ pub use context::{Context, FlowContext, Known};
 pub use counters::Counters;
 pub use details::{Anomalies, DetailKeys, DetailMeters, Details, LABELS, REORDERING, Seen, Side};
 pub use fragments::{FRAGMENT_TIMEOUT, FragmentCounters};
+pub use hash::{crc32c, prefetch_in};
 pub use meter::{Meter, MeterError, Scope};
 pub use observe::{Observed, Start, Unmeasured};
 pub use outer::{Outer, TunnelKind};

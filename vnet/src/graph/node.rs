@@ -5,7 +5,9 @@ use core::{
     ops::{Deref, DerefMut},
 };
 
-use super::{ArcDoor, ArcIndex, ArcStart, FeatureTables, NextSet, NodeIndex, Onward, Sent, Slot};
+use super::{
+    ArcDoor, ArcIndex, ArcStart, FeatureTables, NextIndex, NextSet, NodeIndex, Onward, Sent, Slot,
+};
 use crate::{
     buffer::{Buffer, BufferFlags, BufferIndex, Template},
     classify::Asking,
@@ -195,6 +197,14 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
     #[inline]
     pub fn next_feature(&self, buffer: &mut Buffer) -> Slot<Next> {
         Slot::direct(self.features.at(buffer.feature + 1, buffer))
+    }
+
+    /// The slot of this node that has this number, if there is one: for what operators choose by number.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self, number: u32) -> Option<Slot<Next>> {
+        let is_there = (number as usize) < self.next_nodes.len();
+        is_there.then(|| Slot::added(NextIndex(number as u16)))
     }
 
     /// What was given when the feature that the packet is at was enabled.

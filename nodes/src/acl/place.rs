@@ -1,0 +1,118 @@
+//! Where tables can be: what packets are of, and which way they go.
+
+use core::fmt;
+
+/// What a table is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// IPv4 packets.
+    Ip4,
+    /// IPv6 packets.
+    Ip6,
+    /// Frames that are bridged.
+    L2,
+}
+
+/// Which way packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Direction {
+    /// They have been received.
+    Input,
+    /// They are to be sent.
+    Output,
+}
+
+/// Both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) direction: Direction,
+    pub(super) kind: Kind,
+}
+
+impl Kind {
+    /// In the order in which commands name them.
+    pub(super) const ALL: [Self; 3] = [Self::Ip4, Self::Ip6, Self::L2];
+
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Ip4 => "ip4",
+            Self::Ip6 => "ip6",
+            Self::L2 => "l2",
+        }
+    }
+}
+
+impl Direction {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+}
+
+impl Place {
+    pub(super) const ALL: [Self; 6] = {
+        use Direction::{Input, Output};
+        [
+            Self { direction: Input, kind: Kind::Ip4 },
+            Self { direction: Input, kind: Kind::Ip6 },
+            Self { direction: Input, kind: Kind::L2 },
+            Self { direction: Output, kind: Kind::Ip4 },
+            Self { direction: Output, kind: Kind::Ip6 },
+            Self { direction: Output, kind: Kind::L2 },
+        ]
+    };
+
+    /// The name of its node.
+    pub(super) const fn node(self) -> &'static str {
+        match (self.direction, self.kind) {
+            (Direction::Input, Kind::Ip4) => "ip4-inacl",
+            (Direction::Input, Kind::Ip6) => "ip6-inacl",
+            (Direction::Input, Kind::L2) => "l2-input-acl",
+            (Direction::Output, Kind::Ip4) => "ip4-outacl",
+            (Direction::Output, Kind::Ip6) => "ip6-outacl",
+            (Direction::Output, Kind::L2) => "l2-output-acl",
+        }
+    }
+
+    /// The arcs on which that is: one, but for frames, which go by what they carry.
+    pub(super) const fn arcs(self) -> &'static [&'static str] {
+        match (self.direction, self.kind) {
+            (Direction::Input, Kind::Ip4) => &["ip4-unicast"],
+            (Direction::Input, Kind::Ip6) => &["ip6-unicast"],
+            (Direction::Input, Kind::L2) => &["l2-input-ip4", "l2-input-ip6", "l2-input-nonip"],
+            (Direction::Output, Kind::Ip4) => &["ip4-output"],
+            (Direction::Output, Kind::Ip6) => &["ip6-output"],
+            (Direction::Output, Kind::L2) => &["l2-output-ip4", "l2-output-ip6", "l2-output-nonip"],
+        }
+    }
+
+    /// Where these end.
+    pub(super) const fn end(self) -> &'static str {
+        match (self.direction, self.kind) {
+            (Direction::Input, Kind::Ip4) => "ip4-lookup",
+            (Direction::Input, Kind::Ip6) => "ip6-lookup",
+            (Direction::Input, Kind::L2) => "l2-input-feat-arc-end",
+            (Direction::Output, Kind::Ip4 | Kind::Ip6) => "interface-output",
+            (Direction::Output, Kind::L2) => "l2-output-feat-arc-end",
+        }
+    }
+
+    /// The node of the plugin with access lists of its own that comes before, where there is one.
+    pub(super) const fn list_of_plugin(self) -> Option<&'static str> {
+        match (self.direction, self.kind) {
+            (Direction::Input, Kind::Ip4) => Some("acl-plugin-in-ip4-fa"),
+            (Direction::Input, Kind::Ip6) => Some("acl-plugin-in-ip6-fa"),
+            (Direction::Output, Kind::Ip4) => Some("acl-plugin-out-ip4-fa"),
+            (Direction::Output, Kind::Ip6) => Some("acl-plugin-out-ip6-fa"),
+            (_, Kind::L2) => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.word(), self.direction.word())
+    }
+}
