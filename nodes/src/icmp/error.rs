@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
+    fib::Family,
     frame::Frame,
     graph::{Node, NodeCx, NodeSpec, Verdict},
     interface::{InterfaceView, InterfaceViews},
@@ -66,7 +67,8 @@ impl<V: Version> Teller<V> {
         let offender = V::offender(buffer, report)?;
         let token = cx.token();
         let view = self.views.read(token).get(buffer.rx).ok_or(Error::NoSource)?;
-        if was_sent_to_many(buffer, view) {
+        let about_groups = V::FAMILY == Family::Ip6 && report.is_about_groups();
+        if !about_groups && was_sent_to_many(buffer, view) {
             return Err(Error::NotUnicast);
         }
         let source = source(view, report, &offender).ok_or(Error::NoSource)?;
@@ -93,7 +95,7 @@ fn was_sent_to_many(buffer: &Buffer, view: &InterfaceView) -> bool {
 /// The address that speaks: that which the packet was for, if it came to its end here, or one of the interface that it came in by
 /// (RFC 1812, section 4.3.2.4; RFC 4443, section 2.2).
 fn source(view: &InterfaceView, report: Report, offender: &Offender) -> Option<IpAddr> {
-    if report == Report::PORT4 || report == Report::PORT6 {
+    if report.is_of_end() {
         return Some(offender.destination);
     }
     view.source_for(offender.sender)

@@ -63,11 +63,10 @@ impl Version for Ip6 {
             return Err(Error::NotFirst);
         }
         let (sender, destination) = (Ipv6Addr::from(ip.source), Ipv6Addr::from(ip.destination));
-        // What is too big for a way of multicast is told nevertheless: path MTU discovery needs it.
         let is_one = !(sender.is_unspecified()
             || sender.is_loopback()
             || sender.is_multicast()
-            || destination.is_multicast() && report.kind != icmp::kind6::PACKET_TOO_BIG);
+            || destination.is_multicast() && !report.is_about_groups());
         if !is_one {
             return Err(Error::NotUnicast);
         }

@@ -51,6 +51,38 @@ impl Report {
         }
     }
 
+    /// Protocol unreachable: nobody here takes it (RFC 1122, section 3.2.2.1).
+    pub(crate) const PROTOCOL4: Self = Self::new(kind4::UNREACHABLE, 2, 0);
+    /// Source route failed.
+    pub(crate) const SOURCE_ROUTE4: Self = Self::new(kind4::UNREACHABLE, 5, 0);
+
+    /// An octet of the header is in error, `at` octets behind its beginning (RFC 792).
+    pub(crate) const fn erroneous4(at: u8) -> Self {
+        Self::new(kind4::PARAMETER_PROBLEM, 0, (at as u32) << 24)
+    }
+
+    /// Unrecognized next header, which the octet `at` names (RFC 4443, section 3.4).
+    pub(crate) const fn next_header6(at: u32) -> Self {
+        Self::new(kind6::PARAMETER_PROBLEM, 1, at)
+    }
+
+    /// Unrecognized option, at `at`.
+    pub(crate) const fn option6(at: u32) -> Self {
+        Self::new(kind6::PARAMETER_PROBLEM, 2, at)
+    }
+
+    /// Whether senders are told of packets to groups, too: of what is too big, and of options that ask for it (RFC 4443, section 2.4
+    /// (e.3)). Who notes it has looked whether the option does.
+    pub(super) fn is_about_groups(self) -> bool {
+        self.kind == kind6::PACKET_TOO_BIG
+            || (self.kind, self.code) == (kind6::PARAMETER_PROBLEM, 2)
+    }
+
+    /// Whether the packet came to its end, which speaks then.
+    pub(super) fn is_of_end(self) -> bool {
+        [Self::PORT4, Self::PORT6, Self::PROTOCOL4].contains(&self)
+    }
+
     /// A field of the packet is in error, `at` octets behind its beginning (RFC 4443, section 3.4).
     pub(crate) const fn erroneous6(at: u32) -> Self {
         Self::new(kind6::PARAMETER_PROBLEM, 0, at)

@@ -23,7 +23,7 @@ impl IpProtocols {
 
     /// Packets for this machine whose protocol, or last next header, is `protocol` go to `node`: their current position at the IP
     /// header, `l4_offset` at what follows it and its extension headers, checksums of TCP, UDP and ICMPv6 right. Whoever received
-    /// them before does so no more. What nobody receives is punted, as an unknown protocol.
+    /// them before does so no more. Senders of what nobody receives are told.
     ///
     /// # Errors
     /// When the built-in nodes are not in the engine.

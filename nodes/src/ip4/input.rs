@@ -18,6 +18,7 @@ vnet::next_nodes! {
     pub(crate) enum Next {
         Drop => "error-drop",
         Lookup => "ip4-lookup",
+        Options => "ip4-options",
     }
 }
 
@@ -65,9 +66,14 @@ impl Input {
         let length = buffer.length_in_chain();
         let is_plain =
             buffer.view::<Header>().is_some_and(|ip| Self::is_plain::<VERIFY>(ip, length));
-        if !is_plain && let Err(error) = check(buffer, VERIFY) {
-            cx.error(buffer, error);
-            return Next::Drop.into();
+        if !is_plain {
+            return match check(buffer, VERIFY) {
+                Ok(()) => Next::Options.into(),
+                Err(error) => {
+                    cx.error(buffer, error);
+                    Next::Drop.into()
+                }
+            };
         }
         starts.enter(buffer, is_multicast)
     }
@@ -87,7 +93,7 @@ impl Input {
     }
 }
 
-fn is_multicast(buffer: &Buffer) -> bool {
+pub(super) fn is_multicast(buffer: &Buffer) -> bool {
     buffer.view::<Header>().is_some_and(|ip| ip.destination[0] & 0xf0 == 0xe0)
 }
 

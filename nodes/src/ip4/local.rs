@@ -15,6 +15,7 @@ use vnet::{
 
 use crate::{
     demux::Demux,
+    icmp::Report,
     ip::IpProtocols,
     segments::add_segments,
     trace::{Ip4Trace, Snap},
@@ -24,7 +25,7 @@ vnet::next_nodes! {
     /// Where packets go from `ip4-local`.
     pub(crate) enum Next {
         Drop => "error-drop",
-        Punt => "ip4-punt",
+        IcmpError => "ip4-icmp-error",
         Reassembly => "ip4-local-full-reassembly",
     }
 }
@@ -179,7 +180,8 @@ impl Receivers {
         let protocol = buffer.view::<Header>().map(|ip| ip.protocol);
         protocol.and_then(|protocol| self.0.slot(cx.token(), protocol)).unwrap_or_else(|| {
             cx.error(buffer, Error::UnknownProtocol);
-            Next::Punt.into()
+            Report::PROTOCOL4.note(buffer);
+            Next::IcmpError.into()
         })
     }
 }

@@ -3,6 +3,7 @@
 mod frag;
 mod input;
 mod local;
+mod options;
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
@@ -193,12 +194,13 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.node(Lookup::<Ip4>::spec(r.forwarding()));
     r.node(Rewrite::<Ip4>::spec(r.forwarding()));
     r.node(frag::spec());
+    r.node(options::Options::spec());
     for spec in end_specs("ip4") {
         r.node(spec);
     }
     r.node(not_enabled_spec("ip4"));
     local::register(r, protocols);
-    let inputs = ["ip4-input", "ip4-input-no-checksum"];
+    let inputs = ["ip4-input", "ip4-input-no-checksum", "ip4-options"];
     r.arc(ArcSpec::new("ip4-unicast", &inputs, "ip4-lookup"));
     r.arc(ArcSpec::new("ip4-multicast", &inputs, "ip4-lookup"));
     r.arc(ArcSpec::new("ip4-output", &["ip4-rewrite"], "interface-output"));

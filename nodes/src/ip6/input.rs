@@ -4,7 +4,7 @@ use vnet::{
     buffer::Buffer,
     frame::Frame,
     graph::{ArcIndex, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
-    wire::ip6::Header,
+    wire::{ip4::protocol, ip6::Header},
 };
 
 use super::Error;
@@ -18,6 +18,7 @@ vnet::next_nodes! {
     pub(crate) enum Next {
         Drop => "error-drop",
         Lookup => "ip6-lookup",
+        HopByHop => "ip6-hop-by-hop",
     }
 }
 
@@ -43,7 +44,8 @@ impl Input {
     ) -> Slot<Next> {
         buffer.l3_offset = buffer.current_data();
         match check(buffer) {
-            Ok(()) => starts.enter(buffer, is_multicast),
+            Ok(protocol::HOP_BY_HOP) => Next::HopByHop.into(),
+            Ok(_) => starts.enter(buffer, is_multicast),
             Err(error) => {
                 cx.error(buffer, error);
                 Next::Drop.into()
@@ -52,13 +54,16 @@ impl Input {
     }
 }
 
-fn is_multicast(buffer: &Buffer) -> bool {
+pub(super) fn is_multicast(buffer: &Buffer) -> bool {
     buffer.view::<Header>().is_some_and(|ip| ip.destination[0] == 0xff)
 }
 
-/// What is wrong with a packet that may not be forwarded.
+/// What follows the header of a packet that may be forwarded.
+///
+/// # Errors
+/// What is wrong with one that may not.
 #[inline]
-fn check(buffer: &Buffer) -> Result<(), Error> {
+fn check(buffer: &Buffer) -> Result<u8, Error> {
     let ip = buffer.view::<Header>().ok_or(Error::TooShort)?;
     if ip.version() != 6 {
         return Err(Error::Version);
@@ -70,7 +75,7 @@ fn check(buffer: &Buffer) -> Result<(), Error> {
     if ip.hop_limit == 0 {
         return Err(Error::TimeExpired);
     }
-    Ok(())
+    Ok(ip.next_header)
 }
 
 impl Node for Input {

@@ -6,15 +6,13 @@ use vnet::{
     frame::Frame,
     graph::{ArcIndex, ArcSpec, ArcStart, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     plugin::Registrar,
-    wire::{
-        checksum::Sum,
-        ip4::protocol,
-        ip6::{FragmentHeader, Header, fragment_header, upper_layer},
-    },
+    wire::{checksum::Sum, fragment::Fragment, ip4::protocol, ip6::Header},
 };
 
+use super::extensions::{self, Fault};
 use crate::{
     demux::Demux,
+    icmp::Report,
     ip::IpProtocols,
     segments::add_segments,
     trace::{Ip6Trace, Snap},
@@ -24,7 +22,7 @@ vnet::next_nodes! {
     /// Where packets go from `ip6-local`.
     pub(crate) enum Next {
         Drop => "error-drop",
-        Punt => "ip6-punt",
+        IcmpError => "ip6-icmp-error",
         Reassembly => "ip6-local-full-reassembly",
     }
 }
@@ -35,6 +33,10 @@ vnet::node_errors! {
         Truncated => ("truncated", "ip6 local packet without its headers", Error),
         BadTransportChecksum => ("bad-l4-checksum", "bad tcp or udp checksum", Error),
         BadIcmpChecksum => ("bad-icmp-checksum", "bad icmp checksum", Error),
+        TooManyHeaders => ("too-many-headers", "ip6 packet with too many extension headers or options", Error),
+        UnknownOption => ("unknown-option", "ip6 destination option that nobody knows", Error),
+        Routing => ("routing-header", "ip6 routing header refused", Error),
+        Misplaced => ("hop-by-hop-misplaced", "ip6 hop-by-hop options behind another header", Error),
         UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error, ForUs),
     }
 }
@@ -65,18 +67,42 @@ enum Fit {
     Fragment,
 }
 
+/// Why a packet is not received, and what its sender is told.
+struct Refusal {
+    error: Error,
+    report: Option<Report>,
+}
+
+impl Refusal {
+    fn of(fault: Fault) -> Self {
+        let (error, report) = match fault {
+            Fault::Truncated => (Error::Truncated, None),
+            Fault::TooMany => (Error::TooManyHeaders, None),
+            Fault::Option(report) => (Error::UnknownOption, report),
+            Fault::Routing(report) => (Error::Routing, Some(report)),
+            Fault::Misplaced(report) => (Error::Misplaced, Some(report)),
+        };
+        Self { error, report }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self { error, report: None }
+    }
+}
+
 /// Finds the upper layer of a packet, and whether the checksum of one that has it is right: IPv6 does not let anybody leave it
 /// out (RFC 8200, section 8.1).
-fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Error> {
+fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refusal> {
     let ip = *buffer.view::<Header>().ok_or(Error::Truncated)?;
-    let payload = buffer.current().get(size_of::<Header>()..).ok_or(Error::Truncated)?;
-    if fragment_header(ip.next_header, payload).is_some_and(FragmentHeader::is_fragment) {
+    if matches!(Fragment::of6(buffer.current()), Ok(Some(_))) {
         return Ok(Fit::Fragment);
     }
-    let upper = upper_layer(ip.next_header, payload);
-    let at = upper.offset.ok_or(Error::Truncated)?;
-    let length = usize::from(ip.payload_length.get()).checked_sub(at).ok_or(Error::Truncated)?;
-    let skip = size_of::<Header>() + at;
+    let upper = extensions::walk(buffer.current()).map_err(Refusal::of)?;
+    let skip = upper.at;
+    let length = size_of::<Header>() + usize::from(ip.payload_length.get());
+    let length = length.checked_sub(skip).ok_or(Error::Truncated)?;
     buffer.l4_offset = buffer.current_data() + skip as i16;
     let bad = match upper.protocol {
         protocol::UDP | protocol::TCP => Error::BadTransportChecksum,
@@ -91,7 +117,7 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Error
     let intact = add_segments(cx, buffer, skip, length, seed).is_some_and(Sum::is_intact);
     buffer.set_flags(BufferFlags::L4_CHECKSUM_COMPUTED);
     if !intact {
-        return Err(bad);
+        return Err(bad.into());
     }
     buffer.set_flags(BufferFlags::L4_CHECKSUM_CORRECT);
     Ok(Fit::Whole)
@@ -112,9 +138,15 @@ impl Node for Local {
                     ArcStart::NO_FEATURE => self.receivers.of(cx, buffer),
                     start => cx.enter(start, buffer, Next::Drop),
                 },
-                Err(error) => {
+                Err(Refusal { error, report }) => {
                     cx.error(buffer, error);
-                    Next::Drop.into()
+                    match report {
+                        Some(report) => {
+                            report.note(buffer);
+                            Next::IcmpError.into()
+                        }
+                        None => Next::Drop.into(),
+                    }
                 }
             };
             cx.set_next(i, next);
@@ -133,14 +165,13 @@ struct Receivers(Demux);
 
 impl Receivers {
     fn of(&self, cx: &PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
-        let payload = buffer.current().get(size_of::<Header>()..);
-        let upper = buffer
-            .view::<Header>()
-            .zip(payload)
-            .map(|(ip, payload)| upper_layer(ip.next_header, payload));
-        upper.and_then(|upper| self.0.slot(cx.token(), upper.protocol)).unwrap_or_else(|| {
+        let upper = extensions::walk(buffer.current());
+        let slot = upper.ok().and_then(|upper| self.0.slot(cx.token(), upper.protocol));
+        slot.unwrap_or_else(|| {
             cx.error(buffer, Error::UnknownProtocol);
-            Next::Punt.into()
+            let named_at = upper.map_or(0, |upper| upper.named_at);
+            Report::next_header6(named_at as u32).note(buffer);
+            Next::IcmpError.into()
         })
     }
 }

@@ -1,6 +1,8 @@
 //! IPv6: in, looked up, rewritten, received.
 
+mod extensions;
 mod frag;
+mod hop_by_hop;
 mod input;
 mod local;
 
@@ -198,13 +200,15 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.node(Lookup::<Ip6>::spec(r.forwarding()));
     r.node(Rewrite::<Ip6>::spec(r.forwarding()));
     r.node(frag::spec());
+    r.node(hop_by_hop::HopByHop::spec());
     for spec in end_specs("ip6") {
         r.node(spec);
     }
     r.node(not_enabled_spec("ip6"));
     local::register(r, protocols);
-    r.arc(ArcSpec::new("ip6-unicast", &["ip6-input"], "ip6-lookup"));
-    r.arc(ArcSpec::new("ip6-multicast", &["ip6-input"], "ip6-lookup"));
+    let inputs = ["ip6-input", "ip6-hop-by-hop"];
+    r.arc(ArcSpec::new("ip6-unicast", &inputs, "ip6-lookup"));
+    r.arc(ArcSpec::new("ip6-multicast", &inputs, "ip6-lookup"));
     r.arc(ArcSpec::new("ip6-output", &["ip6-rewrite"], "interface-output"));
     r.arc(ArcSpec::new("ip6-drop", &["ip6-drop", "ip6-not-enabled"], "error-drop"));
     r.arc(ArcSpec::new("ip6-punt", &["ip6-punt"], "error-punt"));

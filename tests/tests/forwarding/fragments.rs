@@ -62,8 +62,8 @@ fn long_packets_become_fragments_that_fit_together_at_the_end() {
 
 #[test]
 fn fragments_are_cut_again_and_options_copied_that_ask_for_it() {
-    // Record route, which the first fragment alone has, and strict source routing.
-    let options = vec![7, 4, 4, 0, 137, 4, 4, 0];
+    // Record route, which the first fragment alone has, and security.
+    let options = vec![7, 4, 4, 0, 130, 4, 4, 0];
     let whole = Ip4 { options, ..Ip4::flow("192.168.0.2", "10.0.0.1", 1000, &[9; 792]) };
     let later = Ip4 { fragment: 0x2000 | 100, ..whole.clone() };
     let scene = narrow();
@@ -80,7 +80,7 @@ fn fragments_are_cut_again_and_options_copied_that_ask_for_it() {
     };
     assert_eq!(places, [expected(0, false), expected(800, true)].concat());
     for (n, frame) in captured.frames.iter().enumerate() {
-        let options: &[u8] = if n % 3 == 0 { &whole.options } else { &[137, 4, 4, 0] };
+        let options: &[u8] = if n % 3 == 0 { &whole.options } else { &[130, 4, 4, 0] };
         assert_eq!(frame[34..34 + options.len()], *options);
     }
     scene.assert_nothing_is_lost();

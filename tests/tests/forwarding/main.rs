@@ -11,6 +11,7 @@ mod icmp;
 mod law;
 mod nd;
 mod nd_router;
+mod options;
 mod packets;
 mod pcap;
 mod reassembly;

@@ -146,8 +146,9 @@ pub fn fragment_header(next_header: u8, payload: &[u8]) -> Option<&FragmentHeade
     }
 }
 
-/// RFC 8200 section 4.2: 8-byte units less the first; RFC 4302 section 2.2: 4-byte units less two.
-pub(super) const fn extension_length(protocol: u8, units: u8) -> usize {
+/// Octets of an extension header that says `units`. RFC 8200 section 4.2: 8-byte units less the first; RFC 4302 section 2.2: 4-byte units less two.
+#[must_use]
+pub const fn extension_length(protocol: u8, units: u8) -> usize {
     match protocol {
         protocol::AH => (units as usize + 2) * 4,
         _ => (units as usize + 1) * 8,
