@@ -3,7 +3,7 @@
 use vnet::{
     buffer::Buffer,
     error::ErrorSet,
-    graph::{ArcIndex, ArcSpec, ArcStart, Instance, NextSet, PacketCx, Slot},
+    graph::{ArcIndex, ArcSpec, ArcStart, Gate, Instance, NextSet, PacketCx, Slot},
     interface::{SwIfIndex, Tags},
     plugin::Registrar,
     wire::ethernet::EtherType,
@@ -83,6 +83,12 @@ impl Arcs {
 }
 
 impl Starts {
+    /// The gate by which frames may pass all features, whatever they carry.
+    pub(super) fn gate<N: NextSet, E: ErrorSet>(&self, cx: &PacketCx<'_, N, E>) -> Option<Gate> {
+        let [ip4, ip6, other] = self.0.map(|start| cx.gate(start));
+        ip4.filter(|_| ip4 == ip6 && ip4 == other)
+    }
+
     /// Sends a frame to its first feature, or by `end` where there is none for such.
     pub(super) fn enter<N: NextSet, E: ErrorSet>(
         &self,

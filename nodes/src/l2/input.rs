@@ -4,9 +4,10 @@ use vnet::{
     buffer::Buffer,
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
-    graph::{NextSet, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    graph::{Gate, Gates, NextSet, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     interface::SwIfIndex,
     l2::{Entry, EntryFlags, L2, Lane, Layer2, Learned, MacKey, Minute, Mode, Port, Switching},
+    runtime::Local,
     wire::ethernet::{Header, MacWord},
 };
 
@@ -65,6 +66,7 @@ pub(super) struct Input {
     l2: L2,
     arcs: Arcs,
     output: Arcs,
+    gates: Local<Gates>,
     addresses: Box<[Addresses; FRAME_SIZE]>,
 }
 
@@ -75,6 +77,8 @@ type Cx<'a, 'd> = &'a mut NodeCx<'d, Next, Error>;
 enum Way {
     /// Out of an interface.
     Out(SwIfIndex, Slot<Next>),
+    /// The same past its features, by a gate.
+    Past(SwIfIndex),
     /// To layer 3, as if received by the BVI.
     Bvi(SwIfIndex),
     /// As those to unknown stations.
@@ -89,6 +93,9 @@ struct Run<'a> {
     output: &'a Arcs,
     learns: bool,
     forwards: bool,
+    /// The gate by which all frames of the run can pass the features of the interfaces where they leave, and how many have.
+    gate: Option<Gate>,
+    past: usize,
     /// The last entry that was found, less its minute, and what follows from it.
     last: (u64, Way),
 }
@@ -96,7 +103,7 @@ struct Run<'a> {
 const NAME: &str = "l2-input";
 
 /// Both nodes.
-pub(super) fn specs(l2: &L2) -> [NodeSpec; 2] {
+pub(super) fn specs(l2: &L2, gates: Local<Gates>) -> [NodeSpec; 2] {
     let spec = |name, begins| {
         let l2 = l2.clone();
         let none = MacKey::new(vnet::l2::BdIndex(0), MacWord::ZERO);
@@ -105,6 +112,7 @@ pub(super) fn specs(l2: &L2) -> [NodeSpec; 2] {
             l2: l2.clone(),
             arcs: if begins { Arcs::of(at, Direction::Input) } else { Arcs::NONE },
             output: Arcs::of(at, Direction::Output),
+            gates,
             addresses: Box::new([none; FRAME_SIZE]),
         })
     };
@@ -139,16 +147,16 @@ fn gather(
     end
 }
 
-/// Switches a run of frames; where it ends.
+/// Switches a run of frames; where it ends. `GATED` where the run has a gate.
 #[inline(always)]
-fn bridge(
+fn bridge<const GATED: bool>(
     cx: Cx<'_, '_>,
     all: &mut [Addresses; FRAME_SIZE],
     buffers: &mut Buffers<'_>,
     start: usize,
-    mut run: Run<'_>,
+    run: &mut Run<'_>,
 ) -> usize {
-    let end = gather(all, buffers, start, &run);
+    let end = gather(all, buffers, start, run);
     let macs = run.layer2.macs();
     let ask = |addresses: &Addresses| {
         addresses.homes.iter().for_each(|home| macs.prefetch(*home as usize));
@@ -160,7 +168,7 @@ fn bridge(
             ask(ahead);
         }
         let Some(buffer) = buffers.get(start + i) else { break };
-        let next = run.switch(cx, buffer, addresses);
+        let next = run.switch::<GATED>(cx, buffer, addresses);
         cx.set_next(start + i, next);
     }
     end
@@ -237,12 +245,18 @@ impl<'a> Run<'a> {
     fn new(layer2: &'a Layer2, lane: Lane<'a>, output: &'a Arcs) -> Self {
         let does = |what| lane.switching.contains(what);
         let (learns, forwards) = (does(Switching::LEARN), does(Switching::FORWARD));
-        Self { layer2, lane, output, learns, forwards, last: (0, Way::Unknown) }
+        let last = (0, Way::Unknown);
+        Self { layer2, lane, output, learns, forwards, gate: None, past: 0, last }
     }
 
     /// Learns from a frame and says where it goes.
     #[inline(always)]
-    fn switch(&mut self, cx: Cx<'_, '_>, buffer: &mut Buffer, addresses: &Addresses) -> Slot<Next> {
+    fn switch<const GATED: bool>(
+        &mut self,
+        cx: Cx<'_, '_>,
+        buffer: &mut Buffer,
+        addresses: &Addresses,
+    ) -> Slot<Next> {
         let Addresses { source, destination, homes } = *addresses;
         let [source_home, home] = [homes[0] as usize, homes[1] as usize];
         if self.learns {
@@ -271,6 +285,11 @@ impl<'a> Run<'a> {
                 buffer.tx = interface;
                 next
             }
+            Way::Past(interface) if GATED => {
+                self.past += 1;
+                buffer.tx = interface;
+                Next::Output.into()
+            }
             other => self.go(cx, buffer, other),
         }
     }
@@ -291,8 +310,17 @@ impl<'a> Run<'a> {
             _ if interface == self.lane.interface => Way::Drop(Error::Reflect),
             _ if to.is_behind_horizon(self.lane.port.shg) => Way::Drop(Error::Horizon),
             true => Way::Bvi(interface),
+            false if self.can_pass(cx, interface) => Way::Past(interface),
             false => Way::Out(interface, out(cx, self.output, self.layer2, interface)),
         }
+    }
+
+    /// Whether the gate of the run is that of all features where frames leave by an interface.
+    fn can_pass(&self, cx: &PacketCx<'_, Next, Error>, interface: SwIfIndex) -> bool {
+        let Some(gate) = self.gate else { return false };
+        let starts = self.output.starts(cx, interface);
+        starts.and_then(|starts| starts.gate(cx)) == Some(gate)
+            && !self.layer2.port(interface).has_output()
     }
 
     #[inline(never)]
@@ -301,6 +329,11 @@ impl<'a> Run<'a> {
             Way::Out(interface, next) => {
                 buffer.tx = interface;
                 next
+            }
+            // Only runs with a gate have it.
+            Way::Past(interface) => {
+                buffer.tx = interface;
+                out(cx, self.output, self.layer2, interface)
             }
             Way::Bvi(interface) => {
                 receive_by_bvi(cx, buffer, interface);
@@ -365,6 +398,30 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The gate by which `n` frames can pass all features behind `starts` now.
+#[cold]
+fn open_gate(
+    cx: Cx<'_, '_>,
+    key: Local<Gates>,
+    gates: &mut Option<Box<Gates>>,
+    starts: &Starts,
+    n: usize,
+) -> Option<Gate> {
+    let gate = starts.gate(cx)?;
+    if gates.is_none() {
+        *gates = cx.take_local(key);
+    }
+    gates.as_ref()?.lets(gate, n).then_some(gate)
+}
+
+/// Notes that `n` frames have passed.
+#[inline]
+fn pass(gates: &mut Option<Box<Gates>>, gate: Option<Gate>, n: usize) {
+    if let (Some(gates), Some(gate)) = (gates, gate) {
+        gates.pass(gate, n);
+    }
+}
+
 /// A frame that is for the BVI comes in by it.
 pub(super) fn receive_by_bvi<N: NextSet, E: ErrorSet>(
     cx: &PacketCx<'_, N, E>,
@@ -381,7 +438,7 @@ impl Node for Input {
     type Trace = InputTrace;
 
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<Next> {
-        let Self { l2, arcs, output, addresses } = self;
+        let Self { l2, arcs, output, gates: key, addresses } = self;
         let layer2 = l2.read(cx.token());
         if frame.is_traced() {
             trace::note(layer2, &mut cx.buffers(frame));
@@ -389,16 +446,31 @@ impl Node for Input {
         let minute = Minute::of(cx.now());
         let mut buffers = cx.buffers(frame);
         let mut i = 0;
+        let (mut gates, len) = (None, buffers.len());
         while let Some(first) = buffers.get(i) {
             let rx = first.rx;
             let port = layer2.port(rx);
+            let (from, left) = (i, len - i);
+            let mut passing = None;
             if let Some(starts) = arcs.starts(cx, rx) {
-                i = to_features(cx, &mut buffers, i, &starts);
-                continue;
+                passing = open_gate(cx, *key, &mut gates, &starts, left);
+                if passing.is_none() {
+                    i = to_features(cx, &mut buffers, i, &starts);
+                    continue;
+                }
             }
             i = match (port.mode, layer2.lane(rx, minute)) {
                 (_, Some(lane)) => {
-                    bridge(cx, addresses, &mut buffers, i, Run::new(layer2, lane, output))
+                    let mut run = Run::new(layer2, lane, output);
+                    if let Some(starts) = output.starts(cx, rx) {
+                        run.gate = open_gate(cx, *key, &mut gates, &starts, left);
+                    }
+                    let end = match run.gate {
+                        None => bridge::<false>(cx, addresses, &mut buffers, i, &mut run),
+                        Some(_) => bridge::<true>(cx, addresses, &mut buffers, i, &mut run),
+                    };
+                    pass(&mut gates, run.gate, run.past);
+                    end
                 }
                 (Mode::Connected(peer), None) => {
                     let way = (peer, out(cx, output, layer2, peer));
@@ -410,6 +482,10 @@ impl Node for Input {
                     i + 1
                 }
             };
+            pass(&mut gates, passing, i - from);
+        }
+        if let Some(gates) = gates {
+            cx.put_local(*key, gates);
         }
         Verdict::PerPacket
     }

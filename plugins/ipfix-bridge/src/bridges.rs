@@ -10,24 +10,21 @@ use std::{
 
 use vnet::{
     action::ActionError,
-    flow::{
-        Context, Direction, Rate, Site,
-        sample::{Method, Sampler},
-    },
-    graph::FeatureError,
+    flow::{Context, Direction, Rate, Site},
+    graph::{FeatureError, Gate, Gates},
     interface::{Event, SwIfIndex},
     ipfix::engine::{ExporterError, Ipfix},
     l2::{BdId, L2},
     plugin::Registrar,
     process::Bell,
     random::Random,
-    runtime::Main,
+    runtime::{Local, Main},
 };
 
 use crate::{
     BridgeChange, BridgeOptions, IpfixBridgeError, Target,
     exporter::{Exporter, warn},
-    metering::{Kind, Metering, Past},
+    metering::{Kind, Metering, Past, Places},
     node,
     options::{Cache, MAX_ACTIVE},
     point::{LocalPoint, MeteringId, Point, Port},
@@ -45,6 +42,7 @@ pub struct IpfixBridge(pub(crate) Rc<Inner>);
 pub(crate) struct Inner {
     ipfix: Ipfix,
     point: LocalPoint,
+    gates: Local<Gates>,
     /// Somebody has to be asked for addresses.
     bell: Bell,
     resolver: RefCell<Resolver>,
@@ -70,6 +68,8 @@ pub(crate) struct Bridge {
     pub(crate) metering: Option<Metering>,
     /// What was before.
     pub(crate) past: Past,
+    /// By which frames that come, and those that leave, may pass unseen.
+    gates: [Gate; 2],
     /// Interfaces on which its frames are observed, with what that was enabled for.
     ports: Vec<(SwIfIndex, Direction)>,
 }
@@ -94,7 +94,14 @@ impl IpfixBridge {
         node::register(r, point, &alarm);
         walker::register(r, point, &alarm);
         let resolver = RefCell::new(of_host());
-        let inner = Inner { ipfix: r.ipfix(), point, bell, resolver, state: RefCell::default() };
+        let inner = Inner {
+            ipfix: r.ipfix(),
+            point,
+            gates: r.gates(),
+            bell,
+            resolver,
+            state: RefCell::default(),
+        };
         let bridge = Self(Rc::new(inner));
         retry::register(r, &bridge);
         let of = bridge.clone();
@@ -141,7 +148,8 @@ impl IpfixBridge {
         if known.is_none() {
             let exporter = self.open(main, &format!("bridge-{id}"))?;
             let (metering, past, ports) = (None, Past::default(), Vec::new());
-            let bridge = Bridge { options: options.clone(), exporter, metering, past, ports };
+            let (options, gates) = (options.clone(), self.free_gates());
+            let bridge = Bridge { options, exporter, metering, past, gates, ports };
             self.state().bridges.insert(id, bridge);
         }
         let mut bridge = self.take_bridge(id)?;
@@ -159,7 +167,7 @@ impl IpfixBridge {
     /// [`IpfixBridgeError::NoBridge`].
     pub fn delete_bridge(&self, main: &mut Main, id: BdId) -> Result<(), IpfixBridgeError> {
         let Bridge { exporter, metering, ports, .. } = self.take_bridge(id)?;
-        ports.into_iter().for_each(|port| switch(main, port, false));
+        ports.into_iter().for_each(|port| switch(main, port, None));
         if let Some(metering) = metering {
             metering.stop(main);
         }
@@ -186,6 +194,18 @@ impl IpfixBridge {
         let bridges = state.bridges.values().filter_map(|bridge| bridge.metering.as_ref());
         let sets = state.sets.values().filter_map(|set| set.metering.as_ref());
         bridges.chain(sets).for_each(|metering| metering.flush(main));
+    }
+
+    /// Gates that no other bridge domain has.
+    fn free_gates(&self) -> [Gate; 2] {
+        let state = self.look();
+        let is_taken = |n: u32| state.bridges.values().any(|bridge| bridge.gates[0] == Gate(2 * n));
+        let n = (0..).find(|n| !is_taken(*n)).unwrap_or(0);
+        [Gate(2 * n), Gate(2 * n + 1)]
+    }
+
+    pub(crate) fn places(&self, own: Option<[Gate; 2]>) -> Places {
+        Places { point: self.0.point, gates: self.0.gates, own }
     }
 
     fn take_bridge(&self, id: BdId) -> Result<Bridge, IpfixBridgeError> {
@@ -225,7 +245,7 @@ impl IpfixBridge {
             metering.set_aging(main, &bridge.options.cache);
             metering.repeat_templates(main);
             if sampling_changes {
-                self.set_samplers(main, metering.id, &bridge.options);
+                Self::set_samplers(main, metering, &bridge.options);
             }
         }
         Ok(())
@@ -233,7 +253,7 @@ impl IpfixBridge {
 
     /// Measures for whom there is anybody to send to, with meters of the kind that is asked for.
     fn measure_bridge(&self, main: &mut Main, bridge: &mut Bridge) -> Result<(), IpfixBridgeError> {
-        let Bridge { options, exporter, metering, past, .. } = bridge;
+        let Bridge { options, exporter, metering, past, gates, .. } = bridge;
         let kind = Kind {
             profile: options.cache.profile,
             tunnels: options.tunnel_sampling,
@@ -255,8 +275,9 @@ impl IpfixBridge {
             let id = self.next_id();
             let ipfix = exporter.ipfix();
             let cache = &options.cache;
-            let started = Metering::start(main, self.0.point, ipfix, id, kind, cache, past)?;
-            self.set_samplers(main, id, options);
+            let places = self.places(Some(*gates));
+            let started = Metering::start(main, places, ipfix, id, kind, cache, past)?;
+            Self::set_samplers(main, &started, options);
             *metering = Some(started);
         }
         if let Some(metering) = metering {
@@ -267,16 +288,10 @@ impl IpfixBridge {
     }
 
     /// Tells threads which frames are selected.
-    fn set_samplers(&self, main: &mut Main, id: MeteringId, options: &BridgeOptions) {
-        let method = Method::Probability(Rate::one_in(options.sampling).probability());
-        let all = options.sampling.get() == 1;
-        let mut seeds = Seeds::of(main, id);
-        main.for_each_local(self.0.point, |local| {
-            if let Some(to) = local.find_mut(id) {
-                let mut sampler = || (!all).then(|| Sampler::new(method, seeds.next()));
-                to.samplers = [sampler(), sampler()];
-            }
-        });
+    fn set_samplers(main: &mut Main, metering: &Metering, options: &BridgeOptions) {
+        let mut seeds = Seeds::of(main, metering.id);
+        let p = Rate::one_in(options.sampling).probability();
+        metering.set_gaps(main, p, &mut seeds);
     }
 
     /// Has what is measured follow which interfaces are in which bridge domain.
@@ -290,10 +305,10 @@ impl IpfixBridge {
             let wanted = bridge.observed(&members);
             let was_any = !bridge.ports.is_empty();
             for port in bridge.ports.iter().filter(|port| !wanted.contains(port)) {
-                switch(main, *port, false);
+                switch(main, *port, None);
             }
             for port in wanted.iter().filter(|port| !bridge.ports.contains(port)) {
-                switch(main, *port, true);
+                switch(main, *port, Some(bridge.gates[port.1 as usize]));
             }
             bridge.ports = wanted;
             if let Some(metering) = &bridge.metering {
@@ -456,12 +471,15 @@ fn members(l2: &L2, main: &Main, id: BdId) -> Vec<SwIfIndex> {
     domain.map(|(_, domain)| domain.interfaces().collect()).unwrap_or_default()
 }
 
-/// Has frames of an interface observed, or not. An interface that was deleted has no features any more.
-fn switch(main: &mut Main, (interface, direction): (SwIfIndex, Direction), on: bool) {
+/// Has frames of an interface observed, past which they go by a gate, or not. An interface that was deleted has no features any more.
+fn switch(main: &mut Main, (interface, direction): (SwIfIndex, Direction), on: Option<Gate>) {
+    let name = node::name(direction);
     for arc in node::arcs(direction) {
-        let done: Result<(), FeatureError> =
-            main.switch_feature(arc, node::name(direction), interface, on);
-        debug_assert!(done.is_ok() || !on, "arc and node are registered together");
+        let done: Result<(), FeatureError> = match on {
+            Some(Gate(gate)) => main.enable_feature(arc, name, interface, gate),
+            None => main.disable_feature(arc, name, interface),
+        };
+        debug_assert!(done.is_ok() || on.is_none(), "arc and node are registered together");
     }
 }
 

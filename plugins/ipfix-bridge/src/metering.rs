@@ -1,16 +1,21 @@
 //! The meters of an exporter, one on every thread, and a report for each observation domain of its records.
 
 use vnet::{
-    flow::{Config, Counters, Families, FlowRecord, Meter, Pages, RecordSet, Scope, Switch},
+    flow::{
+        Config, Counters, Families, FlowRecord, Meter, Pages, RecordSet, Scope, Switch,
+        sample::Gaps,
+    },
+    graph::{Countdown, Gate, Gates},
     ipfix::{
         engine::{FlowQueues, Ipfix, QueueCounters},
         export::{AddReportError, ReportId, ReportKey},
     },
-    runtime::Main,
+    runtime::{Local, Main},
 };
 
 use crate::{
     IpfixBridgeError, Profile,
+    bridges::Seeds,
     options::Cache,
     point::{LocalPoint, MAX_EXPORTERS, MeteringId, Moment, ThreadMeter, domain_of},
 };
@@ -33,10 +38,19 @@ pub(crate) struct Kind {
 pub(crate) struct Metering {
     pub(crate) id: MeteringId,
     pub(crate) kind: Kind,
-    point: LocalPoint,
+    places: Places,
     ipfix: Ipfix,
     reports: Vec<DomainReport>,
     past: Past,
+}
+
+/// Where threads have what is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Places {
+    pub(crate) point: LocalPoint,
+    pub(crate) gates: Local<Gates>,
+    /// The gates of frames that come and of those that leave, of bridge domains.
+    pub(crate) own: Option<[Gate; 2]>,
 }
 
 /// What was counted by meters that are gone, and what became of records of reports that are.
@@ -100,13 +114,15 @@ impl Metering {
     /// Begins to measure, and nothing yet.
     pub(crate) fn start(
         main: &mut Main,
-        point: LocalPoint,
+        places: Places,
         ipfix: &Ipfix,
         id: MeteringId,
         kind: Kind,
         cache: &Cache,
         past: &mut Past,
     ) -> Result<Self, IpfixBridgeError> {
+        let point = places.point;
+        let gates = places.own.unwrap_or([Gate(0); 2]);
         let most_flows = share(main, point, cache.max_flows);
         let Kind { tunnels, end_of_flow: connections, ip_length: trims, bfd, .. } = kind;
         let config = Config {
@@ -131,13 +147,14 @@ impl Metering {
                 of: id,
                 meter,
                 outboxes: Vec::new(),
-                samplers: [None, None],
+                gaps: [None, None],
+                gates,
                 observed: [0; 2],
             }));
         });
         let ipfix = ipfix.clone();
         let past = core::mem::take(past);
-        Ok(Self { id, kind, point, ipfix, reports: Vec::new(), past })
+        Ok(Self { id, kind, places, ipfix, reports: Vec::new(), past })
     }
 
     /// Has records of this observation domain sent, if they are not yet.
@@ -156,7 +173,7 @@ impl Metering {
         let stream = self.ipfix.stream_of(domain);
         let report = self.ipfix.add_report(key, stream, Box::new(queues.clone()))?;
         let id = self.id;
-        main.for_each_local(self.point, |local| {
+        main.for_each_local(self.places.point, |local| {
             if let Some(to) = local.find_mut(id) {
                 to.outboxes.push((domain, queues.outbox()));
             }
@@ -175,7 +192,7 @@ impl Metering {
         }
         let moment = Moment::of(main);
         let id = self.id;
-        main.for_each_local(self.point, |local| {
+        main.for_each_local(self.places.point, |local| {
             let Some(ThreadMeter { meter, outboxes, .. }) = local.find_mut(id) else { return };
             meter.advance(moment.metered());
             // Flows do not know to whom they go: all end.
@@ -194,7 +211,7 @@ impl Metering {
     /// Ends all flows, with the reason that they were forced to.
     pub(crate) fn flush(&self, main: &mut Main) {
         let (moment, id) = (Moment::of(main), self.id);
-        main.for_each_local(self.point, |local| {
+        main.for_each_local(self.places.point, |local| {
             let Some(ThreadMeter { meter, .. }) = local.find_mut(id) else { return };
             meter.advance(moment.metered());
             meter.flush(Scope::All, &mut |record: &FlowRecord| {
@@ -205,14 +222,44 @@ impl Metering {
 
     /// Holds flows as this says from now on, and ends what is too much.
     pub(crate) fn set_aging(&self, main: &mut Main, cache: &Cache) {
-        let most_flows = share(main, self.point, cache.max_flows);
+        let most_flows = share(main, self.places.point, cache.max_flows);
         let (moment, id) = (Moment::of(main), self.id);
-        main.for_each_local(self.point, |local| {
+        main.for_each_local(self.places.point, |local| {
             let Some(ThreadMeter { meter, .. }) = local.find_mut(id) else { return };
             meter.set_aging(most_flows, cache.active(), cache.idle());
             meter.advance(moment.metered());
             let sink = &mut |record: &FlowRecord| append(&self.reports, &moment.date(record));
             while meter.sweep(64, sink) {}
+        });
+    }
+
+    /// Lets no frame pass unseen any more, and forgets those that have.
+    fn close_gates(&self, main: &mut Main) {
+        for gate in self.places.own.into_iter().flatten() {
+            main.for_each_local(self.places.gates, |gates| {
+                *gates.of_mut(gate) = Countdown::default();
+            });
+        }
+    }
+
+    /// Measures each frame with the probability `p` from now on, or all.
+    pub(crate) fn set_gaps(&self, main: &mut Main, p: f64, seeds: &mut Seeds) {
+        let (id, all) = (self.id, p >= 1.0);
+        let mut drawn = Vec::new();
+        main.for_each_local(self.places.point, |local| {
+            let Some(to) = local.find_mut(id) else { return };
+            let mut lefts = [0; 2];
+            for (gaps, left) in to.gaps.iter_mut().zip(&mut lefts) {
+                *gaps = (!all).then(|| Gaps::new(p, seeds.next()));
+                *left = gaps.as_mut().map_or(0, Gaps::draw);
+            }
+            drawn.push(lefts);
+        });
+        let Some(own) = self.places.own else { return };
+        let mut drawn = drawn.into_iter();
+        main.for_each_local(self.places.gates, |gates| {
+            let lefts = drawn.next().unwrap_or_default();
+            own.into_iter().zip(lefts).for_each(|(gate, left)| gates.of_mut(gate).left = left);
         });
     }
 
@@ -227,9 +274,10 @@ impl Metering {
     pub(crate) fn stop(mut self, main: &mut Main) -> Past {
         self.keep_domains(main, &[]);
         let (metered, _, observed) = self.counters(main);
+        self.close_gates(main);
         (self.past.metered, self.past.observed) = (metered, observed);
         let id = self.id;
-        main.for_each_local(self.point, |local| {
+        main.for_each_local(self.places.point, |local| {
             if let Some(at) = local.meters.iter().position(|meter| meter.of == id) {
                 local.meters.remove(at);
                 // Ports are told anew who they belong to.
@@ -254,13 +302,17 @@ impl Metering {
         let Past { metered: mut sum, mut observed, .. } = self.past;
         let mut flows = 0;
         let id = self.id;
-        main.for_each_local(self.point, |local| {
+        main.for_each_local(self.places.point, |local| {
             if let Some(of) = local.find_mut(id) {
                 sum += *of.meter.counters();
                 flows += of.meter.live_flows();
                 observed.iter_mut().zip(of.observed).for_each(|(sum, more)| *sum += more);
             }
         });
+        let own = self.places.own.into_iter().flatten();
+        for (gate, observed) in own.zip(&mut observed) {
+            main.for_each_local(self.places.gates, |gates| *observed += gates.of_mut(gate).passed);
+        }
         (sum, flows, observed)
     }
 

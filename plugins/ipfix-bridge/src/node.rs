@@ -1,7 +1,7 @@
 //! The observation points in the graph: frames of bridge domains as they come, and as they leave.
 //!
-//! Most frames of a vector are of one bridge domain. Where not all of them are measured, who selects says at once how many come before
-//! the next one that is, so that a vector without any costs a look at the first.
+//! Most frames of a vector are of one bridge domain. Where not all of them are measured, what is drawn is how many come before the next
+//! one that is. `l2-input` knows that, too ([`Gates`]): frames of which none is wanted do not come here at all.
 
 use core::marker::PhantomData;
 
@@ -12,9 +12,10 @@ use vnet::{
         sample::{Packets, Selection},
     },
     frame::{FRAME_SIZE, Frame},
-    graph::{FeatureSpec, NoNext, Node, NodeCx, NodeSpec, Onward, Verdict},
+    graph::{FeatureSpec, Gates, NoNext, Node, NodeCx, NodeSpec, Onward, Verdict},
     interface::SwIfIndex,
     plugin::Registrar,
+    runtime::Local,
     wire::{ethernet, link::LinkType},
 };
 
@@ -85,19 +86,20 @@ impl Side for Output {
 
 /// Registers nodes and features.
 pub(crate) fn register(r: &mut Registrar, point: LocalPoint, alarm: &Alarm) {
-    r.node(spec::<Input>(point, alarm));
-    r.node(spec::<Output>(point, alarm));
+    r.node(spec::<Input>(point, r.gates(), alarm));
+    r.node(spec::<Output>(point, r.gates(), alarm));
     for direction in [Direction::Ingress, Direction::Egress] {
         for arc in arcs(direction) {
-            r.feature(FeatureSpec::new(arc, name(direction)));
+            r.feature(FeatureSpec::new(arc, name(direction)).gated());
         }
     }
 }
 
-fn spec<S: Side>(point: LocalPoint, alarm: &Alarm) -> NodeSpec {
+fn spec<S: Side>(point: LocalPoint, gates: Local<Gates>, alarm: &Alarm) -> NodeSpec {
     let alarm = alarm.clone();
     NodeSpec::internal(name(S::DIRECTION), move |_| Observer::<S> {
         point,
+        gates,
         alarm: alarm.clone(),
         side: PhantomData,
     })
@@ -105,6 +107,7 @@ fn spec<S: Side>(point: LocalPoint, alarm: &Alarm) -> NodeSpec {
 
 struct Observer<S> {
     point: LocalPoint,
+    gates: Local<Gates>,
     alarm: Alarm,
     side: PhantomData<S>,
 }
@@ -120,21 +123,14 @@ impl Packets for Unseen {
     }
 }
 
-impl ThreadMeter {
-    /// Which frames of those from `start` on are measured.
-    #[inline]
-    fn select(&mut self, direction: Direction, run: core::ops::Range<usize>, to: &mut Selection) {
-        let side = direction as usize;
-        self.observed[side] += run.len() as u64;
-        match &mut self.samplers[side] {
-            None => to.add_run(run),
-            Some(sampler) => sampler.select(run, &mut Unseen, to),
-        }
-    }
-}
-
 impl<S: Side> Observer<S> {
-    fn observe(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) -> Verdict<NoNext> {
+    fn observe(
+        &self,
+        cx: Cx<'_, '_>,
+        frame: &mut Frame,
+        point: &mut Point,
+        gates: &mut Gates,
+    ) -> Verdict<NoNext> {
         let mut buffers = cx.buffers(frame);
         let mut onward = Onward::new(buffers.get(0));
         let first = buffers.get(0).map_or(NOBODY, |buffer| point.meter_of(S::interface(buffer)));
@@ -147,18 +143,24 @@ impl<S: Side> Observer<S> {
         if differences == 0 {
             if let Some(meter) = point.meters.get_mut(usize::from(first)) {
                 let mut selection = Selection::default();
-                meter.select(S::DIRECTION, 0..len, &mut selection);
+                meter.select(gates, S::DIRECTION, 0..len, &mut selection);
                 self.measure(cx, frame, point, first, &selection);
             }
         } else {
-            self.observe_several(cx, frame, point);
+            self.observe_several(cx, frame, point, gates);
         }
         cx.go_on(frame, onward)
     }
 
     /// Frames of several bridge domains, one domain after the other.
     #[cold]
-    fn observe_several(&self, cx: Cx<'_, '_>, frame: &mut Frame, point: &mut Point) {
+    fn observe_several(
+        &self,
+        cx: Cx<'_, '_>,
+        frame: &mut Frame,
+        point: &mut Point,
+        gates: &mut Gates,
+    ) {
         let mut meters = [NOBODY; FRAME_SIZE];
         for (at, buffer) in meters.iter_mut().zip(cx.buffers(frame).iter_mut()) {
             *at = point.meter_of(S::interface(buffer));
@@ -167,7 +169,8 @@ impl<S: Side> Observer<S> {
         for (number, at) in (0..NOBODY).zip(0..point.meters.len()) {
             let mut selection = Selection::default();
             for (n, _) in all.iter().enumerate().filter(|(_, of)| **of == number) {
-                point.meters[at].select(S::DIRECTION, n..n + 1, &mut selection);
+                let meter = &mut point.meters[at];
+                meter.select(gates, S::DIRECTION, n..n + 1, &mut selection);
             }
             self.measure(cx, frame, point, number, &selection);
         }
@@ -239,7 +242,10 @@ impl<S: Side> Node for Observer<S> {
         let Some(mut local) = cx.take_local(self.point) else {
             return cx.each(frame, |cx, buffer| cx.next_feature(buffer));
         };
-        let verdict = self.observe(cx, frame, &mut local);
+        // Always there: nobody takes them for longer than a frame.
+        let mut gates = cx.take_local(self.gates).unwrap_or_default();
+        let verdict = self.observe(cx, frame, &mut local, &mut gates);
+        cx.put_local(self.gates, gates);
         cx.put_local(self.point, local);
         verdict
     }

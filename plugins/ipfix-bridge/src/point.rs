@@ -1,8 +1,14 @@
 //! What a thread has: a meter for each exporter, and what is known of each interface.
 
 use crate::sample::ThreadSample;
+use core::ops::Range;
+
 use vnet::{
-    flow::{Context, Direction, FlowRecord, Meter, sample::Sampler},
+    flow::{
+        Context, Direction, FlowRecord, Meter,
+        sample::{Gaps, Selection},
+    },
+    graph::{Gate, Gates},
     interface::SwIfIndex,
     ipfix::engine::Outbox,
     runtime::{EngineTime, Local, PacketTime},
@@ -24,9 +30,11 @@ pub(crate) struct ThreadMeter {
     pub(crate) meter: Meter,
     /// By observation domain.
     pub(crate) outboxes: Vec<(u32, Outbox)>,
-    /// Who selects frames that come, and those that leave; nobody, where all are measured.
-    pub(crate) samplers: [Option<Sampler>; 2],
-    /// Frames that came, and that left.
+    /// How many frames come between two that are measured, of those that come and of those that leave; nothing, where all are.
+    pub(crate) gaps: [Option<Gaps>; 2],
+    /// By which others may pass this.
+    pub(crate) gates: [Gate; 2],
+    /// Frames that came, and that left, but for those that have passed since one was seen.
     pub(crate) observed: [u64; 2],
 }
 
@@ -118,6 +126,34 @@ pub(crate) fn hand_over(outboxes: &[(u32, Outbox)], record: &FlowRecord) {
 }
 
 impl ThreadMeter {
+    /// Which frames of those at `run` are measured.
+    #[inline]
+    pub(crate) fn select(
+        &mut self,
+        gates: &mut Gates,
+        direction: Direction,
+        run: Range<usize>,
+        to: &mut Selection,
+    ) {
+        let side = direction as usize;
+        self.observed[side] += run.len() as u64;
+        let Some(gaps) = &mut self.gaps[side] else { return to.add_run(run) };
+        let countdown = gates.of_mut(self.gates[side]);
+        self.observed[side] += core::mem::take(&mut countdown.passed);
+        let mut at = run.start;
+        loop {
+            let left = (run.end - at) as u64;
+            if countdown.left >= left {
+                countdown.left -= left;
+                return;
+            }
+            at += countdown.left as usize;
+            to.add(at);
+            at += 1;
+            countdown.left = gaps.draw();
+        }
+    }
+
     /// Ends what is due, as far as there is room for records; whether there may be more to do now, or no room.
     pub(crate) fn sweep(&mut self, moment: Moment, groups: usize) -> Sweep {
         let Self { meter, outboxes, .. } = self;

@@ -144,7 +144,8 @@ impl IpfixBridge {
         }
         if metering.is_none() {
             let (id, ipfix, cache) = (self.next_id(), exporter.ipfix(), &options.cache);
-            *metering = Some(Metering::start(main, self.point(), ipfix, id, kind, cache, past)?);
+            *metering =
+                Some(Metering::start(main, self.places(None), ipfix, id, kind, cache, past)?);
         }
         if let Some(metering) = metering {
             open_domains(main, metering, &self.domains_of_set(set_id))?;

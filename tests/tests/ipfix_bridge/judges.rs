@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use peloton_tests::tshark;
+use peloton_tests::{program::not_run, tshark};
 
 use super::scene::{Scene, udp};
 
@@ -49,7 +49,7 @@ fn nfcapd(folder: &Folder, port: u16) -> Option<Child> {
         .stderr(log)
         .spawn();
     let Ok(child) = child else {
-        eprintln!("NOT RUN: nfcapd is not installed");
+        not_run("nfcapd_takes_the_records_of_two_domains_without_complaint", "nfcapd is missing");
         return None;
     };
     let end = Instant::now() + Duration::from_secs(10);
@@ -100,8 +100,10 @@ fn nfcapd_takes_the_records_of_two_domains_without_complaint() {
     }
     let mut nfdump = Command::new("nfdump");
     let Ok(output) = nfdump.arg("-R").arg(folder.flows()).args(["-o", "json"]).output() else {
-        eprintln!("NOT RUN: nfdump is not installed");
-        return;
+        return not_run(
+            "nfcapd_takes_the_records_of_two_domains_without_complaint",
+            "nfdump is missing",
+        );
     };
     let flows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let flows = flows.as_array().unwrap();
@@ -133,8 +135,7 @@ fn tshark_reads_every_record_without_complaint() {
             "_ws.expert.message",
         ];
         let Some(rows) = tshark(&capture, &["-d", "udp.port==4739,cflow"], &fields) else {
-            eprintln!("NOT RUN: tshark is not installed");
-            return;
+            return not_run("tshark_reads_every_record_without_complaint", "tshark is missing");
         };
         let complaints: Vec<&str> = rows
             .iter()

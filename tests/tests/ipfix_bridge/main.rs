@@ -1,6 +1,7 @@
 //! IPFIX of bridge domains and collector sets in a whole engine: frames go in, messages come out at a socket.
 
 mod bad_input;
+mod beside;
 mod cache;
 mod collectors;
 mod commands;

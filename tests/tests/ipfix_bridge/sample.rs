@@ -16,7 +16,7 @@ use vnet::{
 use super::scene::{Scene, udp};
 
 /// What the rules name, or no action.
-type Named = Arc<AtomicU32>;
+pub(crate) type Named = Arc<AtomicU32>;
 
 /// Names an action for every frame that bridge domains get.
 struct Rules {
@@ -48,12 +48,14 @@ impl Node for Rules {
     }
 }
 
-fn rules(named: &Named) -> Plugin {
+pub(crate) fn rules(named: &Named) -> Plugin {
     let named = named.clone();
     Plugin::new("rules", "1.0", "A rule for everything", move |r| {
         let (by, named) = (r.actions().performers(), named.clone());
         r.node(NodeSpec::internal("rules", move |_| Rules { by, named: named.clone() }));
-        r.feature(FeatureSpec::new("l2-input-ip4", "rules"));
+        for arc in ["l2-input-ip4", "l2-output-ip4"] {
+            r.feature(FeatureSpec::new(arc, "rules"));
+        }
         Ok(())
     })
     .load_after("ipfix_bridge")

@@ -1,6 +1,12 @@
 //! Sampling is honest: sums that are told are those of all frames, as near as chance allows.
 
-use super::scene::{BD, Scene, udp};
+use peloton_tests::Lab;
+use vnet::{action::ActionId, interface::SwIfIndex};
+
+use super::{
+    sample::{Named, rules},
+    scene::{BD, Scene, udp},
+};
 
 const FRAMES: u64 = 1_000_000;
 
@@ -47,6 +53,37 @@ fn each_direction_is_sampled_by_itself() {
     for packets in exported.all("packetDeltaCount") {
         assert!(packets.abs_diff(100_000) < 3 * 949, "{packets}");
     }
+}
+
+/// Where a feature is alone, frames that it does not want pass it unseen: they are counted all the same, and it sees those that it
+/// would have seen otherwise.
+#[test]
+fn frames_that_pass_unseen_change_nothing() {
+    let run = |closes_gates: bool| {
+        let named = Named::new(ActionId::NONE.bits().into());
+        let scene = Scene::on(Lab::new(vec![ipfix_bridge::plugin(), rules(&named)]));
+        scene.configure("sampling 400 cache_max_flows 1000 cache_active_timeout 4200");
+        if closes_gates {
+            scene.lab.engine.with(|main| {
+                main.enable_feature("l2-input-ip4", "rules", SwIfIndex(1), 0).unwrap();
+                main.enable_feature("l2-output-ip4", "rules", SwIfIndex(2), 0).unwrap();
+            });
+        }
+        for frames in [1, 255, 256, 1000, 50_000] {
+            scene.generate(frames);
+        }
+        let statistics = scene.lab.engine.with(|main| scene.bridge.bridge_statistics(main, BD));
+        (statistics.unwrap().sampled, statistics.unwrap().metered.measured, scene)
+    };
+    let ((open, measured, scene), (closed, measured_closed, _)) = (run(false), run(true));
+    assert_eq!((open, measured), (closed, measured_closed));
+    assert_eq!((open.input, open.output), (51_512, 51_512));
+    // Most vectors did not visit the nodes.
+    let visits = scene.lab.error("ipfix-bridge-input", "sampled");
+    let runtime = scene.lab.run("show runtime");
+    let line = runtime.lines().find(|line| line.starts_with("ipfix-bridge-input")).unwrap();
+    let vectors: u64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!(vectors < 40_000 && visits < 200, "{line}, {visits}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use peloton_tests::Lab;
 use serde_json::Value;
 use vnet::{
     ipfix::{
-        decode::{Decoder, Event, SessionKind},
+        decode::{Decoder, Event, Record, SessionKind},
         elements::Registry,
         json,
     },
@@ -180,6 +180,21 @@ impl Exported {
         Self::go_on(&mut BTreeMap::new(), messages)
     }
 
+    /// The same of messages that a collector may complain of.
+    pub(crate) fn of_any(messages: &[(u16, Vec<u8>)]) -> Self {
+        let mut decoder = Decoder::new(SessionKind::Datagrams, Arc::new(Registry::default()));
+        let mut exported = Self::default();
+        for (_, message) in messages {
+            let decoded = decoder.decode(message, &mut |_, event| {
+                if let Event::Record(record) = event {
+                    exported.records.push(value(&record));
+                }
+            });
+            assert!(decoded.is_ok(), "{decoded:?}");
+        }
+        exported
+    }
+
     /// The same of sessions that began before.
     fn go_on(sessions: &mut BTreeMap<u16, Decoder>, messages: &[(u16, Vec<u8>)]) -> Self {
         let mut exported = Self::default();
@@ -199,10 +214,7 @@ impl Exported {
         self.templates.extend(template_ids(message).into_iter().map(|id| (domain, id)));
         let header = decoder.decode(message, &mut |_, event| match event {
             Event::Record(record) => {
-                let mut line = Vec::new();
-                json::write_record(&mut line, &record);
-                let mut value: Value = serde_json::from_slice(&line).unwrap();
-                value["template"] = record.template().template().id().get().into();
+                let mut value = value(&record);
                 value["domain"] = domain.into();
                 self.records.push(value);
             }
@@ -226,6 +238,14 @@ impl Exported {
     pub(crate) fn reasons(&self) -> Vec<u64> {
         self.all("flowEndReason")
     }
+}
+
+fn value(record: &Record<'_>) -> Value {
+    let mut line = Vec::new();
+    json::write_record(&mut line, record);
+    let mut value: Value = serde_json::from_slice(&line).unwrap();
+    value["template"] = record.template().template().id().get().into();
+    value
 }
 
 /// The identifiers of the templates in a message.

@@ -105,6 +105,7 @@
 mod commands;
 mod dot;
 mod feature;
+mod gate;
 mod lending;
 mod next;
 mod node;
@@ -118,6 +119,7 @@ pub use feature::{
     ArcDoor, ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
     Onward,
 };
+pub use gate::{Countdown, Gate, Gates};
 pub use lending::Borrower;
 pub use next::{NextIndex, NextSet, NoNext, Slot};
 pub(crate) use next::{Sent, resolve};

@@ -6,7 +6,8 @@ use core::{
 };
 
 use super::{
-    ArcDoor, ArcIndex, ArcStart, FeatureTables, NextIndex, NextSet, NodeIndex, Onward, Sent, Slot,
+    ArcDoor, ArcIndex, ArcStart, FeatureTables, Gate, NextIndex, NextSet, NodeIndex, Onward, Sent,
+    Slot,
 };
 use crate::{
     buffer::{Buffer, BufferFlags, BufferIndex, Template},
@@ -157,6 +158,13 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
     #[must_use]
     pub fn arc_start(&self, arc: ArcIndex, sw_if_index: SwIfIndex) -> ArcStart {
         self.features.start(arc, sw_if_index)
+    }
+
+    /// The gate by which packets may pass all features behind `start`, where there is one.
+    #[inline]
+    #[must_use]
+    pub fn gate(&self, start: ArcStart) -> Option<Gate> {
+        self.features.gate(start)
     }
 
     /// Whether any feature of `arc` is enabled on any interface.

@@ -7,7 +7,7 @@ use crate::{
     classify::{Classifier, Shard},
     counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
-    graph::{ArcSpec, FeatureSpec, NodeSpec},
+    graph::{ArcSpec, FeatureSpec, Gates, NodeSpec},
     interface::{Event, InterfaceViews, RxPlacement},
     ipfix::{
         engine::Ipfix,
@@ -110,6 +110,7 @@ pub struct Registrar {
     forwarding: ForwardingReader,
     classifier: Classifier,
     actions: Actions,
+    gates: Local<Gates>,
     pub(super) ipfix: Ipfix,
 }
 
@@ -129,6 +130,7 @@ impl Registrar {
         let (performers, make_performers) = Local::new(1, move |thread| {
             Performers(of_threads.borrow().iter().map(|make| make(thread)).collect())
         });
+        let (gates, make_gates) = Local::new(2, |_| Gates::default());
         Self {
             engine,
             nodes: Vec::new(),
@@ -140,7 +142,7 @@ impl Registrar {
             stop_hooks: Vec::new(),
             commands: Vec::new(),
             interface_hooks: Vec::new(),
-            locals: vec![make_shard, make_performers],
+            locals: vec![make_shard, make_performers, make_gates],
             handoffs: Vec::new(),
             segment,
             counters: Counters::default(),
@@ -151,6 +153,7 @@ impl Registrar {
             forwarding,
             classifier: Classifier::new(engine, shards),
             actions: Actions::new(make, performers),
+            gates,
             ipfix: Ipfix::new(clock),
         }
     }
@@ -264,6 +267,12 @@ impl Registrar {
     #[must_use]
     pub fn actions(&self) -> Actions {
         self.actions.clone()
+    }
+
+    /// The gates of each thread, for features that are [gated](FeatureSpec::gated) and for nodes that let packets pass.
+    #[must_use]
+    pub fn gates(&self) -> Local<Gates> {
+        self.gates
     }
 
     /// The engine's IPFIX exporter, to which reports are added.

@@ -29,6 +29,7 @@ pub use selection::Selection;
 
 use super::Observed;
 use hash::Hashed;
+pub use random::Gaps;
 use random::{OutOf, Probable};
 use systematic::{Counted, Timed};
 

@@ -48,21 +48,41 @@ impl OutOf {
     }
 }
 
-/// With a probability (RFC 5475 section 5.2.2.1). What is drawn is how many packets are skipped before the next one that is
-/// selected, which is distributed geometrically: one logarithm for each packet selected, and nothing for the others.
+/// With a probability (RFC 5475 section 5.2.2.1).
 #[derive(Clone, Debug)]
 pub(super) struct Probable {
+    gaps: Gaps,
+    skip: u64,
+}
+
+/// How many packets are skipped before the next one that is selected, which is distributed geometrically: one logarithm for each
+/// packet selected, and nothing for the others.
+#[derive(Clone, Debug)]
+pub struct Gaps {
     /// 1 / ln(1 - p), which is -0 when every packet is selected.
     scale: f64,
-    skip: u64,
     random: Random,
+}
+
+impl Gaps {
+    /// Where each packet is selected with the probability `p`, above 0 and up to 1; the same for the same seed.
+    #[must_use]
+    pub fn new(p: f64, seed: u64) -> Self {
+        Self { scale: 1.0 / (-p).ln_1p(), random: Random::new(seed) }
+    }
+
+    /// The next one.
+    pub fn draw(&mut self) -> u64 {
+        // Beyond 2^64 there is no packet.
+        (self.random.fraction().ln() * self.scale) as u64
+    }
 }
 
 impl Probable {
     pub(super) fn new(p: f64, seed: u64) -> Self {
-        let mut probable = Self { scale: 1.0 / (-p).ln_1p(), skip: 0, random: Random::new(seed) };
-        probable.draw();
-        probable
+        let mut gaps = Gaps::new(p, seed);
+        let skip = gaps.draw();
+        Self { gaps, skip }
     }
 
     #[inline]
@@ -78,12 +98,7 @@ impl Probable {
             selection.add(at);
             selected += 1;
             at += 1;
-            self.draw();
+            self.skip = self.gaps.draw();
         }
-    }
-
-    fn draw(&mut self) {
-        // Beyond 2^64 there is no packet.
-        self.skip = (self.random.fraction().ln() * self.scale) as u64;
     }
 }

@@ -21,6 +21,7 @@ use tables::Position;
 struct Feature {
     node: NodeIndex,
     name: String,
+    is_gated: bool,
 }
 
 struct Enabled {
@@ -80,7 +81,8 @@ impl Features {
                     .into_iter()
                     .map(|i| {
                         let name = of_arc[i].node.clone();
-                        Ok(Feature { node: lookup(&name)?, name })
+                        let is_gated = of_arc[i].is_gated;
+                        Ok(Feature { node: lookup(&name)?, name, is_gated })
                     })
                     .collect::<Result<_, FeatureError>>()?;
                 let last = lookup(&arc.last)?;
@@ -182,7 +184,7 @@ impl Features {
 
     /// What the nodes read.
     pub(crate) fn tables(&self) -> FeatureTables {
-        let mut positions = vec![Position { node: self.drop, config: 0 }];
+        let mut positions = vec![Position::of(self.drop)];
         let mut heads = Vec::with_capacity(self.arcs.len());
         for arc in &self.arcs {
             let mut of_arc: Vec<ArcStart> = Vec::new();
@@ -196,11 +198,13 @@ impl Features {
                     of_arc.resize(at + 1, ArcStart::NO_FEATURE);
                 }
                 of_arc[at] = ArcStart(positions.len() as u32);
-                positions.extend(on.iter().map(|i| Position {
-                    node: arc.features[*i].node,
-                    config: arc.enabled[&interface][i].config,
+                let is_alone = on.len() == 1;
+                positions.extend(on.iter().map(|i| {
+                    let Feature { node, is_gated, .. } = arc.features[*i];
+                    let config = arc.enabled[&interface][i].config;
+                    Position { node, config, is_gated: is_gated && is_alone }
                 }));
-                positions.push(Position { node: arc.last, config: 0 });
+                positions.push(Position::of(arc.last));
             }
             heads.push(of_arc.into_boxed_slice());
         }
@@ -220,7 +224,7 @@ impl FeatureArc {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::Buffer;
+    use crate::{buffer::Buffer, graph::Gate};
 
     const NODES: [&str; 6] = ["error-drop", "a", "b", "c", "d", "last"];
 
@@ -279,6 +283,24 @@ mod tests {
             solve(vec![FeatureSpec::new("arc", "zz")]).err().unwrap(),
             FeatureError::UnknownNode { .. }
         ));
+    }
+
+    #[test]
+    fn a_gate_is_open_where_its_feature_is_alone() {
+        let features = vec![FeatureSpec::new("arc", "a").gated(), FeatureSpec::new("arc", "b")];
+        let mut f = solve(features).unwrap();
+        let (arc, i3) = (f.arc("arc").unwrap(), SwIfIndex(3));
+        let gate = |f: &Features| {
+            let tables = f.tables();
+            tables.gate(tables.start(arc, i3))
+        };
+        assert_eq!(gate(&f), None);
+        f.enable("arc", "a", i3, 5).unwrap();
+        assert_eq!(gate(&f), Some(Gate(5)));
+        f.enable("arc", "b", i3, 5).unwrap();
+        assert_eq!(gate(&f), None);
+        f.disable("arc", "a", i3).unwrap();
+        assert_eq!(gate(&f), None);
     }
 
     #[test]

@@ -24,6 +24,7 @@ impl ArcSpec {
 pub struct FeatureSpec {
     pub(crate) arc: String,
     pub(crate) node: String,
+    pub(crate) is_gated: bool,
     before: Vec<Constraint>,
     after: Vec<Constraint>,
 }
@@ -38,7 +39,16 @@ impl FeatureSpec {
     /// The node `node` as a feature of `arc`.
     #[must_use]
     pub fn new(arc: &str, node: &str) -> Self {
-        Self { arc: arc.to_owned(), node: node.to_owned(), before: Vec::new(), after: Vec::new() }
+        let (arc, node) = (arc.to_owned(), node.to_owned());
+        Self { arc, node, is_gated: false, before: Vec::new(), after: Vec::new() }
+    }
+
+    /// Where it is alone on the arc for an interface, nodes may let packets pass it by the [`Gate`](crate::graph::Gate) that is given
+    /// when it is enabled.
+    #[must_use]
+    pub fn gated(mut self) -> Self {
+        self.is_gated = true;
+        self
     }
 
     /// It comes before `node`, which must be on the arc.

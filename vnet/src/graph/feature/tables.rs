@@ -2,7 +2,7 @@
 
 use crate::{
     buffer::Buffer,
-    graph::{NodeIndex, Slot},
+    graph::{Gate, NodeIndex, Slot},
     interface::SwIfIndex,
 };
 
@@ -68,6 +68,15 @@ impl Onward {
 pub(super) struct Position {
     pub(super) node: NodeIndex,
     pub(super) config: u32,
+    /// It is the only feature of its chain, and what was given is its gate.
+    pub(super) is_gated: bool,
+}
+
+impl Position {
+    /// The end of a chain.
+    pub(super) const fn of(node: NodeIndex) -> Self {
+        Self { node, config: 0, is_gated: false }
+    }
 }
 
 /// The chains of all interfaces, as nodes read them.
@@ -104,6 +113,14 @@ impl FeatureTables {
     pub(crate) fn node_at(&self, position: u32) -> NodeIndex {
         // A position of a chain that is gone leads to the first entry, which drops.
         self.positions.get(position as usize).unwrap_or(&self.positions[0]).node
+    }
+
+    /// The gate by which packets may pass a whole chain, where it has one.
+    #[inline]
+    #[must_use]
+    pub fn gate(&self, ArcStart(start): ArcStart) -> Option<Gate> {
+        let position = self.positions.get(start as usize)?;
+        position.is_gated.then_some(Gate(position.config))
     }
 
     /// What was given when the feature that the packet is at was enabled.
