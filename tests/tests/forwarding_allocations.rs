@@ -1,4 +1,4 @@
-//! Forwarding, measuring and classifying allocate nothing a packet: counted by the allocator.
+//! Forwarding, measuring, classifying and access lists allocate nothing a packet: counted by the allocator.
 
 use peloton_tests::{Lab, allocations};
 
@@ -11,7 +11,7 @@ const COUNTED: u32 = 2_000;
 
 #[test]
 fn no_forwarded_packet_costs_an_allocation() {
-    let lab = Lab::new(vec![flowprobe::plugin()]);
+    let lab = Lab::new(vec![flowprobe::plugin(), acl::plugin()]);
     lab.script(
         "create packet-generator interface pg0
          create packet-generator interface pg1
@@ -25,6 +25,12 @@ fn no_forwarded_packet_costs_an_allocation() {
          flowprobe feature add-del pg0 ip4 rx
          classify table mask l3 ip4 fragment_id dst memory-size 128M
          set flow classify interface pg0 ip4-table 0
+         classify table mask l3 ip4 src
+         set interface input acl intfc pg0 ip4-table 1
+         set acl-plugin acl deny proto 17 dport 5-9, permit+reflect proto 17 dport 2
+         set acl-plugin interface pg0 input acl 0
+         set acl-plugin acl permit proto 17 sport 0-7 dport 1-3
+         set acl-plugin interface pg1 output acl 1
          packet-generator new { name s interface pg0 node ethernet-input data { \
           IP4: 02:00:00:00:00:01 -> 02:fe:00:00:00:00 \
            UDP: 192.168.0.2 -> 10.0.0.1-10.0.3.232 fragment id 0-65520 offset 0 \
@@ -50,4 +56,9 @@ fn no_forwarded_packet_costs_an_allocation() {
     assert_eq!(after - before, 0);
     // Each packet made a session.
     assert_eq!(lab.error("ip4-flow-classify", "created"), u64::from(WARM + COUNTED) * 256);
+    // And belongs to one of a list.
+    let checked = u64::from(WARM + COUNTED) * 256;
+    let found = lab.error("acl-plugin-in-ip4-fa", "acl-exist-session");
+    assert_eq!(found + lab.error("acl-plugin-in-ip4-fa", "acl-new-session"), checked);
+    assert_eq!(lab.error("acl-plugin-out-ip4-fa", "acl-permit"), checked);
 }

@@ -1,4 +1,5 @@
-//! Models of the lock-free parts of `vnet::runtime`, whose files are those of the engine: only what they are made of is loom's.
+//! Models of the lock-free parts of `vnet::runtime` and of the access lists' sessions, whose files are those of the engine: only what
+//! they are made of is loom's.
 //!
 //! Each test runs its threads in every order in which the memory model lets them; a deadlock is a failure, too.
 #![cfg(test)]
@@ -10,6 +11,8 @@ mod passes;
 mod rouse;
 #[path = "../../../vnet/src/runtime/slot.rs"]
 mod slot;
+#[path = "../../../plugins/acl/src/session/word.rs"]
+mod word;
 
 mod sync {
     pub(super) use loom::sync::{
@@ -23,7 +26,7 @@ use loom::{
     cell::UnsafeCell,
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -31,6 +34,7 @@ use loom::{
 use passes::Passes;
 use rouse::Rouse;
 use slot::Slot;
+use word::Word;
 
 /// Runs `model` in all orders with at most so many preemptions, which is where loom's authors say that bugs are.
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
@@ -123,5 +127,69 @@ fn nothing_is_used_again_while_a_worker_may_look_at_it() {
             entries[0].with_mut(|value| unsafe { *value = 2 });
         }
         worker.join().unwrap();
+    });
+}
+
+/// A place of the table of sessions, of which two words are enough.
+struct Place {
+    word: AtomicU64,
+    halves: [AtomicU64; 2],
+}
+
+impl Place {
+    /// Puts a session of two equal halves in, if the place is free.
+    fn put(&self, half: u64) {
+        if let Some(claim) = Word(&self.word).claim() {
+            self.halves.iter().for_each(|place| place.store(half, Ordering::Relaxed));
+            Word(&self.word).publish(claim, word::tag(8));
+        }
+    }
+
+    /// What a reader finds, and ends if asked to.
+    fn read(&self, ends: bool) -> Option<[u64; 2]> {
+        let was = Word(&self.word).live_as(word::tag(8))?;
+        let read = [0, 1].map(|n: usize| self.halves[n].load(Ordering::Relaxed));
+        Word(&self.word).is_still(was).then(|| {
+            if ends {
+                Word(&self.word).end(was);
+            }
+            read
+        })
+    }
+}
+
+#[test]
+fn a_reader_never_has_halves_of_two_sessions() {
+    check(3, || {
+        let halves = [AtomicU64::new(1), AtomicU64::new(1)];
+        let place = Arc::new(Place { word: AtomicU64::new(u64::from(word::tag(8))), halves });
+        let (ended, read) = (place.clone(), place.clone());
+        let writer = thread::spawn(move || {
+            assert_eq!(ended.read(true), Some([1, 1]));
+            ended.put(2);
+        });
+        let reader = thread::spawn(move || {
+            if let Some([a, b]) = read.read(false) {
+                assert!(a == b && a > 0, "{a} {b}");
+            }
+        });
+        writer.join().unwrap();
+        reader.join().unwrap();
+        assert_eq!(place.read(false), Some([2, 2]));
+    });
+}
+
+#[test]
+fn of_two_who_claim_a_place_one_has_it() {
+    check(3, || {
+        let halves = [AtomicU64::new(0), AtomicU64::new(0)];
+        let place = Arc::new(Place { word: AtomicU64::new(0), halves });
+        let claimants = [1, 2].map(|half| {
+            let place = place.clone();
+            thread::spawn(move || place.put(half))
+        });
+        claimants.into_iter().for_each(|claimant| claimant.join().unwrap());
+        assert!(matches!(place.read(true), Some([1, 1] | [2, 2])));
+        assert_eq!(place.read(true), None);
     });
 }

@@ -18,30 +18,32 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 use vnet::{action::ActionId, flow::prefetch_in, huge_pages};
 use zerocopy::{FromZeros, KnownLayout};
 
-use super::{Heard, Seen, SessionKey, Timeouts};
+use super::{
+    Heard, Seen, SessionKey, Timeouts,
+    word::{self, Was, Word},
+};
 use crate::direction::Direction;
 
 /// Sessions from which on huge pages are worth their memory.
 const MANY: u32 = 1 << 14;
 /// Sessions of a bucket.
 const WAYS: usize = 8;
-/// What a word says of its place: the two lowest bits.
-const STATE: u64 = 3;
-const FREE: u64 = 0;
-const FILLED: u64 = 1;
-const LIVE: u64 = 2;
-/// Where a word counts.
-const COUNT: u64 = 1 << 32;
-
 #[derive(FromZeros, KnownLayout)]
 #[repr(C, align(64))]
 struct Bucket([AtomicU64; WAYS]);
+
+impl Bucket {
+    #[inline(always)]
+    fn words(&self) -> impl Iterator<Item = Word<'_>> {
+        self.0.iter().map(Word)
+    }
+}
 
 #[derive(FromZeros, KnownLayout)]
 #[repr(C, align(64))]
@@ -93,8 +95,8 @@ pub(crate) struct Session {
 /// Where a session lies.
 pub(crate) struct Found<'a> {
     place: &'a Place,
-    word: &'a AtomicU64,
-    was: u64,
+    word: Word<'a>,
+    was: Was,
 }
 
 /// What became of a session that was to be added.
@@ -164,7 +166,7 @@ impl Sessions {
         let first = mixed as usize & self.wrap;
         // Odd, so that the second differs from the first where there is more than one bucket.
         let second = first ^ (((mixed >> 24) as usize | 1) & self.wrap);
-        let tag = (mixed >> 32) as u32 & !(STATE as u32) | LIVE as u32;
+        let tag = word::tag((mixed >> 32) as u32);
         Homes { buckets: [first as u32, second as u32], tag }
     }
 
@@ -178,9 +180,8 @@ impl Sessions {
     #[inline(always)]
     pub(crate) fn prefetch_place(&self, homes: Homes) {
         for &bucket in &homes.buckets {
-            let Some(Bucket(words)) = self.buckets.get(bucket as usize) else { continue };
-            let is_it = |word: &AtomicU64| word.load(Ordering::Relaxed) as u32 == homes.tag;
-            if let Some(way) = words.iter().position(is_it) {
+            let Some(known) = self.buckets.get(bucket as usize) else { continue };
+            if let Some(way) = known.words().position(|word| word.looks_like(homes.tag)) {
                 prefetch_in(&self.places, bucket as usize * WAYS + way);
                 return;
             }
@@ -199,16 +200,10 @@ impl Sessions {
     #[inline(always)]
     pub(crate) fn find(&self, homes: Homes, key: &SessionKey) -> Option<Found<'_>> {
         homes.buckets.iter().find_map(|&bucket| {
-            let words = &self.buckets.get(bucket as usize)?.0;
-            for (way, word) in words.iter().enumerate() {
-                let was = word.load(Ordering::Acquire);
-                if was as u32 != homes.tag {
-                    continue;
-                }
+            for (way, word) in self.buckets.get(bucket as usize)?.words().enumerate() {
+                let Some(was) = word.live_as(homes.tag) else { continue };
                 let place = self.places.get(bucket as usize * WAYS + way)?;
-                let is_same = place.has(key);
-                fence(Ordering::Acquire);
-                if is_same && word.load(Ordering::Relaxed) == was {
+                if place.has(key) && word.is_still(was) {
                     return Some(Found { place, word, was });
                 }
             }
@@ -243,33 +238,21 @@ impl Sessions {
     /// Puts a session into a free place of the emptier of its buckets.
     fn put(&self, homes: Homes, session: &Session) -> bool {
         let free = |bucket: u32| {
-            let words = self.buckets.get(bucket as usize).map(|bucket| &bucket.0);
-            let is_free = |word: &&AtomicU64| word.load(Ordering::Relaxed) & STATE == FREE;
-            words.map_or(0, |words| words.iter().filter(is_free).count())
+            let bucket = self.buckets.get(bucket as usize);
+            bucket.map_or(0, |bucket| bucket.words().filter(|word| word.is_free()).count())
         };
         let mut buckets = homes.buckets;
         if free(buckets[1]) > free(buckets[0]) {
             buckets.swap(0, 1);
         }
         for bucket in buckets {
-            let Some(Bucket(words)) = self.buckets.get(bucket as usize) else { continue };
-            for (way, word) in words.iter().enumerate() {
-                let before = word.load(Ordering::Relaxed);
-                if before & STATE != FREE {
-                    continue;
-                }
-                let filled = before & !(COUNT - 1) | FILLED;
-                let order = (Ordering::Acquire, Ordering::Relaxed);
-                if word.compare_exchange(before, filled, order.0, order.1).is_err() {
-                    continue;
-                }
-                // Before what is written to the place, as readers see it.
-                fence(Ordering::Release);
+            let Some(known) = self.buckets.get(bucket as usize) else { continue };
+            for (way, word) in known.words().enumerate() {
+                let Some(claim) = word.claim() else { continue };
                 if let Some(place) = self.places.get(bucket as usize * WAYS + way) {
                     place.write(session);
                 }
-                let live = before & !(COUNT - 1) | u64::from(homes.tag);
-                word.store(live, Ordering::Release);
+                word.publish(claim, homes.tag);
                 return true;
             }
         }
@@ -288,11 +271,7 @@ impl Sessions {
 
     /// Ends a session, unless somebody has done so meanwhile.
     pub(crate) fn end(&self, found: &Found<'_>) -> bool {
-        let free = (found.was & !(COUNT - 1)).wrapping_add(COUNT);
-        let ended = found
-            .word
-            .compare_exchange(found.was, free, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok();
+        let ended = found.word.end(found.was);
         if ended {
             self.live.fetch_sub(1, Ordering::Relaxed);
             self.ended.fetch_add(1, Ordering::Relaxed);
@@ -340,16 +319,11 @@ impl Sessions {
     }
 
     fn read(&self, bucket: usize, way: usize) -> Option<(Session, Found<'_>)> {
-        let word = self.buckets.get(bucket)?.0.get(way)?;
-        let was = word.load(Ordering::Acquire);
-        if was & STATE != LIVE {
-            return None;
-        }
+        let word = self.buckets.get(bucket)?.words().nth(way)?;
+        let was = word.live()?;
         let place = self.places.get(bucket * WAYS + way)?;
         let session = place.read();
-        fence(Ordering::Acquire);
-        let found = Found { place, word, was };
-        (word.load(Ordering::Relaxed) == was).then_some((session, found))
+        word.is_still(was).then_some((session, Found { place, word, was }))
     }
 }
 
