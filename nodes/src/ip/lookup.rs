@@ -155,6 +155,7 @@ fn decision(dpo: Dpo) -> Decision {
     match dpo.kind() {
         DpoKind::Drop if dpo.refusal().is_some() => Decision::Refuse,
         DpoKind::Adjacency => Decision::Rewrite,
+        DpoKind::Midchain => Decision::Midchain,
         DpoKind::Local => Decision::Local,
         DpoKind::Incomplete => Decision::Unresolved,
         DpoKind::Glean => Decision::Glean,

@@ -74,6 +74,8 @@ pub(crate) enum Decision {
     /// Ask for the destination's own MAC address.
     Glean,
     Rewrite,
+    /// Into a tunnel.
+    Midchain,
 }
 
 /// Why the nodes of this module end a packet.
@@ -104,6 +106,7 @@ pub(crate) trait Family: Send + Sized + 'static {
 
     const LOOKUP: &'static str;
     const REWRITE: &'static str;
+    const MIDCHAIN: &'static str;
     const OUTPUT_ARC: &'static str;
     const FAMILY: vnet::fib::Family;
 

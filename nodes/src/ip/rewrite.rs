@@ -1,4 +1,4 @@
-//! `ip4-rewrite`, `ip6-rewrite`: the adjacency's header in front of the packet, and one off its TTL.
+//! `ip4-rewrite`, `ip6-rewrite`, and for tunnels `ip4-midchain`, `ip6-midchain`: the adjacency's header in front of the packet, and one off its TTL.
 
 use core::fmt;
 
@@ -25,8 +25,14 @@ pub(crate) struct Rewrite<F> {
 }
 
 impl<F: Family> Rewrite<F> {
-    pub(crate) fn spec(reader: ForwardingReader) -> NodeSpec {
-        NodeSpec::internal(F::REWRITE, move |at| Self {
+    /// The node of Ethernet and of the ends of wires, and that of tunnels, whose devices put the outer headers on.
+    pub(crate) fn specs(reader: &ForwardingReader) -> [NodeSpec; 2] {
+        let midchain = Self::spec(F::MIDCHAIN, reader.clone());
+        [Self::spec(F::REWRITE, reader.clone()), midchain.sibling_of(F::REWRITE)]
+    }
+
+    fn spec(name: &str, reader: ForwardingReader) -> NodeSpec {
+        NodeSpec::internal(name, move |at| Self {
             reader: reader.clone(),
             output: at.arc(F::OUTPUT_ARC),
             of: core::marker::PhantomData,

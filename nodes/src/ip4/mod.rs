@@ -43,6 +43,7 @@ vnet::next_nodes! {
         Arp => "ip4-arp",
         Glean => "ip4-glean",
         Rewrite => "ip4-rewrite",
+        Midchain => "ip4-midchain",
         IcmpError => "ip4-icmp-error",
     }
 }
@@ -69,6 +70,7 @@ impl Family for Ip4 {
     const FAMILY: vnet::fib::Family = vnet::fib::Family::Ip4;
     const LOOKUP: &'static str = "ip4-lookup";
     const OUTPUT_ARC: &'static str = "ip4-output";
+    const MIDCHAIN: &'static str = "ip4-midchain";
     const REWRITE: &'static str = "ip4-rewrite";
 
     #[inline]
@@ -143,6 +145,7 @@ impl Family for Ip4 {
             Decision::Unresolved => LookupNext::Arp,
             Decision::Glean => LookupNext::Glean,
             Decision::Rewrite => LookupNext::Rewrite,
+            Decision::Midchain => LookupNext::Midchain,
         }
         .into()
     }
@@ -192,7 +195,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
         r.node(spec);
     }
     r.node(Lookup::<Ip4>::spec(r.forwarding()));
-    r.node(Rewrite::<Ip4>::spec(r.forwarding()));
+    Rewrite::<Ip4>::specs(&r.forwarding()).into_iter().for_each(|spec| r.node(spec));
     r.node(frag::spec());
     r.node(options::Options::spec());
     for spec in end_specs("ip4") {
@@ -203,7 +206,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     let inputs = ["ip4-input", "ip4-input-no-checksum", "ip4-options"];
     r.arc(ArcSpec::new("ip4-unicast", &inputs, "ip4-lookup"));
     r.arc(ArcSpec::new("ip4-multicast", &inputs, "ip4-lookup"));
-    r.arc(ArcSpec::new("ip4-output", &["ip4-rewrite"], "interface-output"));
+    r.arc(ArcSpec::new("ip4-output", &["ip4-rewrite", "ip4-midchain"], "interface-output"));
     r.arc(ArcSpec::new("ip4-drop", &["ip4-drop", "ip4-not-enabled"], "error-drop"));
     r.arc(ArcSpec::new("ip4-punt", &["ip4-punt"], "error-punt"));
     for arc in ["ip4-unicast", "ip4-multicast"] {

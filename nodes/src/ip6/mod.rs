@@ -45,6 +45,7 @@ vnet::next_nodes! {
         Discover => "ip6-discover-neighbor",
         Glean => "ip6-glean",
         Rewrite => "ip6-rewrite",
+        Midchain => "ip6-midchain",
         IcmpError => "ip6-icmp-error",
     }
 }
@@ -71,6 +72,7 @@ impl Family for Ip6 {
     const FAMILY: vnet::fib::Family = vnet::fib::Family::Ip6;
     const LOOKUP: &'static str = "ip6-lookup";
     const OUTPUT_ARC: &'static str = "ip6-output";
+    const MIDCHAIN: &'static str = "ip6-midchain";
     const REWRITE: &'static str = "ip6-rewrite";
 
     #[inline]
@@ -145,6 +147,7 @@ impl Family for Ip6 {
             Decision::Unresolved => LookupNext::Discover,
             Decision::Glean => LookupNext::Glean,
             Decision::Rewrite => LookupNext::Rewrite,
+            Decision::Midchain => LookupNext::Midchain,
         }
         .into()
     }
@@ -198,7 +201,7 @@ fn length(ip: &Header) -> u32 {
 pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.node(input::Input::spec());
     r.node(Lookup::<Ip6>::spec(r.forwarding()));
-    r.node(Rewrite::<Ip6>::spec(r.forwarding()));
+    Rewrite::<Ip6>::specs(&r.forwarding()).into_iter().for_each(|spec| r.node(spec));
     r.node(frag::spec());
     r.node(hop_by_hop::HopByHop::spec());
     for spec in end_specs("ip6") {
@@ -209,7 +212,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     let inputs = ["ip6-input", "ip6-hop-by-hop"];
     r.arc(ArcSpec::new("ip6-unicast", &inputs, "ip6-lookup"));
     r.arc(ArcSpec::new("ip6-multicast", &inputs, "ip6-lookup"));
-    r.arc(ArcSpec::new("ip6-output", &["ip6-rewrite"], "interface-output"));
+    r.arc(ArcSpec::new("ip6-output", &["ip6-rewrite", "ip6-midchain"], "interface-output"));
     r.arc(ArcSpec::new("ip6-drop", &["ip6-drop", "ip6-not-enabled"], "error-drop"));
     r.arc(ArcSpec::new("ip6-punt", &["ip6-punt"], "error-punt"));
     for arc in ["ip6-unicast", "ip6-multicast"] {

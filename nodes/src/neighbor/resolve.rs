@@ -119,7 +119,7 @@ impl Resolve {
         let index = AdjacencyIndex(buffer.adjacency);
         let adjacency = self.parts.reader.adjacency(index);
         let (address, own) = match adjacency.kind() {
-            AdjacencyKind::Complete => return Fate::Known,
+            AdjacencyKind::Complete | AdjacencyKind::Midchain => return Fate::Known,
             AdjacencyKind::Incomplete => (adjacency.next_hop(), Some(index)),
             AdjacencyKind::Glean => match self.destination(buffer) {
                 Some(destination) => (destination, None),

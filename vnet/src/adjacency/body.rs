@@ -29,6 +29,8 @@ pub enum AdjacencyKind {
     Complete = 1,
     /// Each destination is its own next hop. The rewrite is the Ethernet header of a broadcast (of ARP, for ip4).
     Glean = 2,
+    /// The interface is a tunnel of IP packets: its device puts the outer header on.
+    Midchain = 3,
 }
 
 /// All adjacencies.
@@ -111,6 +113,7 @@ impl AdjacencyBody {
         match (self.form.load(Ordering::Relaxed) >> 8) as u8 {
             1 => AdjacencyKind::Complete,
             2 => AdjacencyKind::Glean,
+            3 => AdjacencyKind::Midchain,
             _ => AdjacencyKind::Incomplete,
         }
     }

@@ -25,6 +25,8 @@ pub enum LinkKind {
     },
     /// As bare IP packets, to the one other end.
     PointToPoint,
+    /// Likewise, into other packets: the interface is [stacked](crate::fib::Stack).
+    Midchain,
     /// Not at all: the interface takes frames of several VLANs, and what it sent would have no certain tags. Paths and
     /// neighbours on it are refused.
     ReceiveOnly,
@@ -201,6 +203,7 @@ impl AdjacencyTable {
         let AdjacencyKey { interface, family, next_hop } = state.key;
         state.kind = match link.kind {
             LinkKind::PointToPoint => AdjacencyKind::Complete,
+            LinkKind::Midchain => AdjacencyKind::Midchain,
             LinkKind::Ethernet { .. } if next_hop.is_none() => AdjacencyKind::Glean,
             LinkKind::Ethernet { .. } if state.resolved => AdjacencyKind::Complete,
             LinkKind::Ethernet { .. } | LinkKind::ReceiveOnly => AdjacencyKind::Incomplete,
@@ -232,6 +235,7 @@ impl AdjacencyTable {
     pub(crate) fn dpo(&self, index: AdjacencyIndex) -> Dpo {
         match self.state(index).map(|state| state.kind) {
             Some(AdjacencyKind::Complete) => Dpo::adjacency(index),
+            Some(AdjacencyKind::Midchain) => Dpo::midchain(index),
             Some(AdjacencyKind::Incomplete) => Dpo::incomplete(index),
             Some(AdjacencyKind::Glean) => Dpo::glean(index),
             None => Dpo::DROP,
@@ -322,7 +326,7 @@ fn rewrite(state: &State, link: LinkKind) -> ArrayVec<u8, MAX_REWRITE> {
     };
     let destination = match state.kind {
         AdjacencyKind::Glean => Some([0xff; 6]),
-        AdjacencyKind::Complete | AdjacencyKind::Incomplete => state.mac,
+        AdjacencyKind::Complete | AdjacencyKind::Incomplete | AdjacencyKind::Midchain => state.mac,
     };
     if let Some(destination) = destination {
         bytes.extend(destination.into_iter().chain(source).chain(tags.header(ethertype)));

@@ -24,6 +24,8 @@ pub enum DpoKind {
     Lookup = 6,
     /// Choose one of several by flow hash: see [`LoadBalances::bucket`](super::LoadBalances::bucket).
     Multi = 7,
+    /// As [`Adjacency`](Self::Adjacency), of a [stacked](super::Stack) interface: what is sent goes into another packet.
+    Midchain = 8,
 }
 
 /// Why there is no way to a destination, where its senders may know (RFC 1812, section 5.2.7; RFC 4443, section 3.1).
@@ -52,6 +54,8 @@ const INDEX: u32 = (1 << 24) - 1;
 impl Dpo {
     /// Drop the packet, and tell nobody.
     pub const DROP: Self = Self::new(DpoKind::Drop, 0);
+    /// Drop the packet: its interface is stacked on itself.
+    pub const STACK_LOOP: Self = Self::new(DpoKind::Drop, 4);
     /// Punt the packet.
     pub const PUNT: Self = Self::new(DpoKind::Punt, 0);
 
@@ -90,6 +94,12 @@ impl Dpo {
         Self::new(DpoKind::Adjacency, index.0)
     }
 
+    /// Send by an adjacency of a stacked interface.
+    #[must_use]
+    pub const fn midchain(index: AdjacencyIndex) -> Self {
+        Self::new(DpoKind::Midchain, index.0)
+    }
+
     /// Send by an adjacency that waits for its next hop's MAC address.
     #[must_use]
     pub const fn incomplete(index: AdjacencyIndex) -> Self {
@@ -125,6 +135,7 @@ impl Dpo {
             5 => DpoKind::Adjacency,
             6 => DpoKind::Lookup,
             7 => DpoKind::Multi,
+            8 => DpoKind::Midchain,
             _ => DpoKind::Drop,
         }
     }
@@ -153,11 +164,19 @@ impl Dpo {
         }
     }
 
-    /// The adjacency of a word whose kind is adjacency, incomplete or glean.
+    /// The adjacency of a word that [has one](Self::has_adjacency).
     #[must_use]
     #[inline]
     pub const fn adjacency_index(self) -> AdjacencyIndex {
         AdjacencyIndex(self.index())
+    }
+
+    /// Whether the packet is to leave by an adjacency, whatever is still to be found out before.
+    #[must_use]
+    #[inline]
+    pub const fn has_adjacency(self) -> bool {
+        use DpoKind::{Adjacency, Glean, Incomplete, Midchain};
+        matches!(self.kind(), Adjacency | Midchain | Incomplete | Glean)
     }
 
     /// How many buckets the word stands for: 1 unless its kind is multi.
@@ -197,6 +216,7 @@ mod tests {
             (Dpo::incomplete(adjacency), DpoKind::Incomplete, INDEX, 1),
             (Dpo::glean(AdjacencyIndex(3)), DpoKind::Glean, 3, 1),
             (Dpo::adjacency(adjacency), DpoKind::Adjacency, INDEX, 1),
+            (Dpo::midchain(adjacency), DpoKind::Midchain, INDEX, 1),
             (Dpo::lookup(FibIndex(9)), DpoKind::Lookup, 9, 1),
             (Dpo::multi(4096, 10), DpoKind::Multi, 4096, 1024),
         ] {
@@ -206,6 +226,7 @@ mod tests {
         }
         assert_eq!(Dpo::from_word(0), Dpo::DROP);
         assert_eq!(Dpo::DROP.refusal(), None);
+        assert_eq!((Dpo::STACK_LOOP.kind(), Dpo::STACK_LOOP.refusal()), (DpoKind::Drop, None));
         assert_eq!(Dpo::adjacency(AdjacencyIndex(1)).refusal(), None);
         for why in [Refusal::NoRoute, Refusal::Unreachable, Refusal::Prohibited] {
             let dpo = Dpo::refused(why);

@@ -9,6 +9,7 @@ use super::path_list::PathLists;
 use super::prefix::TypedPrefix;
 use super::reader::Shared;
 use super::routes::Routes;
+use super::stack::Stacks;
 use super::tables::Tables;
 use super::{
     Family, FibError, FibIndex, ForwardingReader, IpPrefix, Path, PathTarget, Source, TableId,
@@ -68,6 +69,7 @@ pub struct Forwarding {
     pub(super) adjacencies: AdjacencyTable,
     pub(super) neighbors: NeighborTable,
     pub(super) interfaces: BTreeMap<SwIfIndex, Interface>,
+    pub(super) stacks: Stacks,
     /// Packets and bytes by route number, where lookup nodes count.
     pub(super) counters: Option<Combined>,
 }
@@ -99,6 +101,7 @@ impl Forwarding {
             adjacencies,
             neighbors: NeighborTable::new(),
             interfaces: BTreeMap::new(),
+            stacks: Stacks::new(),
             counters: None,
         };
         for family in [Family::Ip4, Family::Ip6] {

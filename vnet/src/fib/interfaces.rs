@@ -32,6 +32,7 @@ impl Forwarding {
             .entry(interface)
             .and_modify(|known| known.link = link)
             .or_insert_with(|| Interface { link, addresses: Vec::new() });
+        let link = self.link_on_stack(interface).unwrap_or(link);
         for &index in &adjacencies {
             let refreshed = self.adjacencies.refresh(&self.shared.adjacencies, index, &link);
             debug_assert!(refreshed, "bodies were counted");
@@ -44,6 +45,7 @@ impl Forwarding {
     /// those; routes without go. The interface's index means nothing here afterwards.
     pub fn delete_interface(&mut self, interface: SwIfIndex) -> Result<(), FibError> {
         self.interface(interface)?;
+        self.unstack_interface(interface);
         for key in self.neighbors.of_interface(interface) {
             self.delete_neighbor(key.interface, key.address)?;
         }

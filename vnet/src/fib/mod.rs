@@ -47,6 +47,7 @@ mod rib;
 mod routes;
 mod show;
 pub(crate) mod slots;
+mod stack;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -67,6 +68,7 @@ pub(crate) use path_list::PathListId;
 pub use prefix::{Family, IpPrefix, PrefixError};
 pub use reader::{ForwardingReader, MAX_INTERFACES};
 pub use show::ShowContext;
+pub use stack::{Stack, Stacking};
 pub use tables::MAX_TABLES;
 
 /// How many destinations one lookup call takes at most: the size of a frame.

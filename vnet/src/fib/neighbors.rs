@@ -19,7 +19,7 @@ impl Forwarding {
         flags: NeighborFlags,
         now: EngineTime,
     ) -> Result<(), FibError> {
-        let link = self.interface(interface)?.link;
+        let link = self.link_on_stack(interface).ok_or(FibError::NoSuchInterface(interface))?;
         if link.kind == LinkKind::ReceiveOnly {
             return Err(FibError::ReceiveOnly(interface));
         }
@@ -195,8 +195,8 @@ impl Forwarding {
     fn forget_neighbor(&mut self, key: NeighborKey) {
         let Some(neighbor) = self.neighbors.remove(key) else { return };
         let index = neighbor.adjacency;
-        if let Some(known) = self.interfaces.get(&key.interface) {
-            self.adjacencies.forget_mac(&self.shared.adjacencies, index, &known.link);
+        if let Some(link) = self.link_on_stack(key.interface) {
+            self.adjacencies.forget_mac(&self.shared.adjacencies, index, &link);
         }
         self.settle_watchers(&[index]);
         self.adjacencies.release(index);

@@ -119,12 +119,10 @@ impl ForwardingReader {
     #[must_use]
     pub fn reaches(&self, fib: FibIndex, address: IpAddr, by: Option<SwIfIndex>) -> bool {
         let Some(dpo) = self.forwarding(fib, address) else { return false };
-        let leaves = |dpo: Dpo| match dpo.kind() {
-            DpoKind::Adjacency | DpoKind::Incomplete | DpoKind::Glean => {
-                by.is_none_or(|by| self.adjacency(dpo.adjacency_index()).sw_if_index() == by)
-            }
-            _ => false,
+        let by_that = |dpo: Dpo| {
+            by.is_none_or(|by| self.adjacency(dpo.adjacency_index()).sw_if_index() == by)
         };
+        let leaves = |dpo: Dpo| dpo.has_adjacency() && by_that(dpo);
         match dpo.kind() {
             DpoKind::Multi => (0..dpo.buckets()).any(|n| leaves(self.bucket(dpo, n))),
             _ => leaves(dpo),
@@ -136,7 +134,7 @@ impl ForwardingReader {
     pub fn is_attached(&self, interface: SwIfIndex, address: IpAddr) -> bool {
         let fib = self.fib_of(interface, Family::of(address));
         let Some(dpo) = self.forwarding(fib, address) else { return false };
-        if !matches!(dpo.kind(), DpoKind::Glean | DpoKind::Incomplete | DpoKind::Adjacency) {
+        if !dpo.has_adjacency() {
             return false;
         }
         let adjacency = self.adjacency(dpo.adjacency_index());
@@ -172,9 +170,7 @@ impl ForwardingReader {
             dpo => dpo,
         };
         let interface = match dpo.kind() {
-            DpoKind::Adjacency | DpoKind::Incomplete | DpoKind::Glean => {
-                self.adjacency(dpo.adjacency_index()).sw_if_index()
-            }
+            _ if dpo.has_adjacency() => self.adjacency(dpo.adjacency_index()).sw_if_index(),
             DpoKind::Local => dpo.interface(),
             _ => SwIfIndex::NONE,
         };

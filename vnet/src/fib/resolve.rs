@@ -121,6 +121,7 @@ impl Forwarding {
                 }
             }
         }
+        self.settle_stacks_of(|list| positions.contains_key(&list));
     }
 
     /// The lists with a path that is resolved through a route of this list.
@@ -251,7 +252,7 @@ impl Forwarding {
 
     /// What an adjacency does with packets: nothing while its interface is down. It is watched all the same.
     fn through_adjacency(&mut self, key: AdjacencyKey, resolution: &mut Resolution) -> Option<Dpo> {
-        let link = self.interfaces.get(&key.interface)?.link;
+        let link = self.link_on_stack(key.interface)?;
         let index = self.adjacencies.acquire(&self.shared.adjacencies, key, &link)?;
         resolution.adjacencies.push(index);
         link.up.then(|| self.adjacencies.dpo(index))
@@ -276,7 +277,7 @@ impl Forwarding {
                     self.through_adjacency(key, resolution)
                 })
             } else {
-                if matches!(dpo.kind(), DpoKind::Adjacency | DpoKind::Incomplete) {
+                if dpo.has_adjacency() {
                     self.hold(dpo.adjacency_index(), resolution);
                 }
                 Some(dpo)

@@ -134,6 +134,17 @@ impl Forwarding {
             }
             DpoKind::Glean => format!("[@4]: {long}-glean: [src:{prefix}] {}", sending()),
             DpoKind::Adjacency => format!("[@5]: {long} via {} {}", body.next_hop(), sending()),
+            DpoKind::Midchain => {
+                let midchain = format!("[@6]: {long} via {} {}", body.next_hop(), sending());
+                let below = self.stacking(body.sw_if_index()).map(|below| {
+                    let host = IpPrefix::host(below.stack.destination);
+                    let dpo = self.describe_dpo(below.dpo, host, cx);
+                    let dpo =
+                        if below.looped { "[@0]: dpo-drop: stack-loop".to_owned() } else { dpo };
+                    format!("\n        stacked-on entry:{}:\n          {dpo}", below.word.0)
+                });
+                midchain + &below.unwrap_or_default()
+            }
             DpoKind::Lookup => match self.table_id(family, FibIndex(dpo.index())) {
                 Ok(id) => format!("[@10]: dst-address,unicast lookup in {long}-VRF:{id}"),
                 Err(_) => format!("[@0]: dpo-drop {family}"),
@@ -155,7 +166,9 @@ impl Forwarding {
             Family::Ip6 => IpPrefix::around(Ipv6Addr::UNSPECIFIED.into(), 0),
         };
         let text = self.describe_dpo(self.adjacencies.dpo(index), any, cx);
-        text.split_once(": ").map(|(_, adjacency)| adjacency.to_owned())
+        // Without what it is stacked on.
+        let line = text.lines().next()?;
+        line.split_once(": ").map(|(_, adjacency)| adjacency.to_owned())
     }
 
     /// The lines of a path list and its paths.

@@ -5,6 +5,7 @@ mod model;
 mod preference;
 mod scenarios;
 mod show;
+mod stack;
 
 use core::net::IpAddr;
 
@@ -52,6 +53,10 @@ impl Way {
             DpoKind::Lookup => Self::Lookup(FibIndex(dpo.index())),
             DpoKind::Adjacency => {
                 assert_eq!(body.kind(), AdjacencyKind::Complete);
+                Self::Send(interface, next_hop)
+            }
+            DpoKind::Midchain => {
+                assert_eq!(body.kind(), AdjacencyKind::Midchain);
                 Self::Send(interface, next_hop)
             }
             DpoKind::Incomplete => {
