@@ -8,10 +8,11 @@ use zerocopy::FromBytes;
 
 use super::{
     ethernet::{self, EtherType},
+    geneve, gre,
     ip4::{self, protocol},
     ip6,
     link::LinkType,
-    udp,
+    udp, vxlan,
     walk::{self, Version},
 };
 
@@ -19,17 +20,16 @@ use super::{
 pub const MAX_DEPTH: usize = 4;
 
 /// UDP ports of tunnels: of IANA's registry, and the one that Linux had for VXLAN before there was any.
-const VXLAN: u16 = 4789;
+const VXLAN: u16 = vxlan::PORT;
 const VXLAN_LINUX: u16 = 8472;
-const GENEVE: u16 = 6081;
+const GENEVE: u16 = geneve::PORT;
 const GTP_U: u16 = 2152;
-/// Transparent Ethernet bridging, RFC 1701.
-const BRIDGED: EtherType = EtherType(0x6558);
+const BRIDGED: EtherType = EtherType(gre::BRIDGED);
 
-/// IP protocols.
-const IP4_IN_IP: u8 = 4;
-const IP6_IN_IP: u8 = 41;
-const GRE: u8 = 47;
+/// IP protocols of IP packets in IP packets.
+pub const IP4_IN_IP: u8 = 4;
+/// That of IPv6 ones.
+pub const IP6_IN_IP: u8 = 41;
 
 /// A kind of tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,13 +143,13 @@ fn upper(version: Version, packet: &[u8]) -> Option<(u8, usize, u32)> {
 fn inside(protocol: u8, bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
     match protocol {
         IP4_IN_IP | IP6_IN_IP => Some((Kind::Ip, LinkType::Raw, 0)),
-        GRE => gre(bytes),
+        gre::PROTOCOL => in_gre(bytes),
         protocol::UDP => {
             let (header, payload) = udp::Header::ref_from_prefix(bytes).ok()?;
             let (kind, link, offset) = match header.destination_port.get() {
-                VXLAN => vxlan(payload),
-                VXLAN_LINUX => vxlan(payload).filter(|_| payload.starts_with(&[8, 0, 0, 0])),
-                GENEVE => geneve(payload),
+                VXLAN => in_vxlan(payload),
+                VXLAN_LINUX => in_vxlan(payload).filter(|_| payload.starts_with(&[8, 0, 0, 0])),
+                GENEVE => in_geneve(payload),
                 GTP_U => gtp(payload),
                 _ => None,
             }?;
@@ -159,33 +159,26 @@ fn inside(protocol: u8, bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
     }
 }
 
-/// RFC 2890: flags, type, and for each of three flags four octets. Version 1 is that of PPTP.
-fn gre(bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
-    const CHECKSUM_KEY_SEQUENCE: u8 = 0xb0;
-    const ROUTING: u8 = 0x40;
-    let &[flags, version, high, low, ..] = bytes else { return None };
-    if version & 7 != 0 || flags & ROUTING != 0 {
+/// RFC 2890; version 1 is that of PPTP.
+fn in_gre(bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
+    let (header, _) = gre::Header::ref_from_prefix(bytes).ok()?;
+    if header.version() != 0 || header.flags.get() & gre::Header::ROUTING != 0 {
         return None;
     }
-    let optional = (flags & CHECKSUM_KEY_SEQUENCE).count_ones() as usize;
-    let link = link_of(EtherType(u16::from_be_bytes([high, low])))?;
-    Some((Kind::Gre, link, 4 + 4 * optional))
+    let link = link_of(EtherType(header.protocol.get()))?;
+    Some((Kind::Gre, link, header.length()))
 }
 
-/// RFC 7348 section 5: the flag I must be set.
-fn vxlan(bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
-    bytes.first().is_some_and(|flags| flags & 8 != 0).then_some((
-        Kind::Vxlan,
-        LinkType::Ethernet,
-        8,
-    ))
+fn in_vxlan(bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
+    let (header, _) = vxlan::Header::ref_from_prefix(bytes).ok()?;
+    let offset = size_of::<vxlan::Header>();
+    header.is_valid().then_some((Kind::Vxlan, LinkType::Ethernet, offset))
 }
 
-/// RFC 8926 section 3.4: version 0, and the length of options in units of four octets.
-fn geneve(bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
-    let &[first, _, high, low, ..] = bytes else { return None };
-    let link = link_of(EtherType(u16::from_be_bytes([high, low])))?;
-    (first >> 6 == 0).then_some((Kind::Geneve, link, 8 + usize::from(first & 0x3f) * 4))
+fn in_geneve(bytes: &[u8]) -> Option<(Kind, LinkType, usize)> {
+    let (header, _) = geneve::Header::ref_from_prefix(bytes).ok()?;
+    let link = link_of(EtherType(header.protocol.get()))?;
+    (header.version() == 0).then_some((Kind::Geneve, link, header.length()))
 }
 
 /// TS 29.281 section 5: a G-PDU of version 1. With any of three flags four more octets follow, the last of which is the type
