@@ -27,6 +27,7 @@ mod segments;
 mod sink;
 pub mod span;
 mod trace;
+pub mod tunnel;
 pub mod udp;
 mod urpf;
 
@@ -50,7 +51,8 @@ pub fn plugin() -> Plugin {
         r.node(sink::Sink::spec());
         r.node(punt::Punt::spec(r.interface_views()));
         r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
-        r.arc(ArcSpec::new("device-input", DEVICES, "ethernet-input"));
+        let starts = [DEVICES, &tunnel::INPUTS].concat();
+        r.arc(ArcSpec::new("device-input", &starts, "ethernet-input"));
         r.feature(FeatureSpec::new("device-input", "sink"));
         let protocols = IpProtocols::new(r);
         ip4::register(r, &protocols);
@@ -61,6 +63,7 @@ pub fn plugin() -> Plugin {
         let (ears, desk) = neighbor::register(r);
         arp::register(r, &ears);
         nd::register(r, (&ears, &desk), &types);
+        tunnel::register(r, &protocols);
         r.provide(protocols);
         l2::register(r);
         span::register(r);

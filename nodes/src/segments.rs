@@ -3,14 +3,14 @@
 use vnet::{
     buffer::{Buffer, BufferFlags},
     error::ErrorSet,
-    graph::{NextSet, NodeCx},
+    graph::{NextSet, NodeCx, PacketCx},
     wire::{checksum::Sum, udp},
 };
 
 /// Adds to `sum` the `length` bytes that begin `skip` bytes behind the packet's current position. `None` when the packet ends
 /// before.
 pub(crate) fn add_segments<N: NextSet, E: ErrorSet>(
-    cx: &NodeCx<'_, N, E>,
+    cx: &PacketCx<'_, N, E>,
     buffer: &Buffer,
     skip: usize,
     length: usize,
@@ -64,7 +64,7 @@ pub(crate) fn fill_fragment<N: NextSet, E: ErrorSet>(
 /// Makes the checksum that is still to be made, of a packet that stands for itself; then nothing is left to do. `None` when what is
 /// left to do contradicts the packet.
 pub(crate) fn finish_checksum<N: NextSet, E: ErrorSet>(
-    cx: &NodeCx<'_, N, E>,
+    cx: &PacketCx<'_, N, E>,
     buffer: &mut Buffer,
 ) -> Option<()> {
     let Some(offload) = buffer.offload().copied() else { return Some(()) };

@@ -25,6 +25,7 @@ pub mod random;
 pub mod reassembly;
 pub mod runtime;
 pub mod trace;
+pub mod tunnel;
 pub mod wire;
 
 /// The crate whose traits headers and trace records implement, in the version that is used here.

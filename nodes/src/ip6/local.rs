@@ -92,7 +92,7 @@ impl From<Error> for Refusal {
     }
 }
 
-/// Finds the upper layer of a packet, and whether the checksum of one that has it is right: IPv6 does not let anybody leave it
+/// Finds the upper layer of a packet, and whether the checksum of one that has it is right: IPv6 lets nobody but tunnels leave it
 /// out (RFC 8200, section 8.1).
 fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refusal> {
     let ip = *buffer.view::<Header>().ok_or(Error::Truncated)?;
@@ -103,6 +103,7 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refus
     let skip = upper.at;
     let length = size_of::<Header>() + usize::from(ip.payload_length.get());
     let length = length.checked_sub(skip).ok_or(Error::Truncated)?;
+    let summed = buffer.current().get(skip + 6..skip + 8) != Some(&[0, 0]);
     buffer.l4_offset = buffer.current_data() + skip as i16;
     let bad = match upper.protocol {
         protocol::UDP | protocol::TCP => Error::BadTransportChecksum,
@@ -111,6 +112,10 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refus
     };
     if buffer.offload().is_some() {
         // Its sender leaves the checksum to whoever puts it on a wire.
+        return Ok(Fit::Whole);
+    }
+    if upper.protocol == protocol::UDP && !summed {
+        // Without a checksum: whoever receives at its port decides (RFC 6936).
         return Ok(Fit::Whole);
     }
     let seed = Sum::EMPTY.pseudo6(ip.source, ip.destination, upper.protocol, length as u32);

@@ -29,14 +29,28 @@ vnet::node_errors! {
     pub(crate) enum Error {
         NoListener => ("no-listener", "no listener for dst port", Error, ForUs),
         Truncated => ("truncated", "udp datagram without its header", Error),
+        Unchecked => ("no-checksum", "udp datagram over ip6 without checksum", Error),
     }
 }
 
 const NODES: [&str; 2] = ["ip4-udp-lookup", "ip6-udp-lookup"];
 
+/// Who receives at a port.
+#[derive(Clone, Copy)]
+struct Receiver {
+    port: u16,
+    slot: NextIndex,
+    /// Whether datagrams over IPv6 without a checksum are received, too.
+    unchecked: bool,
+}
+
+type Ports = Vec<Receiver>;
+
 /// Which node receives at which port; the engine [provides](vnet::plugin::Registrar::provide) it. Clones are the same table.
 #[derive(Clone)]
-pub struct UdpPorts(Shared<Vec<(u16, NextIndex)>>);
+pub struct UdpPorts(Shared<[Ports; 2]>);
+
+const FAMILIES: [Family; 2] = [Family::Ip4, Family::Ip6];
 
 impl UdpPorts {
     /// Datagrams to `port` go to `node`, their current position at the UDP header. Replaces whoever received there before.
@@ -49,18 +63,55 @@ impl UdpPorts {
         port: u16,
         node: vnet::graph::NodeIndex,
     ) -> Result<(), GraphError> {
+        FAMILIES.iter().try_for_each(|family| self.add(main, *family, port, node, false))
+    }
+
+    /// As [`Self::register`], datagrams of one family. Those over IPv6 without a checksum are received as well, which tunnels may do
+    /// (RFC 6935, RFC 6936).
+    ///
+    /// # Errors
+    /// When the built-in nodes are not in the engine.
+    pub fn register_tunnel(
+        &self,
+        main: &mut Main,
+        family: Family,
+        port: u16,
+        node: vnet::graph::NodeIndex,
+    ) -> Result<(), GraphError> {
+        self.add(main, family, port, node, true)
+    }
+
+    fn add(
+        &self,
+        main: &mut Main,
+        family: Family,
+        port: u16,
+        node: vnet::graph::NodeIndex,
+        unchecked: bool,
+    ) -> Result<(), GraphError> {
         let ip4 = main.graph().require(NODES[0])?;
         let slot = main.add_next(ip4, node);
-        let ports = self.0.write(main.held_mut());
-        ports.retain(|(p, _)| *p != port);
-        ports.push((port, slot));
-        ports.sort_unstable_by_key(|(p, _)| *p);
+        let ports = &mut self.0.write(main.held_mut())[family as usize];
+        ports.retain(|known| known.port != port);
+        ports.push(Receiver { port, slot, unchecked });
+        ports.sort_unstable_by_key(|known| known.port);
         Ok(())
     }
 
     /// Nobody receives at `port` any more.
     pub fn unregister(&self, main: &mut Main, port: u16) {
-        self.0.write(main.held_mut()).retain(|(p, _)| *p != port);
+        FAMILIES.iter().for_each(|family| self.unregister_family(main, *family, port));
+    }
+
+    /// Nobody receives datagrams of one family at `port` any more.
+    pub fn unregister_family(&self, main: &mut Main, family: Family, port: u16) {
+        self.0.write(main.held_mut())[family as usize].retain(|known| known.port != port);
+    }
+
+    /// Whether somebody receives datagrams of a family at `port`.
+    #[must_use]
+    pub fn is_taken(&self, main: &Main, family: Family, port: u16) -> bool {
+        self.0.view(main.held())[family as usize].iter().any(|known| known.port == port)
     }
 }
 
@@ -83,7 +134,7 @@ impl Lookup {
 
 /// Registers the nodes, and provides the [`UdpPorts`].
 pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
-    let ports = UdpPorts(r.shared(Vec::new()));
+    let ports = UdpPorts(r.shared([Ports::new(), Ports::new()]));
     let spec = |name, family| {
         let ports = ports.clone();
         NodeSpec::internal(name, move |_| Lookup { ports: ports.clone(), family })
@@ -93,7 +144,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     r.provide(ports);
     let protocols = protocols.clone();
     r.on_start(move |main| {
-        for (family, name) in [Family::Ip4, Family::Ip6].into_iter().zip(NODES) {
+        for (family, name) in FAMILIES.into_iter().zip(NODES) {
             let node = main.graph().require(name)?;
             protocols.register(main, family, protocol::UDP, node)?;
         }
@@ -107,7 +158,7 @@ impl Node for Lookup {
     type Trace = NoTrace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
-        let ports = self.ports.0.read(cx.token());
+        let ports = &self.ports.0.read(cx.token())[self.family as usize];
         cx.each(frame, |cx, buffer| {
             let to_header = buffer.rewind_to(buffer.l4_offset);
             let Ok((udp, _)) = Header::ref_from_prefix(buffer.current()) else {
@@ -115,8 +166,14 @@ impl Node for Lookup {
                 return Next::Drop.into();
             };
             let port = udp.destination_port.get();
-            match ports.binary_search_by_key(&port, |(p, _)| *p) {
-                Ok(i) if to_header => Slot::added(ports[i].1),
+            let unchecked = udp.checksum.get() == 0 && self.family == Family::Ip6;
+            let found = ports.binary_search_by_key(&port, |known| known.port);
+            match found.map(|i| ports[i]) {
+                Ok(known) if unchecked && !known.unchecked => {
+                    cx.error(buffer, Error::Unchecked);
+                    Next::Drop.into()
+                }
+                Ok(known) if to_header => Slot::added(known.slot),
                 _ => {
                     cx.error(buffer, Error::NoListener);
                     self.refuse(buffer).into()

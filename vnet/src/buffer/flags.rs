@@ -30,5 +30,36 @@ bitflags! {
         const SPAN_COPY = 1 << 11;
         /// What the datagram of a fragment begins with is noted: [`Layer4`](crate::reassembly::Layer4).
         const LAYER4_NOTED = 1 << 12;
+        /// How often the packet was put into another one since it came, as a number of three bits.
+        const ENCAPSULATIONS = 7 << 13;
+    }
+}
+
+impl BufferFlags {
+    /// The bits with one encapsulation more; `None` when there is no number for that. Whatever goes round through tunnels ends so.
+    #[inline]
+    #[must_use]
+    pub const fn encapsulated(self) -> Option<Self> {
+        const ONE: u32 = 1 << BufferFlags::ENCAPSULATIONS.bits().trailing_zeros();
+        match self.contains(Self::ENCAPSULATIONS) {
+            true => None,
+            false => Some(Self::from_bits_retain(self.bits() + ONE)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_is_put_into_others_seven_times_at_most() {
+        let others = BufferFlags::TRACED | BufferFlags::SPAN_COPY;
+        let mut flags = others;
+        for _ in 0..7 {
+            flags = flags.encapsulated().unwrap();
+            assert_eq!(flags.difference(BufferFlags::ENCAPSULATIONS), others);
+        }
+        assert_eq!(flags.encapsulated(), None);
     }
 }

@@ -234,6 +234,11 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         self.state.send_copy(buffer, node, change)
     }
 
+    /// Calls `f` with each run of bytes of the packet, from the current position on.
+    pub fn for_each_segment(&self, buffer: &Buffer, f: impl FnMut(&[u8])) {
+        self.state.magazine.for_each_segment(buffer, f);
+    }
+
     /// Lets a tap see a packet that came or leaves by `interface`.
     pub fn show_tap(
         &self,
@@ -568,11 +573,6 @@ impl<'d, Next: NextSet, Error: ErrorSet> NodeCx<'d, Next, Error> {
         fill: impl FnMut(usize, &mut [u8]),
     ) -> bool {
         self.packet.state.magazine.extend_chain(buffer, own, tail, fill)
-    }
-
-    /// Calls `f` with each run of bytes of the packet, from the current position on.
-    pub fn for_each_segment(&self, buffer: &Buffer, f: impl FnMut(&[u8])) {
-        self.packet.state.magazine.for_each_segment(buffer, f);
     }
 }
 

@@ -114,6 +114,9 @@ pub struct SwInterface {
     pub unnumbered: Option<SwIfIndex>,
     /// The operator's note.
     pub tag: String,
+    /// The overlay network that it is of, as layer2SegmentId has it (IANA element 351): the kind of encapsulation in the first octet, 1
+    /// for VXLAN, and the number of the network in the last three; 0 for none.
+    pub segment: u64,
 }
 
 impl SwInterface {

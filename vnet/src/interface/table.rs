@@ -165,6 +165,19 @@ impl InterfaceTable {
         Ok(())
     }
 
+    /// Says of which overlay network an interface is, see [`SwInterface::segment`].
+    ///
+    /// # Errors
+    /// When there is no such interface.
+    pub fn set_segment(
+        &mut self,
+        interface: SwIfIndex,
+        segment: u64,
+    ) -> Result<(), InterfaceError> {
+        self.changeable(interface)?.segment = segment;
+        Ok(())
+    }
+
     /// An interface by its index.
     #[must_use]
     pub fn interface(&self, interface: SwIfIndex) -> Option<&SwInterface> {
@@ -331,6 +344,7 @@ impl InterfaceTable {
             ip6_table: TableBinding::DEFAULT,
             unnumbered: None,
             tag: String::new(),
+            segment: 0,
         });
         index
     }
