@@ -21,4 +21,5 @@ mod settings;
 mod tcp;
 mod templates;
 mod timers;
+mod tunnels;
 mod vpp;

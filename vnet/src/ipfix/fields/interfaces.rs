@@ -1,4 +1,4 @@
-//! What interfaces are called, for records that tell it.
+//! What interfaces are called, and of which overlay network they are, for records that tell it.
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +23,8 @@ pub struct InterfaceTexts(Arc<RwLock<BTreeMap<SwIfIndex, Texts>>>);
 struct Texts {
     name: Vec<u8>,
     description: Vec<u8>,
+    /// Of which overlay network it is, a number.
+    segment: u64,
 }
 
 /// Which text of a record's ingress interface.
@@ -40,13 +42,22 @@ impl InterfaceTexts {
     pub(in crate::ipfix) fn look(&self, table: &InterfaceTable) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for interface in table.interfaces() {
-            let mut texts = Texts::default();
+            let mut texts = Texts { segment: interface.segment, ..Texts::default() };
             put_text(&mut texts.name, &interface.name);
             put_text(&mut texts.description, description(table, interface));
             if known.get(&interface.index) != Some(&texts) {
                 known.insert(interface.index, texts);
             }
         }
+    }
+
+    /// The overlay network of the interface at which a record's packets were seen; 0 where that is of none.
+    pub(super) fn segment(&self, record: &FlowRecord) -> u64 {
+        // Where packets leave is known of those that leave.
+        let leaves = record.egress != SwIfIndex::NONE;
+        let seen_at = if leaves { record.egress } else { record.ingress };
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&seen_at).map_or(0, |texts| texts.segment)
     }
 
     /// Gives the octets of a text of a record to `f`.

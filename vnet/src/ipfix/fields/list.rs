@@ -1,7 +1,7 @@
 //! From a list of names to keys, families and encoders.
 
 use super::{
-    Field, FieldError, InterfaceTexts, Kinds, Role,
+    Field, FieldError, InterfaceTexts, Kinds, Role, Value,
     error::unknown,
     forward,
     steps::{Saturated, Steps},
@@ -150,7 +150,8 @@ impl FieldList {
     }
 
     pub(super) fn tells_interfaces(&self) -> bool {
-        self.fields.iter().any(|(_, specifier)| specifier.is_variable())
+        let is_segment = |field: &Field| matches!(field.value, Value::Segment);
+        self.fields.iter().any(|(field, specifier)| specifier.is_variable() || is_segment(field))
     }
 
     fn needs_biflow(&self) -> bool {

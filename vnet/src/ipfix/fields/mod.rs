@@ -131,6 +131,8 @@ enum Value {
     Octets(fn(&FlowRecord, &mut [u8])),
     /// Text of variable length, of the interface on which packets came in.
     Text(Text),
+    /// The overlay network of the interface at which packets were seen.
+    Segment,
 }
 
 /// An element that flow records can have.
