@@ -21,6 +21,7 @@ mod neighbors;
 mod startup;
 mod stream;
 mod targets;
+mod tunnels;
 
 pub use acl::acl;
 pub use bridge::bridge;
@@ -37,6 +38,7 @@ pub use ipfix_file::ipfix_file;
 pub use neighbors::neighbors;
 pub use startup::startup;
 pub use targets::targets;
+pub use tunnels::tunnels;
 
 /// A fuzz body.
 pub type Body = fn(&[u8]);
@@ -58,4 +60,5 @@ pub const BODIES: &[(&str, Body)] = &[
     ("neighbors", neighbors),
     ("startup", startup),
     ("targets", targets),
+    ("tunnels", tunnels),
 ];
