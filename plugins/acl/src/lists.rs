@@ -187,7 +187,7 @@ impl Acl {
     /// Gives an interface these lists and no others.
     ///
     /// # Errors
-    /// When there is no memory for sessions.
+    /// When one of them does not exist, or there is no memory for sessions.
     pub fn set_lists(
         &self,
         main: &mut Main,
@@ -196,6 +196,7 @@ impl Acl {
         acls: Vec<u32>,
     ) -> Result<(), AclError> {
         let key = (interface, direction);
+        acls.iter().try_for_each(|&acl| self.state.borrow().list(acl).map(|_| ()))?;
         if acls.is_empty() {
             let before = self.state.borrow_mut().applied.remove(&key);
             if let Some(before) = before {

@@ -59,18 +59,25 @@ const NO_HEADER: u32 = NONE - 2;
 pub(crate) fn spec(place: Place, reader: &Reader, performing: Performing) -> NodeSpec {
     let reader = reader.clone();
     match place.is_ip6 {
-        false => NodeSpec::internal(place.node(), move |_| {
-            Check::<Ip4, IP4_WORDS>::new(place, reader.clone(), performing)
+        false => NodeSpec::internal(place.node(), move |_| Check {
+            reader: reader.clone(),
+            work: Work::<Ip4, IP4_WORDS>::new(place, performing),
         }),
-        true => NodeSpec::internal(place.node(), move |_| {
-            Check::<Ip6, IP6_WORDS>::new(place, reader.clone(), performing)
+        true => NodeSpec::internal(place.node(), move |_| Check {
+            reader: reader.clone(),
+            work: Work::<Ip6, IP6_WORDS>::new(place, performing),
         }),
     }
 }
 
 struct Check<F, const N: usize> {
-    place: Place,
     reader: Reader,
+    work: Work<F, N>,
+}
+
+/// What is known of the packets of a frame, by their positions.
+struct Work<F, const N: usize> {
+    place: Place,
     performing: Performing,
     keys: Box<[[u64; N]; FRAME_SIZE]>,
     kinds: Box<[Kind; FRAME_SIZE]>,
@@ -128,6 +135,7 @@ type Cx<'a, 'd> = &'a mut NodeCx<'d, Next, Error>;
 #[derive(Clone, Copy)]
 struct Scene<'a> {
     tables: &'a Tables,
+    rules: &'a Counter<Count>,
     port: Option<&'a Port>,
     context: Option<&'a Context>,
     interface: SwIfIndex,
@@ -138,11 +146,10 @@ struct Scene<'a> {
 /// Packets that lie between asking for the words of their sessions' buckets, asking for the places of these, and looking at them.
 const AHEAD: usize = 8;
 
-impl<F: Compiled<N>, const N: usize> Check<F, N> {
-    fn new(place: Place, reader: Reader, performing: Performing) -> Self {
+impl<F: Compiled<N>, const N: usize> Work<F, N> {
+    fn new(place: Place, performing: Performing) -> Self {
         Self {
             place,
-            reader,
             performing,
             keys: Box::new([[0; N]; FRAME_SIZE]),
             kinds: Box::new([Kind::Whole; FRAME_SIZE]),
@@ -299,7 +306,7 @@ impl<F: Compiled<N>, const N: usize> Check<F, N> {
                 cx.set_next(packet, next);
                 continue;
             };
-            run.add(cx, &self.reader.rules, rule.counter, buffer.length_in_chain() as u64);
+            run.add(cx, scene.rules, rule.counter, buffer.length_in_chain() as u64);
             if rule.action.is_some() {
                 self.choices.push(Choice { at: packet as u16, action: rule.action });
             }
@@ -313,7 +320,7 @@ impl<F: Compiled<N>, const N: usize> Check<F, N> {
             };
             cx.set_next(packet, next);
         }
-        run.end(cx, &self.reader.rules);
+        run.end(cx, scene.rules);
     }
 
     /// Of a packet that no rule has matched.
@@ -542,26 +549,26 @@ impl<F: Compiled<N>, const N: usize> Node for Check<F, N> {
     type Trace = Trace;
 
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Way<Next> {
-        let reader = self.reader.clone();
-        let tables = reader.read(cx.token());
+        let Self { reader, work } = self;
+        let (tables, rules) = (reader.read(cx.token()), &reader.rules);
         let now = Heard::at(cx.now());
-        let direction = self.place.direction;
+        let direction = work.place.direction;
         let mut counts = Counts::default();
-        self.choices.clear();
+        work.choices.clear();
         let is_traced = frame.is_traced();
         let mut buffers = cx.buffers(frame);
         let mut start = 0;
         while let Some(first) = buffers.get(start) {
-            let interface = self.interface(first);
+            let interface = work.interface(first);
             let port = tables.port(interface);
             let context = port.and_then(|port| port.context(direction));
-            let scene = Scene { tables, port, context, interface, direction, now };
-            let (end, special) = self.gather(&mut buffers, start, interface);
-            self.look(cx, &mut buffers, scene, special);
+            let scene = Scene { tables, rules, port, context, interface, direction, now };
+            let (end, special) = work.gather(&mut buffers, start, interface);
+            work.look(cx, &mut buffers, scene, special);
             if is_traced {
-                self.note(&mut buffers, start..end, scene);
+                work.note(&mut buffers, start..end, scene);
             }
-            self.send(cx, &mut buffers, start..end, scene, &mut counts);
+            work.send(cx, &mut buffers, start..end, scene, &mut counts);
             start = end;
         }
         cx.count(Error::Check, frame.len() as u64);
@@ -572,12 +579,12 @@ impl<F: Compiled<N>, const N: usize> Node for Check<F, N> {
                 cx.count(counter, n);
             }
         }
-        cx.perform(self.performing, frame, &self.choices);
+        cx.perform(work.performing, frame, &work.choices);
         Way::PerPacket
     }
 
     fn trace(&self, buffer: &Buffer) -> Trace {
         let at = buffer.opaque[0] as usize % FRAME_SIZE;
-        Trace::new(&self.notes[at], &self.keys[at])
+        Trace::new(&self.work.notes[at], &self.work.keys[at])
     }
 }

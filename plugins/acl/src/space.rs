@@ -29,6 +29,8 @@ const CHAIN: u32 = 1 << 31;
 const TAKEN: u32 = 1 << 31;
 /// Fewest tags of a mask.
 const LEAST: usize = 8;
+/// Tables up to this lie in the caches near the core, so that nothing is gained by asking for their slots.
+const SMALL: u32 = 1 << 12;
 
 /// A rule, as it is compared.
 #[derive(Clone, Copy, Debug)]
@@ -178,16 +180,15 @@ impl<const N: usize> Space<N> {
                 *hash = crc32c(masked);
                 prefetch_in(table.tags, (*hash & mask.wrap) as usize);
             }
-            for at in &mut hashes[..packets.len()] {
-                *at = table.first(*at, mask.wrap);
-                prefetch_in(table.slots, *at as usize);
-            }
-            for ((packet, at), masked) in packets.iter().zip(&*hashes).zip(&**masked) {
-                if *at == NONE {
-                    continue;
+            let is_large = mask.wrap > SMALL;
+            if is_large {
+                for hash in &hashes[..packets.len()] {
+                    prefetch_in(table.slots, table.first(*hash, mask.wrap) as usize);
                 }
+            }
+            for ((packet, hash), masked) in packets.iter().zip(&*hashes).zip(&**masked) {
                 let packet = usize::from(*packet) % FRAME;
-                if let Some(slot) = table.find(*at, crc32c(masked), masked, mask.wrap)
+                if let Some(slot) = table.find(*hash, masked, mask.wrap)
                     && slot.first < found[packet]
                 {
                     found[packet] = found[packet].min(self.position(slot, &keys[packet]));
@@ -204,8 +205,7 @@ impl<const N: usize> Space<N> {
                 break;
             }
             let masked = and(key, &mask.words);
-            let hash = crc32c(&masked);
-            if let Some(slot) = self.table(mask).find(hash & mask.wrap, hash, &masked, mask.wrap) {
+            if let Some(slot) = self.table(mask).find(crc32c(&masked), &masked, mask.wrap) {
                 found = found.min(self.position(slot, key));
             }
         }
@@ -277,9 +277,9 @@ impl<'a, const N: usize> Table<'a, N> {
         }
     }
 
-    /// The slot of a key, in a place from `at` on.
     #[inline(always)]
-    fn find(&self, mut at: u32, hash: u32, key: &[u64; N], wrap: u32) -> Option<&'a Slot<N>> {
+    fn find(&self, hash: u32, key: &[u64; N], wrap: u32) -> Option<&'a Slot<N>> {
+        let mut at = hash & wrap;
         loop {
             let tag = *self.tags.get(at as usize)?;
             if tag == hash | TAKEN {
@@ -319,7 +319,13 @@ impl<const N: usize> Builder<N> {
                 same.push(pattern);
             }
         }
-        let places = (by_key.len() * 2).next_power_of_two().max(LEAST);
+        // Fewer in a small table, where a packet without a rule is to see an empty place at once; no more than half in any.
+        let spread = match by_key.len() {
+            0..512 => 8,
+            512..4_096 => 4,
+            _ => 2,
+        };
+        let places = (by_key.len() * spread).next_power_of_two().max(LEAST);
         let (offset, wrap) = (self.tags.len(), places - 1);
         self.tags.resize(offset + places, 0);
         self.slots.resize(offset + places, Slot { key: [0; N], first: NONE, to: NONE });
