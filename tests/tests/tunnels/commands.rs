@@ -87,7 +87,7 @@ fn tunnels_are_shown_as_vpp_shows_them() {
         let line = shown.lines().find(|line| line.starts_with(&format!("{name} ")));
         line.and_then(|line| line.split_whitespace().nth(2)).unwrap_or_default().to_owned()
     };
-    let states = ["vxlan_tunnel42", "geneve_tunnel0", "gre0", "ipip0"].map(|name| state(name));
+    let states = ["vxlan_tunnel42", "geneve_tunnel0", "gre0", "ipip0"].map(state);
     assert_eq!(states, ["up", "up", "down", "down"], "{shown}");
 }
 

@@ -74,7 +74,7 @@ fn each_bad_vxlan_packet_is_counted_under_its_reason() {
                 "from somebody else",
                 |f| {
                     f[29] = 9;
-                    settle(f)
+                    settle(f);
                 },
                 VXLAN,
                 "no-such-tunnel",
@@ -106,7 +106,7 @@ fn each_bad_geneve_packet_is_counted_under_its_reason() {
                 "to another end",
                 |f| {
                     f[29] = 9;
-                    settle(f)
+                    settle(f);
                 },
                 GENEVE,
                 "no-such-tunnel",
@@ -139,7 +139,7 @@ fn each_bad_gre_packet_is_counted_under_its_reason() {
                 "key cut",
                 |f| {
                     f[34] = 0x20;
-                    cut(f, 7)
+                    cut(f, 7);
                 },
                 GRE,
                 "truncated",
@@ -148,7 +148,7 @@ fn each_bad_gre_packet_is_counted_under_its_reason() {
                 "from somebody else",
                 |f| {
                     f[29] = 9;
-                    settle(f)
+                    settle(f);
                 },
                 GRE,
                 "no-such-tunnel",
@@ -171,7 +171,7 @@ fn each_bad_gre_packet_is_counted_under_its_reason() {
                 |f| {
                     f[34] = 0;
                     f.drain(38..42);
-                    settle(f)
+                    settle(f);
                 },
                 GRE,
                 "no-such-tunnel",
@@ -189,7 +189,7 @@ fn each_bad_ip_in_ip_packet_is_counted_under_its_reason() {
                 "IPv6 said, IPv4 in it",
                 |f| {
                     f[23] = 41;
-                    settle(f)
+                    settle(f);
                 },
                 IPIP,
                 "unknown-protocol",
@@ -202,7 +202,7 @@ fn each_bad_ip_in_ip_packet_is_counted_under_its_reason() {
                 "from somebody else",
                 |f| {
                     f[29] = 9;
-                    settle(f)
+                    settle(f);
                 },
                 IPIP,
                 "no-such-tunnel",
@@ -240,7 +240,7 @@ fn a_tunnel_whose_interface_is_down_takes_nothing_and_sends_nothing() {
         let to = if kind.bridged { [2, 0, 0, 0, 0, 9] } else { PG0 };
         let frame = frame_to(to, &[], &Ip4::udp("10.10.0.2", "10.11.0.2").bytes());
         near.capture("pg1");
-        near.send("pg0", &[frame.clone()]);
+        near.send("pg0", std::slice::from_ref(&frame));
         let outside = near.captured("pg1").frames.clone();
         for scene in [&near, &far] {
             scene.lab.run(&format!("set interface state {} down", kind.interface));
@@ -271,7 +271,7 @@ fn over_ip6_only_tunnels_take_datagrams_without_a_checksum() {
     let [near, far] = [0, 1].map(|side| end(&KINDS[0], ends, side));
     near.capture("pg1");
     let inner = frame_to([2, 0, 0, 0, 0, 9], &[], &Ip4::udp("10.10.0.2", "10.11.0.2").bytes());
-    near.send("pg0", &[inner.clone()]);
+    near.send("pg0", std::slice::from_ref(&inner));
     let good = near.captured("pg1").frames[0].clone();
     let with = |sum: [u8; 2], port: u16| {
         let mut frame = good.clone();

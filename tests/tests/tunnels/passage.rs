@@ -177,7 +177,7 @@ fn outer_packets_belong_to_the_table_that_the_tunnel_names() {
         ));
         scene.capture("pg1");
         let inner = frame_to(FAR, &[], &Ip4::udp("10.10.0.2", "10.11.0.2").bytes());
-        scene.send("pg0", &[inner.clone()]);
+        scene.send("pg0", std::slice::from_ref(&inner));
         let mut outside = scene.captured("pg1").frames.clone();
         assert_eq!(outside.len(), 1);
         // Back, with the ends exchanged.
