@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use arrayvec::ArrayVec;
 use vnet::{
     buffer::{Buffer, BufferFlags},
     frame::Frame,
@@ -11,9 +10,7 @@ use vnet::{
     plugin::Registrar,
     runtime::Shared,
     wire::{
-        checksum,
-        ethernet::{self, MacAddress},
-        icmp,
+        checksum, icmp,
         icmp::{kind4, kind6},
         ip4, ip6,
     },
@@ -38,7 +35,6 @@ vnet::next_nodes! {
     /// Where packets go from `ip6-icmp-echo-request`.
     pub(crate) enum Next6 {
         Lookup => "ip6-lookup",
-        Output => "interface-output",
         Drop => "error-drop",
     }
 }
@@ -168,37 +164,10 @@ fn reply6(
     Ok(())
 }
 
-/// A link header: Ethernet with up to two tags, or nothing.
-type LinkHeader = ArrayVec<u8, 22>;
-
-/// The header that leads back over the link by which the packet came.
-fn way_back(buffer: &Buffer, view: &InterfaceView) -> Option<LinkHeader> {
-    let mut header = LinkHeader::new();
-    if view.ethernet {
-        let length = usize::try_from(buffer.l3_offset - buffer.l2_offset).ok()?;
-        header.try_extend_from_slice(buffer.from_offset(buffer.l2_offset).get(..length)?).ok()?;
-        let (ethernet, _) = ethernet::Header::mut_from_prefix(&mut header).ok()?;
-        ethernet.destination = ethernet.source;
-        ethernet.source = MacAddress(view.mac);
-    }
-    Some(header)
-}
-
-/// Puts a link header in front of the packet, which leaves by the interface that it came by.
-fn send_back(buffer: &mut Buffer, header: &LinkHeader) -> Option<()> {
-    let room =
-        buffer.push(header.len()).then(|| buffer.current_mut().get_mut(..header.len()))??;
-    room.copy_from_slice(header);
-    buffer.l2_offset = buffer.current_data();
-    buffer.tx = buffer.rx;
-    Some(())
-}
-
-/// Answers a request, and says where the reply goes: by its route, or over the link by which the request came if its sender is
-/// known there alone.
+/// Answers a request. The reply goes by its route; over the link by which the request came, if its sender is known there alone.
 fn answer6(buffer: &mut Buffer, view: Option<&InterfaceView>) -> Result<Next6, Error> {
     let ip = buffer.view::<ip6::Header>().ok_or(Error::Malformed)?;
-    let [sender, to] = [ip.source, ip.destination].map(Ipv6Addr::from);
+    let to = Ipv6Addr::from(ip.destination);
     if to.is_unicast_link_local() && view.and_then(|view| view.link_local) != Some(to) {
         return Err(Error::NotOurs);
     }
@@ -206,13 +175,7 @@ fn answer6(buffer: &mut Buffer, view: Option<&InterfaceView>) -> Result<Next6, E
         IpAddr::V6(address) => Some(address),
         IpAddr::V4(_) => None,
     };
-    if !sender.is_unicast_link_local() {
-        return reply6(buffer, own).map(|()| Next6::Lookup);
-    }
-    let header = view.and_then(|view| way_back(buffer, view)).ok_or(Error::Malformed)?;
-    reply6(buffer, own)?;
-    send_back(buffer, &header).ok_or(Error::Malformed)?;
-    Ok(Next6::Output)
+    reply6(buffer, own).map(|()| Next6::Lookup)
 }
 
 impl Node for Echo6 {

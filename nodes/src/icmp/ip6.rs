@@ -71,7 +71,7 @@ impl Version for Ip6 {
             return Err(Error::NotUnicast);
         }
         let upper = upper_layer(ip.next_header, payload);
-        if upper.protocol == protocol::ICMP6 {
+        if upper.protocol == protocol::ICMP6 && !is_later {
             let kind = upper.offset.and_then(|at| payload.get(at)).ok_or(Error::Malformed)?;
             if icmp::is_error6(*kind) {
                 return Err(Error::AboutErrors);

@@ -61,6 +61,9 @@ impl Report {
         Self::new(kind4::PARAMETER_PROBLEM, 0, (at as u32) << 24)
     }
 
+    /// Beyond the scope of the source address (RFC 4443, section 3.1).
+    pub(crate) const BEYOND_SCOPE6: Self = Self::new(kind6::UNREACHABLE, 2, 0);
+
     /// Unrecognized next header, which the octet `at` names (RFC 4443, section 3.4).
     pub(crate) const fn next_header6(at: u32) -> Self {
         Self::new(kind6::PARAMETER_PROBLEM, 1, at)

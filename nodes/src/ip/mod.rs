@@ -91,6 +91,8 @@ pub(crate) enum Fault {
     TooBig,
     /// No room to put the rewrite in front.
     NoHeadroom,
+    /// From an address that means nothing where it would go.
+    BeyondScope,
 }
 
 /// An IP version, as the nodes of this module need it.

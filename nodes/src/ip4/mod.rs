@@ -182,7 +182,8 @@ impl Family for Ip4 {
         match fault {
             Fault::Truncated => Error::TooShort,
             Fault::TableLoop => Error::TableLoop,
-            Fault::Expired => Error::TimeExpired,
+            // IPv4 has no scopes.
+            Fault::Expired | Fault::BeyondScope => Error::TimeExpired,
             Fault::TooBig => Error::MtuExceeded,
             Fault::NoHeadroom => Error::NoHeadroom,
         }

@@ -9,7 +9,10 @@ use vnet::{
     wire::{checksum::Sum, fragment::Fragment, ip4::protocol, ip6::Header},
 };
 
-use super::extensions::{self, Fault};
+use super::{
+    extensions::{self, Fault},
+    link_local::is_for_link,
+};
 use crate::{
     demux::Demux,
     icmp::Report,
@@ -24,6 +27,7 @@ vnet::next_nodes! {
         Drop => "error-drop",
         IcmpError => "ip6-icmp-error",
         Reassembly => "ip6-local-full-reassembly",
+        LinkLocal => "ip6-link-local",
     }
 }
 
@@ -65,6 +69,8 @@ enum Fit {
     Whole,
     /// It is to be put together with others first.
     Fragment,
+    /// It is our own, for somebody on a link.
+    Elsewhere,
 }
 
 /// Why a packet is not received, and what its sender is told.
@@ -96,6 +102,9 @@ impl From<Error> for Refusal {
 /// out (RFC 8200, section 8.1).
 fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refusal> {
     let ip = *buffer.view::<Header>().ok_or(Error::Truncated)?;
+    if is_for_link(buffer) {
+        return Ok(Fit::Elsewhere);
+    }
     if matches!(Fragment::of6(buffer.current()), Ok(Some(_))) {
         return Ok(Fit::Fragment);
     }
@@ -139,6 +148,7 @@ impl Node for Local {
             let Some(buffer) = buffers.get(i) else { break };
             let next = match check(cx, buffer) {
                 Ok(Fit::Fragment) => Next::Reassembly.into(),
+                Ok(Fit::Elsewhere) => Next::LinkLocal.into(),
                 Ok(Fit::Whole) => match cx.arc_start(self.arc, buffer.rx) {
                     ArcStart::NO_FEATURE => self.receivers.of(cx, buffer),
                     start => cx.enter(start, buffer, Next::Drop),

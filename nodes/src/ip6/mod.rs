@@ -4,6 +4,7 @@ mod extensions;
 mod frag;
 mod hop_by_hop;
 mod input;
+mod link_local;
 mod local;
 
 use vnet::{
@@ -33,6 +34,7 @@ vnet::node_errors! {
         MtuExceeded => ("mtu-exceeded", "ip6 MTU exceeded", Error, FragmentationAndDf),
         TableLoop => ("table-loop", "ip6 routes lead in a circle through tables", Error, Unroutable),
         NoHeadroom => ("no-headroom", "ip6 no room for the rewrite", Error),
+        BeyondScope => ("beyond-scope", "ip6 link-local source on its way to another link", Error),
     }
 }
 
@@ -120,7 +122,7 @@ impl Family for Ip6 {
             return false;
         }
         if !ours {
-            if ip.hop_limit <= 1 {
+            if ip.hop_limit <= 1 || is_of_link(ip) {
                 return false;
             }
             ip.hop_limit -= 1;
@@ -133,6 +135,7 @@ impl Family for Ip6 {
         match buffer.view::<Header>() {
             None => Fault::Truncated,
             Some(ip) if length(ip) > max => Fault::TooBig,
+            Some(ip) if is_of_link(ip) => Fault::BeyondScope,
             Some(_) => Fault::Expired,
         }
     }
@@ -174,6 +177,7 @@ impl Family for Ip6 {
         cx.error(buffer, Self::error(fault));
         match fault {
             Fault::Expired => Report::EXPIRED6.note(buffer),
+            Fault::BeyondScope => Report::BEYOND_SCOPE6.note(buffer),
             Fault::TooBig => Report::too_big6(max).note(buffer),
             _ => return RewriteNext::Drop.into(),
         }
@@ -187,8 +191,16 @@ impl Family for Ip6 {
             Fault::Expired => Error::TimeExpired,
             Fault::TooBig => Error::MtuExceeded,
             Fault::NoHeadroom => Error::NoHeadroom,
+            Fault::BeyondScope => Error::BeyondScope,
         }
     }
+}
+
+/// Whether a packet is from a link-local address, which no router takes to another link (RFC 4291, section 2.5.6).
+#[inline(always)]
+fn is_of_link(ip: &Header) -> bool {
+    let [first, second, ..] = ip.source;
+    u16::from_ne_bytes([first, second]) & 0xffc0_u16.to_be() == 0xfe80_u16.to_be()
 }
 
 /// Bytes of a packet, its header included.
@@ -209,6 +221,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     }
     r.node(not_enabled_spec("ip6"));
     local::register(r, protocols);
+    link_local::register(r);
     let inputs = ["ip6-input", "ip6-hop-by-hop"];
     r.arc(ArcSpec::new("ip6-unicast", &inputs, "ip6-lookup"));
     r.arc(ArcSpec::new("ip6-multicast", &inputs, "ip6-lookup"));

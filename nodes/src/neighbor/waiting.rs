@@ -8,7 +8,7 @@ use vnet::{
     adjacency::{AdjacencyIndex, AdjacencyKind},
     buffer::Buffer,
     counter::ErrorIndex,
-    fib::{DpoKind, Family, ForwardingReader},
+    fib::{DpoKind, Family, ForwardingReader, is_link_local},
     frame::Frame,
     graph::{InputMode, Node, NodeCx, NodeSpec, Verdict},
     neighbor::NeighborKey,
@@ -40,11 +40,13 @@ fn resolved(
 ) -> Option<AdjacencyIndex> {
     let index = own.or_else(|| {
         let fib = reader.fib_of(key.interface, Family::of(key.address));
-        let route = match key.address {
-            IpAddr::V4(address) => reader.ip4_table(fib)?.lookup_one(address.to_bits()),
-            IpAddr::V6(address) => reader.ip6_table(fib)?.lookup_one(address.to_bits()),
+        let dpo = match key.address {
+            IpAddr::V6(address) if is_link_local(key.address) => {
+                reader.link_local(key.interface, address)
+            }
+            IpAddr::V6(to) => reader.load_balance(reader.ip6_table(fib)?.lookup_one(to.to_bits())),
+            IpAddr::V4(to) => reader.load_balance(reader.ip4_table(fib)?.lookup_one(to.to_bits())),
         };
-        let dpo = reader.load_balance(route);
         (dpo.kind() == DpoKind::Adjacency).then(|| dpo.adjacency_index())
     })?;
     // Its number may be another's by now.

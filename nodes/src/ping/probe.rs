@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use vnet::{
     buffer::BufferFlags,
     command::{ApiError, OperationError},
-    fib::{DpoKind, Family, FibIndex, TableId},
+    fib::{DpoKind, Family, FibIndex, TableId, is_link_local},
     interface::SwIfIndex,
     runtime::Main,
     wire::{
@@ -32,6 +32,8 @@ pub(super) enum ProbeError {
     NoSource(IpAddr),
     #[error("interface `{0}' has no address to send from to {1}")]
     NotFrom(String, IpAddr),
+    #[error("{0} is on every link; say `source <interface>'")]
+    NoLink(IpAddr),
     #[error("there is no table {0}")]
     NoTable(u32),
     #[error("there is no buffer for the request")]
@@ -43,7 +45,7 @@ impl OperationError for ProbeError {
         match self {
             Self::NoRoute(_) => ApiError::NoSuchEntry,
             Self::NoTable(_) => ApiError::NoSuchFib,
-            Self::NoSource(_) | Self::NotFrom(..) => ApiError::InvalidValue,
+            Self::NoSource(_) | Self::NotFrom(..) | Self::NoLink(_) => ApiError::InvalidValue,
             Self::NoBuffer => ApiError::Unspecified,
         }
     }
@@ -55,6 +57,8 @@ pub(super) struct Way {
     pub(super) destination: IpAddr,
     pub(super) source: IpAddr,
     fib: FibIndex,
+    /// Whose link a link-local destination is on.
+    link: SwIfIndex,
 }
 
 impl Way {
@@ -75,6 +79,9 @@ impl Way {
         if matches!(kind, DpoKind::Drop) {
             return Err(ProbeError::NoRoute(destination));
         }
+        if is_link_local(destination) && from.is_none() {
+            return Err(ProbeError::NoLink(destination));
+        }
         let of = |interface| main.interfaces().source_for(interface, destination);
         let source = match from {
             Some(interface) => of(interface)
@@ -82,7 +89,8 @@ impl Way {
             None if kind == DpoKind::Local => destination,
             None => of(egress).ok_or(ProbeError::NoSource(destination))?,
         };
-        Ok(Self { destination, source, fib })
+        let link = from.filter(|_| is_link_local(destination)).unwrap_or(SwIfIndex::LOCAL0);
+        Ok(Self { destination, source, fib, link })
     }
 
     /// Sends a request with `size` octets of data.
@@ -101,7 +109,7 @@ impl Way {
             buffer.extend(header + ECHO + usize::from(probe.size))?;
             self.write(probe, buffer.current_mut())?;
             buffer.set_flags(BufferFlags::LOCALLY_ORIGINATED);
-            buffer.rx = SwIfIndex::LOCAL0;
+            buffer.rx = self.link;
             buffer.tx = SwIfIndex(self.fib.0);
             buffer.l4_offset = buffer.current_data() + header as i16;
             buffer.time = time;

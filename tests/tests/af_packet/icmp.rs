@@ -38,6 +38,9 @@ fn a_linux_host_pings_the_router_and_hears_what_became_of_its_packets() {
     // The link-local address of its MAC address.
     net.ip_in("a", "addr add fe80::2/64 dev eth0 nodad");
     assert_eq!(net.ping("-6 -i 0.002 fe80::fe:ff:fe00:a%eth0", 3), 3);
+    assert_eq!(net.ping("-6 -i 0.002 -s 20000 fe80::fe:ff:fe00:a%eth0", 3), 3);
+    let said = net.ctl("ping fe80::2 source host-ra repeat 3 interval 0.1");
+    assert!(said.contains("3 sent, 3 received"), "{said}");
     for (line, heard) in [
         ("-t 1 10.2.0.2", "From 10.1.0.1 icmp_seq=1 Time to live exceeded"),
         ("-6 -t 1 2001:db8:2::2", "From 2001:db8:1::1 icmp_seq=1 Time exceeded: Hop limit"),

@@ -321,7 +321,9 @@ fn who_has_a_link_local_address_alone_is_answered_over_its_link() {
     scene.lab.script(
         "create sub-interfaces pg0 7
          set interface state pg0.7 up
-         set interface ip address pg0.7 2001:db8:7::1/64",
+         set interface ip address pg0.7 2001:db8:7::1/64
+         set ip neighbor pg0 fe80::9 02:00:00:00:00:01
+         set ip neighbor pg0.7 fe80::9 02:00:00:00:00:01",
     );
     let ours = "fe80::fe:ff:fe00:0";
     let request = |to: &str| ip6("fe80::9", to, (58, 64), &icmp6("fe80::9", to, &echo(128, 8)));

@@ -9,6 +9,7 @@ mod fragments;
 mod headers;
 mod icmp;
 mod law;
+mod link_local;
 mod nd;
 mod nd_router;
 mod options;

@@ -1,6 +1,6 @@
 //! Fragments for this machine, and such as are put together on their way.
 
-use peloton_tests::{Lab, START};
+use peloton_tests::{Lab, START, program::not_run};
 use vnet::{random::Random, runtime::Clock};
 
 use crate::{
@@ -366,4 +366,58 @@ fn fragments_meet_on_one_worker_whichever_they_come_to() {
     let handed = scene.lab.run("show handoff");
     assert!(handed.contains("ip4-full-reassembly-feature"), "{handed}");
     scene.assert_nothing_is_lost();
+}
+
+#[test]
+fn captured_datagrams_become_what_tshark_makes_of_them() {
+    // Those of the project itself have faults that tshark lets pass.
+    let is_real = |path: &std::path::PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| name.starts_with("ipv") && name.contains("fragments"))
+    };
+    let captures: Vec<_> = peloton_tests::replay::captures().into_iter().filter(is_real).collect();
+    if captures.is_empty() {
+        return not_run("captured fragments", "PELOTON_CAPTURES names no folder with them");
+    }
+    for path in captures {
+        let fields = ["ip.reassembled.data", "ipv6.reassembled.data"];
+        let Some(rows) = peloton_tests::tshark(&path, &[], &fields) else {
+            return not_run("captured fragments", "tshark is missing");
+        };
+        let mut expected: Vec<String> =
+            rows.into_iter().flatten().filter(|data| !data.is_empty()).collect();
+        assert!(!expected.is_empty(), "{}", path.display());
+        // tshark puts together what is longer than a datagram may be.
+        let all = expected.len();
+        expected.retain(|data| data.len() / 2 <= 65_535);
+        let too_big = (all - expected.len()) as u64;
+        let scene = scene();
+        scene.lab.script(
+            "set interface reassembly pg0 on
+             ip route add 0.0.0.0/0 via 192.168.1.2 pg1
+             ip route add ::/0 via 2001:db8:1::2 pg1",
+        );
+        let mut frames = crate::scene::read_pcap(&path);
+        frames.iter_mut().for_each(|frame| frame[..6].copy_from_slice(&crate::packets::PG0));
+        scene.capture("pg1");
+        scene.send("pg0", &frames);
+        let captured = scene.captured("pg1");
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let payload = |frame: &Vec<u8>| match frame[12] {
+            8 => hex(&frame[14 + usize::from(frame[14] & 15) * 4..]),
+            _ => hex(&frame[54..]),
+        };
+        let sent: std::collections::BTreeSet<String> =
+            captured.frames.iter().map(payload).collect();
+        let count: u64 = ["ip4-full-reassembly-feature", "ip6-full-reassembly-feature"]
+            .iter()
+            .map(|node| scene.lab.error(node, "reass-success"))
+            .sum();
+        assert_eq!(count, expected.len() as u64, "{}: {:?}", path.display(), scene.reasons());
+        let told = scene.lab.error("ip6-full-reassembly-feature", "reass-too-big");
+        assert_eq!(told, too_big, "{}: {:?}", path.display(), scene.reasons());
+        expected.retain(|data| !sent.contains(data));
+        assert!(expected.is_empty(), "{}: {} are others", path.display(), expected.len());
+        scene.assert_nothing_is_lost();
+    }
 }

@@ -108,6 +108,7 @@ impl Forwarding {
             let fib = forwarding.add_table(family, TableId(0))?;
             debug_assert_eq!(fib, FibIndex::DEFAULT);
         }
+        forwarding.add_link_local_table()?;
         Ok(forwarding)
     }
 

@@ -10,6 +10,8 @@ pub struct FibIndex(pub u32);
 impl FibIndex {
     /// The table of an interface that was bound to none.
     pub const DEFAULT: Self = Self(0);
+    /// The table of link-local addresses, of all interfaces: see [`scoped`](super::scoped).
+    pub const LINK_LOCAL: Self = Self(super::MAX_TABLES as u32);
 }
 
 impl fmt::Display for FibIndex {

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 use core::sync::atomic::Ordering;
 use std::collections::BTreeMap;
 
+use super::link_local::is_link_local;
 use super::path_list::PathListId;
 use super::{Family, FibError, FibIndex, Forwarding, IpPrefix, MAX_INTERFACES, Path, Source};
 use crate::adjacency::{AdjacencyIndex, Link};
@@ -95,7 +96,9 @@ impl Forwarding {
             return Ok(());
         }
         let mut neighbors = self.neighbors.of_interface(interface);
-        neighbors.retain(|key| Family::of(key.address) == family && self.has_route(*key));
+        neighbors.retain(|key| {
+            Family::of(key.address) == family && !is_link_local(key.address) && self.has_route(*key)
+        });
         for (done, &key) in neighbors.iter().enumerate() {
             if let Err(error) = self.add_neighbor_route(fib, key) {
                 for &key in &neighbors[..done] {

@@ -2,7 +2,10 @@
 
 use core::net::IpAddr;
 
-use super::{Family, FibError, FibIndex, Forwarding, IpPrefix, Path, Source};
+use super::{
+    Family, FibError, FibIndex, Forwarding, IpPrefix, Path, Source,
+    link_local::{is_link_local, scoped},
+};
 use crate::adjacency::{AdjacencyKey, LinkKind};
 use crate::interface::SwIfIndex;
 use crate::neighbor::{Learnt, Neighbor, NeighborConfig, NeighborFlags, NeighborKey};
@@ -135,7 +138,7 @@ impl Forwarding {
             return Err(FibError::NoSuchNeighbor(interface, address));
         }
         if self.has_route(key) {
-            self.delete_neighbor_route(self.fib_of(interface, Family::of(address)), key)?;
+            self.delete_neighbor_route(self.home_of(key), key)?;
         }
         self.forget_neighbor(key);
         Ok(())
@@ -152,19 +155,23 @@ impl Forwarding {
         self.neighbors.of_family(family)
     }
 
-    /// Whether a neighbour's address has a route from it. Link-local addresses mean something on their link only.
+    /// Whether a neighbour's address has a route from it.
     pub(super) fn has_route(&self, key: NeighborKey) -> bool {
-        let link_local = match key.address {
-            IpAddr::V4(_) => false,
-            IpAddr::V6(address) => address.is_unicast_link_local(),
-        };
         let neighbor = self.neighbors.get(key);
         let wanted = |neighbor: &Neighbor| !neighbor.flags.contains(NeighborFlags::NO_FIB_ENTRY);
-        !link_local && neighbor.is_some_and(wanted)
+        neighbor.is_some_and(wanted)
+    }
+
+    /// The table in which a neighbour's address has its route.
+    fn home_of(&self, key: NeighborKey) -> FibIndex {
+        match is_link_local(key.address) {
+            true => FibIndex::LINK_LOCAL,
+            false => self.fib_of(key.interface, Family::of(key.address)),
+        }
     }
 
     fn route_neighbor(&mut self, key: NeighborKey, had_route: bool) -> Result<(), FibError> {
-        let fib = self.fib_of(key.interface, Family::of(key.address));
+        let fib = self.home_of(key);
         match (had_route, self.has_route(key)) {
             (false, true) => self.add_neighbor_route(fib, key),
             (true, false) => self.delete_neighbor_route(fib, key),
@@ -179,7 +186,8 @@ impl Forwarding {
         key: NeighborKey,
     ) -> Result<(), FibError> {
         let path = Path::via(key.address, key.interface);
-        self.add_paths(fib, IpPrefix::host(key.address), Source::Adjacency, &[path]).map(|_| ())
+        let prefix = IpPrefix::host(scoped(key.address, key.interface));
+        self.add_paths(fib, prefix, Source::Adjacency, &[path]).map(|_| ())
     }
 
     pub(super) fn delete_neighbor_route(
@@ -188,7 +196,8 @@ impl Forwarding {
         key: NeighborKey,
     ) -> Result<(), FibError> {
         let target = Path::via(key.address, key.interface).target;
-        self.remove_paths(fib, IpPrefix::host(key.address), Source::Adjacency, &[target])
+        let prefix = IpPrefix::host(scoped(key.address, key.interface));
+        self.remove_paths(fib, prefix, Source::Adjacency, &[target])
     }
 
     /// Removes a neighbour whose route is gone.

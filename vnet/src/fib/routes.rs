@@ -46,7 +46,7 @@ impl Route {
             list,
             next: LoadBalanceIndex::NONE,
             previous: LoadBalanceIndex::NONE,
-            // There are `MAX_TABLES` tables.
+            // There are `MAX_TABLES` tables, and one more.
             fib: fib.0 as u16,
             family,
             source,

@@ -61,7 +61,8 @@ impl<K: Lpm> Tables<K> {
             slots: Slots::new(0, MAX_TABLES as u32),
             vias: BTreeMap::new(),
         };
-        let slots = (0..MAX_TABLES).map(|_| OnceLock::new()).collect();
+        // One more than operators can have: that of link-local addresses.
+        let slots = (0..=MAX_TABLES).map(|_| OnceLock::new()).collect();
         Ok((tables, SharedTables { slots }))
     }
 
@@ -77,14 +78,30 @@ impl<K: Lpm> Tables<K> {
         // Made before the slot is taken: a failure takes nothing.
         let fresh = self.writer.table()?;
         let slot = self.slots.alloc().ok_or(FibError::TablesFull(K::FAMILY))?;
-        let _: Result<(), K::Table> = shared.slots[slot as usize].set(fresh);
-        let position = slot as usize;
+        self.put(shared, FibIndex(slot), id, fresh);
+        self.by_id.insert(id, FibIndex(slot));
+        Ok(FibIndex(slot))
+    }
+
+    /// Makes a table at a place of its own that no operator hears of.
+    pub(super) fn add_hidden(
+        &mut self,
+        shared: &SharedTables<K>,
+        fib: FibIndex,
+    ) -> Result<(), FibError> {
+        let fresh = self.writer.table()?;
+        self.put(shared, fib, TableId(u32::MAX), fresh);
+        Ok(())
+    }
+
+    fn put(&mut self, shared: &SharedTables<K>, fib: FibIndex, id: TableId, fresh: K::Table) {
+        let position = fib.0 as usize;
+        // A place that was used before has its table already.
+        let _: Result<(), K::Table> = shared.slots[position].set(fresh);
         if self.tables.len() <= position {
             self.tables.resize_with(position + 1, || None);
         }
         self.tables[position] = Some(Table { id, rib: Rib::new() });
-        self.by_id.insert(id, FibIndex(slot));
-        Ok(FibIndex(slot))
     }
 
     /// Gives up a table whose routes are gone.

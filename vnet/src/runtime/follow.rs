@@ -119,6 +119,9 @@ impl Main {
             Event::AddressRemoved { sw_if_index, address, .. } => {
                 self.forwarding.delete_address(*sw_if_index, *address)
             }
+            Event::LinkLocal { sw_if_index, address } => {
+                self.forwarding.set_link_local(*sw_if_index, *address)
+            }
             Event::Table { sw_if_index, family, table } => {
                 let fib = FibIndex(table.fib_index);
                 self.forwarding.bind_table(*sw_if_index, *family, fib)
