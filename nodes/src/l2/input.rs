@@ -1,10 +1,11 @@
 //! `l2-input`: where the frames of bridged and cross-connected interfaces go.
 
 use vnet::{
+    action::{Choice, Performing},
     buffer::Buffer,
     error::ErrorSet,
     frame::{Buffers, FRAME_SIZE, Frame},
-    graph::{Gate, Gates, NextSet, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    graph::{Countdown, Gate, Gates, NextSet, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     interface::SwIfIndex,
     l2::{Entry, EntryFlags, L2, Lane, Layer2, Learned, MacKey, Minute, Mode, Port, Switching},
     runtime::Local,
@@ -67,6 +68,9 @@ pub(super) struct Input {
     arcs: Arcs,
     output: Arcs,
     gates: Local<Gates>,
+    by: Performing,
+    /// Frames that features want to see which they pass.
+    wanted: Vec<Choice>,
     addresses: Box<[Addresses; FRAME_SIZE]>,
 }
 
@@ -93,9 +97,10 @@ struct Run<'a> {
     output: &'a Arcs,
     learns: bool,
     forwards: bool,
-    /// The gate by which all frames of the run can pass the features of the interfaces where they leave, and how many have.
-    gate: Option<Gate>,
-    past: usize,
+    /// The gate of the features where frames leave.
+    gate: Option<(Gate, &'a mut Countdown)>,
+    /// Whether the last frame is wanted there.
+    is_wanted: bool,
     /// The last entry that was found, less its minute, and what follows from it.
     last: (u64, Way),
 }
@@ -103,7 +108,7 @@ struct Run<'a> {
 const NAME: &str = "l2-input";
 
 /// Both nodes.
-pub(super) fn specs(l2: &L2, gates: Local<Gates>) -> [NodeSpec; 2] {
+pub(super) fn specs(l2: &L2, gates: Local<Gates>, by: Performing) -> [NodeSpec; 2] {
     let spec = |name, begins| {
         let l2 = l2.clone();
         let none = MacKey::new(vnet::l2::BdIndex(0), MacWord::ZERO);
@@ -113,6 +118,8 @@ pub(super) fn specs(l2: &L2, gates: Local<Gates>) -> [NodeSpec; 2] {
             arcs: if begins { Arcs::of(at, Direction::Input) } else { Arcs::NONE },
             output: Arcs::of(at, Direction::Output),
             gates,
+            by,
+            wanted: Vec::with_capacity(2 * FRAME_SIZE),
             addresses: Box::new([none; FRAME_SIZE]),
         })
     };
@@ -154,9 +161,10 @@ fn bridge<const GATED: bool>(
     all: &mut [Addresses; FRAME_SIZE],
     buffers: &mut Buffers<'_>,
     start: usize,
-    run: &mut Run<'_>,
+    mut run: Run<'_>,
+    wanted: &mut Vec<Choice>,
 ) -> usize {
-    let end = gather(all, buffers, start, run);
+    let end = gather(all, buffers, start, &run);
     let macs = run.layer2.macs();
     let ask = |addresses: &Addresses| {
         addresses.homes.iter().for_each(|home| macs.prefetch(*home as usize));
@@ -170,6 +178,9 @@ fn bridge<const GATED: bool>(
         let Some(buffer) = buffers.get(start + i) else { break };
         let next = run.switch::<GATED>(cx, buffer, addresses);
         cx.set_next(start + i, next);
+        if GATED && core::mem::take(&mut run.is_wanted) {
+            run.want(wanted, start + i);
+        }
     }
     end
 }
@@ -245,8 +256,8 @@ impl<'a> Run<'a> {
     fn new(layer2: &'a Layer2, lane: Lane<'a>, output: &'a Arcs) -> Self {
         let does = |what| lane.switching.contains(what);
         let (learns, forwards) = (does(Switching::LEARN), does(Switching::FORWARD));
-        let last = (0, Way::Unknown);
-        Self { layer2, lane, output, learns, forwards, gate: None, past: 0, last }
+        let (gate, last) = (None, (0, Way::Unknown));
+        Self { layer2, lane, output, learns, forwards, gate, is_wanted: false, last }
     }
 
     /// Learns from a frame and says where it goes.
@@ -286,8 +297,8 @@ impl<'a> Run<'a> {
                 next
             }
             Way::Past(interface) if GATED => {
-                self.past += 1;
                 buffer.tx = interface;
+                self.is_wanted = self.gate.as_mut().is_some_and(|(_, countdown)| countdown.wants());
                 Next::Output.into()
             }
             other => self.go(cx, buffer, other),
@@ -317,10 +328,18 @@ impl<'a> Run<'a> {
 
     /// Whether the gate of the run is that of all features where frames leave by an interface.
     fn can_pass(&self, cx: &PacketCx<'_, Next, Error>, interface: SwIfIndex) -> bool {
-        let Some(gate) = self.gate else { return false };
+        let Some((gate, _)) = &self.gate else { return false };
         let starts = self.output.starts(cx, interface);
-        starts.and_then(|starts| starts.gate(cx)) == Some(gate)
+        starts.and_then(|starts| starts.gate(cx)) == Some(*gate)
             && !self.layer2.port(interface).has_output()
+    }
+
+    /// Notes that the frame at `at` is wanted where it leaves.
+    #[cold]
+    fn want(&self, wanted: &mut Vec<Choice>, at: usize) {
+        if let Some((Gate(action), _)) = &self.gate {
+            wanted.push(Choice { at: at as u16, action: *action });
+        }
     }
 
     #[inline(never)]
@@ -330,7 +349,7 @@ impl<'a> Run<'a> {
                 buffer.tx = interface;
                 next
             }
-            // Only runs with a gate have it.
+            // Only runs with a gate have it, and know better.
             Way::Past(interface) => {
                 buffer.tx = interface;
                 out(cx, self.output, self.layer2, interface)
@@ -398,27 +417,32 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The gate by which `n` frames can pass all features behind `starts` now.
-#[cold]
+/// The gate of all features behind `starts`, if frames can pass them.
+#[inline(never)]
 fn open_gate(
     cx: Cx<'_, '_>,
     key: Local<Gates>,
     gates: &mut Option<Box<Gates>>,
     starts: &Starts,
-    n: usize,
 ) -> Option<Gate> {
     let gate = starts.gate(cx)?;
     if gates.is_none() {
         *gates = cx.take_local(key);
     }
-    gates.as_ref()?.lets(gate, n).then_some(gate)
+    gates.as_mut()?.sampling_mut(gate).map(|_| gate)
 }
 
-/// Notes that `n` frames have passed.
-#[inline]
-fn pass(gates: &mut Option<Box<Gates>>, gate: Option<Gate>, n: usize) {
-    if let (Some(gates), Some(gate)) = (gates, gate) {
-        gates.pass(gate, n);
+/// Lets a run of frames pass by a gate, and notes those that are wanted.
+#[inline(never)]
+fn pass(
+    gates: &mut Option<Box<Gates>>,
+    gate: Gate,
+    run: core::ops::Range<usize>,
+    wanted: &mut Vec<Choice>,
+) {
+    if let Some(countdown) = gates.as_mut().and_then(|gates| gates.sampling_mut(gate)) {
+        let Gate(action) = gate;
+        countdown.each_wanted(run, |at| wanted.push(Choice { at: at as u16, action }));
     }
 }
 
@@ -438,7 +462,7 @@ impl Node for Input {
     type Trace = InputTrace;
 
     fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<Next> {
-        let Self { l2, arcs, output, gates: key, addresses } = self;
+        let Self { l2, arcs, output, gates: key, by, wanted, addresses } = self;
         let layer2 = l2.read(cx.token());
         if frame.is_traced() {
             trace::note(layer2, &mut cx.buffers(frame));
@@ -446,15 +470,15 @@ impl Node for Input {
         let minute = Minute::of(cx.now());
         let mut buffers = cx.buffers(frame);
         let mut i = 0;
-        let (mut gates, len) = (None, buffers.len());
+        let mut gates = None;
         while let Some(first) = buffers.get(i) {
-            let rx = first.rx;
+            let (from, rx) = (i, first.rx);
             let port = layer2.port(rx);
-            let (from, left) = (i, len - i);
-            let mut passing = None;
+            let mut passed = None;
             if let Some(starts) = arcs.starts(cx, rx) {
-                passing = open_gate(cx, *key, &mut gates, &starts, left);
-                if passing.is_none() {
+                // What is shown is shown as it came.
+                passed = open_gate(cx, *key, &mut gates, &starts).filter(|_| port.input.is_none());
+                if passed.is_none() {
                     i = to_features(cx, &mut buffers, i, &starts);
                     continue;
                 }
@@ -462,15 +486,16 @@ impl Node for Input {
             i = match (port.mode, layer2.lane(rx, minute)) {
                 (_, Some(lane)) => {
                     let mut run = Run::new(layer2, lane, output);
-                    if let Some(starts) = output.starts(cx, rx) {
-                        run.gate = open_gate(cx, *key, &mut gates, &starts, left);
+                    if let Some(starts) = output.starts(cx, rx)
+                        && let Some(gate) = open_gate(cx, *key, &mut gates, &starts)
+                    {
+                        let countdown = gates.as_mut().and_then(|gates| gates.sampling_mut(gate));
+                        run.gate = countdown.map(|countdown| (gate, countdown));
                     }
-                    let end = match run.gate {
-                        None => bridge::<false>(cx, addresses, &mut buffers, i, &mut run),
-                        Some(_) => bridge::<true>(cx, addresses, &mut buffers, i, &mut run),
-                    };
-                    pass(&mut gates, run.gate, run.past);
-                    end
+                    match run.gate {
+                        None => bridge::<false>(cx, addresses, &mut buffers, i, run, wanted),
+                        Some(_) => bridge::<true>(cx, addresses, &mut buffers, i, run, wanted),
+                    }
                 }
                 (Mode::Connected(peer), None) => {
                     let way = (peer, out(cx, output, layer2, peer));
@@ -482,10 +507,14 @@ impl Node for Input {
                     i + 1
                 }
             };
-            pass(&mut gates, passing, i - from);
+            if let Some(gate) = passed {
+                pass(&mut gates, gate, from..i, wanted);
+            }
         }
         if let Some(gates) = gates {
             cx.put_local(*key, gates);
+            cx.perform(*by, frame, wanted);
+            wanted.clear();
         }
         Verdict::PerPacket
     }

@@ -20,7 +20,9 @@ pub(crate) fn register(r: &mut Registrar) {
     for direction in [Direction::Input, Direction::Output] {
         arcs::register(r, direction);
     }
-    input::specs(&l2, r.gates()).into_iter().for_each(|spec| r.node(spec));
+    input::specs(&l2, r.gates(), r.actions().performers())
+        .into_iter()
+        .for_each(|spec| r.node(spec));
     r.node(flood::Flood::spec(l2.clone()));
     r.node(arp_term::ArpTerm::spec(l2.clone()));
     output::specs(&l2).into_iter().for_each(|spec| r.node(spec));

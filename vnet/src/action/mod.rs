@@ -139,8 +139,10 @@ impl ActionId {
         (self.0 >> CONFIG_BITS) as usize
     }
 
+    /// The number that the action gave what it was configured for.
     #[inline]
-    fn config(self) -> u32 {
+    #[must_use]
+    pub fn config(self) -> u32 {
         self.0 & Self::MAX_CONFIG
     }
 }

@@ -64,7 +64,8 @@ impl<K: Kind> Cache<K> {
             // A kernel without huge pages refuses; small ones do as well.
             let _: io::Result<()> = memory.advise(memmap2::Advice::HugePage);
         }
-        let extras = K::Extra::new_vec_zeroed(directory.slots());
+        let beside = if K::IN_SLOT { 0 } else { directory.slots() };
+        let extras = K::Extra::new_vec_zeroed(beside);
         let extras = extras.map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         let starts = if keeps_starts { vec![0; directory.slots()] } else { Vec::new() };
         Ok(Self {
@@ -106,6 +107,18 @@ impl<K: Kind> Cache<K> {
         self.stage_masked(key.masked(&self.mask), extra, sample, rules);
     }
 
+    /// [`Self::stage`] where all of a key tells flows apart.
+    #[inline(always)]
+    pub(super) fn stage_whole(
+        &mut self,
+        key: K::Key,
+        extra: SampleOf<K>,
+        sample: &Sample,
+        rules: &Rules,
+    ) {
+        self.stage_masked(key, extra, sample, rules);
+    }
+
     /// [`Self::stage`] for ICMP.
     pub(super) fn stage_icmp(
         &mut self,
@@ -122,7 +135,9 @@ impl<K: Kind> Cache<K> {
         let place = self.directory.place(&key);
         if self.is_sparse {
             prefetch(self.memory.as_ptr().cast::<K::Slot>(), place.likely());
-            prefetch(self.extras.as_ptr(), place.likely());
+            if !K::IN_SLOT {
+                prefetch(self.extras.as_ptr(), place.likely());
+            }
         } else {
             self.directory.prefetch(place);
         }
@@ -154,7 +169,9 @@ impl<K: Kind> Cache<K> {
             lanes.look_up(|place| {
                 table.directory.look_up(place);
                 prefetch(table.slots.as_ptr(), place.likely());
-                prefetch(table.extras.as_ptr(), place.likely());
+                if !K::IN_SLOT {
+                    prefetch(table.extras.as_ptr(), place.likely());
+                }
             })
         };
         table.counters.measured += staged as u64;
@@ -195,7 +212,13 @@ impl<K: Kind> Cache<K> {
 
     /// Which packet of the meter the oldest flow of the table began with, where the order is kept and there is any.
     pub(super) fn oldest(&self) -> Option<u64> {
-        self.order.first().map(|at| self.extras[at].number())
+        let slots = <[K::Slot]>::ref_from_bytes(&self.memory).unwrap_or_default();
+        self.order.first().map(|at| self.extra(slots, at).number())
+    }
+
+    /// What is kept of the flow at `at`.
+    fn extra<'a>(&'a self, slots: &'a [K::Slot], at: usize) -> &'a K::Extra {
+        K::in_slot(&slots[at]).unwrap_or_else(|| &self.extras[at])
     }
 
     /// Lets `act` have the table, while no packet is on its way.
@@ -241,7 +264,8 @@ impl<K: Kind> Cache<K> {
         let slots = <[K::Slot]>::ref_from_bytes(&self.memory).unwrap_or_default();
         for at in (0..self.directory.groups()).flat_map(|group| self.directory.taken(group)) {
             let flow = told(&self.starts, at, &slots[at].meters().flow());
-            visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason(), &self.extras[at]));
+            let extra = self.extra(slots, at);
+            visit(&record::<K>(slots[at].key(), &flow, flow.forced_reason(), extra));
         }
     }
 

@@ -39,7 +39,9 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         }
         let to = vacancy.unwrap_or_else(|| self.evict(home));
         self.slots[to] = self.slots[at];
-        self.extras[to] = self.extras[at];
+        if !K::IN_SLOT {
+            self.extras[to] = self.extras[at];
+        }
         self.relink(to);
         if let Some(start) = self.starts.get(at).copied() {
             self.starts[to] = start;

@@ -3,7 +3,7 @@
 //! A list through what is kept beside slots: taking a flow up or out touches its neighbours and nothing else. Packets are numbered
 //! through all tables of a meter, so that the heads of their lists tell which flow is the oldest of all.
 
-use zerocopy::FromZeros;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{
     EndReason, FlowRecord,
@@ -36,7 +36,8 @@ impl Order {
 }
 
 /// The place of a flow in it.
-#[derive(Clone, Copy, Debug, FromZeros)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
 pub(super) struct Links {
     /// Which packet of the meter it began with.
     number: u64,
@@ -56,7 +57,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     pub(super) fn enlist(&mut self, at: usize, first: &SampleOf<K>) {
         let last = self.order.last;
         let number = K::Extra::number_of(first);
-        let Some(links) = self.extras[at].links() else { return };
+        let Some(links) = self.extra_mut(at).links() else { return };
         *links = Links { number, before: last, behind: NOWHERE };
         self.join(last, at as u32);
         self.join(at as u32, NOWHERE);
@@ -65,14 +66,14 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     /// Takes a flow out.
     #[inline]
     pub(super) fn delist(&mut self, at: usize) {
-        let Some(&mut Links { before, behind, .. }) = self.extras[at].links() else { return };
+        let Some(&mut Links { before, behind, .. }) = self.extra_mut(at).links() else { return };
         self.join(before, behind);
     }
 
     /// A flow has moved, with what is kept of it.
     #[inline]
     pub(super) fn relink(&mut self, to: usize) {
-        let Some(&mut Links { before, behind, .. }) = self.extras[to].links() else { return };
+        let Some(&mut Links { before, behind, .. }) = self.extra_mut(to).links() else { return };
         self.join(before, to as u32);
         self.join(to as u32, behind);
     }
@@ -114,7 +115,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     }
 
     fn links_at(&mut self, at: u32) -> Option<&mut Links> {
-        self.extras.get_mut(at as usize)?.links()
+        if at == NOWHERE { None } else { self.extra_mut(at as usize).links() }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A switch looks at one tag and no further for what a frame carries: a second tag, MPLS and PPPoE are types of their own. Of a packet
 //! whose IP header cannot be read nothing is known but that it is announced.
 
-use zerocopy::FromZeros;
+use zerocopy::{FromBytes, FromZeros};
 
 use super::{
     FlowRecord, Observed, Start, Switch, Unmeasured,
@@ -17,6 +17,7 @@ use crate::wire::{
     ethernet::{self, EtherType, VlanTag},
     ip4::{self, protocol},
     ip6,
+    link::LinkType,
     walk::{self, Ip, Link, Transport, Version},
 };
 
@@ -49,7 +50,10 @@ where
     ) {
         let (mut n, mut is_tight) = (0_u64, self.is_tight());
         for packet in packets {
-            self.stage_switched(switch, &packet, self.counters.seen + n);
+            let number = self.counters.seen + n;
+            if !self.stage_usual(switch, &packet, number) {
+                self.stage_switched(switch, &packet, number);
+            }
             n += 1;
             if is_tight {
                 // One by one, so that the oldest flow leaves before a packet counts in it that came later.
@@ -74,6 +78,65 @@ where
         self.live_flows() + 3 * BATCH > self.rules.most_flows && !self.rules.is_stateless()
     }
 
+    /// Stages what is plain TCP or UDP with at most one tag; says `false` to all other frames.
+    #[inline(always)]
+    fn stage_usual(&mut self, switch: Switch, packet: &Observed<'_>, number: u64) -> bool {
+        if packet.is_own_export || packet.start != Start::Link(LinkType::Ethernet) {
+            return false;
+        }
+        let Some(link) = walk::common_link(packet.bytes) else { return false };
+        let Some(bytes) = packet.bytes.get(link.payload..) else { return false };
+        let priority = match link.vlan {
+            Some(_) => packet.bytes.get(size_of::<ethernet::Header>()).map_or(0, |tag| tag >> 5),
+            None => 0,
+        };
+        let watermark = self.watermark.max(packet.time.0);
+        let (wire, point) = (packet.wire(), packet.point());
+        let mut sample = Sample {
+            time: packet.time.0,
+            watermark,
+            octets: wire.saturating_sub(link.payload as u32),
+            layer2_octets: wire,
+            tcp_flags: 0,
+        };
+        let rules = &self.rules;
+        if link.ethertype == EtherType::IP4 {
+            let (Some(cache), Some((ip, transport))) = (&mut self.v4, walk::common4(bytes)) else {
+                return false;
+            };
+            if !switch.bfd && is_bfd(&transport) {
+                return false;
+            }
+            switch.note(&mut sample, &transport);
+            let framed = Framed { octets: sample.octets, priority, number };
+            cache.stage_whole(
+                F::key(point, &link, ip, &transport, &framed),
+                framed,
+                &sample,
+                rules,
+            );
+        } else {
+            let (Some(cache), Some((ip, transport))) = (&mut self.v6, walk::common6(bytes)) else {
+                return false;
+            };
+            if !switch.bfd && is_bfd(&transport) {
+                return false;
+            }
+            switch.note(&mut sample, &transport);
+            let framed = Framed { octets: sample.octets, priority, number };
+            cache.stage_whole(
+                G::key(point, &link, ip, &transport, &framed),
+                framed,
+                &sample,
+                rules,
+            );
+        }
+        self.watermark = watermark;
+        true
+    }
+
+    /// Stages any frame, or counts why not.
+    #[inline(never)]
     fn stage_switched(&mut self, switch: Switch, packet: &Observed<'_>, number: u64) {
         let Some(seen) = see(packet) else {
             return self.counters.count_unmeasured(Unmeasured::TruncatedLink, 0);
@@ -104,7 +167,7 @@ where
                 let framed = Framed { octets: sample.octets, priority: seen.priority, number };
                 keep_ports(&mut transport, protocol::ICMP);
                 let key = F::key(point, link, &ip, &transport, &framed);
-                cache.stage(key, framed, &sample, rules);
+                cache.stage_whole(key, framed, &sample, rules);
             }
             (EtherType::IP6, _, Some(cache), _) => {
                 let (ip, mut transport) = ip6_of(bytes, behind);
@@ -115,12 +178,12 @@ where
                 let framed = Framed { octets: sample.octets, priority: seen.priority, number };
                 keep_ports(&mut transport, protocol::ICMP6);
                 let key = G::key(point, link, &ip, &transport, &framed);
-                cache.stage(key, framed, &sample, rules);
+                cache.stage_whole(key, framed, &sample, rules);
             }
             (_, _, _, Some(cache)) => {
                 sample.octets = 0;
                 let framed = Framed { octets: 0, priority: seen.priority, number };
-                cache.stage(O::key(point, link, &framed), framed, &sample, rules);
+                cache.stage_whole(O::key(point, link, &framed), framed, &sample, rules);
             }
             _ => return counters.count_unmeasured(Unmeasured::OtherFamily, behind),
         }
@@ -140,27 +203,16 @@ impl Switch {
 }
 
 /// Reads the link header; `None` when the frame ends within it.
-#[inline(always)]
 fn see(packet: &Observed<'_>) -> Option<Seen> {
-    let bytes = packet.bytes;
     if packet.start == Start::Network(0) {
         // There is none.
         let link = packet.common_link()?;
         return Some(Seen { link, priority: 0, header: 0 });
     }
-    let header = size_of::<ethernet::Header>();
-    if let Some(link) = walk::common_link(bytes) {
-        let priority = match link.vlan {
-            Some(_) => bytes.get(header).map_or(0, |byte| byte >> 5),
-            None => 0,
-        };
-        return Some(Seen { link, priority, header: link.payload as u32 });
-    }
-    see_any(bytes)
+    see_any(packet.bytes)
 }
 
 fn see_any(bytes: &[u8]) -> Option<Seen> {
-    use zerocopy::FromBytes;
     let (ethernet, rest) = ethernet::Header::ref_from_prefix(bytes).ok()?;
     let [destination, source] = ethernet.words();
     let mut ethertype = EtherType(ethernet.ethertype.get());
@@ -189,7 +241,6 @@ fn see_any(bytes: &[u8]) -> Option<Seen> {
 }
 
 /// The IPv4 header and what is behind it; zeros where they cannot be read.
-#[inline(always)]
 fn ip4_of(bytes: &[u8], behind: u32) -> (ip4::Header, Transport) {
     if let Some((ip, transport)) = walk::common4(bytes) {
         return (*ip, transport);
@@ -201,13 +252,20 @@ fn ip4_of(bytes: &[u8], behind: u32) -> (ip4::Header, Transport) {
 }
 
 /// The same of IPv6.
-#[inline(always)]
 fn ip6_of(bytes: &[u8], behind: u32) -> (ip6::Header, Transport) {
     if let Some((ip, transport)) = walk::common6(bytes) {
         return (*ip, transport);
     }
     match walk::ip(Version::V6, bytes, behind) {
-        Ok(Ip::V6(ip, transport)) => (*ip, transport),
+        Ok(Ip::V6(ip, transport)) => {
+            let payload = bytes.get(size_of::<ip6::Header>()..).unwrap_or_default();
+            let fragment = ip6::fragment_header(ip.next_header, payload);
+            // A later fragment is of no protocol but that, as Open vSwitch has it.
+            match fragment.is_some_and(|fragment| fragment.offset() > 0) {
+                true => (*ip, Transport { protocol: protocol::FRAGMENT, ..transport }),
+                false => (*ip, transport),
+            }
+        }
         _ => (ip6::Header::new_zeroed(), unknown(behind)),
     }
 }

@@ -97,11 +97,23 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         self.record(&lane.key, &flow, reason, &extra);
     }
 
+    /// What is kept of the flow at `at`, in its slot or beside it.
+    #[inline(always)]
+    pub(super) fn extra_mut(&mut self, at: usize) -> &mut K::Extra {
+        let Self { slots, extras, .. } = self;
+        if K::IN_SLOT
+            && let Some(extra) = K::in_slot_mut(&mut slots[at])
+        {
+            return extra;
+        }
+        &mut extras[at]
+    }
+
     /// Does nothing where nothing is kept beside slots.
     #[inline(always)]
     fn add_extra(&mut self, lane: &Lane<K>, at: usize) {
         if size_of::<K::Extra>() != 0 {
-            self.extras[at].add(&lane.extra);
+            self.extra_mut(at).add(&lane.extra);
         }
     }
 
@@ -156,7 +168,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
             *start = flow.start;
         }
         self.store(at, &flow);
-        self.extras[at] = K::Extra::new_zeroed();
+        *self.extra_mut(at) = K::Extra::new_zeroed();
         self.enlist(at, &lane.extra);
         self.add_extra(lane, at);
     }
@@ -217,9 +229,9 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
 
     fn report(&mut self, at: usize, flow: &mut Flow) {
         let key = *self.slots[at].key();
-        let extra = self.extras[at];
+        let extra = *self.extra_mut(at);
         self.record(&key, &told(self.starts, at, flow), EndReason::ActiveTimeout, &extra);
-        self.extras[at].start_over();
+        self.extra_mut(at).start_over();
         flow.start_over();
         self.store(at, flow);
     }
@@ -227,7 +239,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
     pub(super) fn end(&mut self, at: usize, flow: &Flow, reason: EndReason) {
         let key = *self.slots[at].key();
         if !flow.reported {
-            let extra = self.extras[at];
+            let extra = *self.extra_mut(at);
             self.record(&key, &told(self.starts, at, flow), reason, &extra);
         }
         *self.slots[at].key_mut() = K::Key::FREE;

@@ -1,6 +1,6 @@
 //! What is kept of the flows of a switch: how long its packets are, and which flow is older.
 
-use zerocopy::FromZeros;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{DetailMeters, Extra};
 use crate::{
@@ -23,7 +23,8 @@ pub(in crate::flow) struct Framed {
 }
 
 /// Sums over the packets of a flow.
-#[derive(Clone, Copy, Debug, FromZeros)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable)]
+#[repr(C)]
 pub(in crate::flow) struct Sizes {
     squares: u64,
     least: u32,
@@ -95,6 +96,8 @@ impl Extra for Sizes {
 
 #[cfg(test)]
 mod tests {
+    use zerocopy::FromZeros;
+
     use super::*;
 
     #[test]

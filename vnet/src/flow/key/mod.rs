@@ -24,7 +24,10 @@ use core::marker::PhantomData;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{
-    Context, DetailKeys, Direction, FlowRecord, Keys, details::Extra, hash::crc32c, meters::Meters,
+    Context, DetailKeys, Direction, FlowRecord, Keys,
+    details::{Extra, Sizes},
+    hash::crc32c,
+    meters::Meters,
 };
 use crate::{
     interface::SwIfIndex,
@@ -56,6 +59,21 @@ pub(super) trait Kind: 'static {
     #[inline(always)]
     fn turn(_: &mut Self::Key) -> bool {
         false
+    }
+
+    /// Whether what is kept of a flow lies in its slot, and not beside it.
+    const IN_SLOT: bool = false;
+
+    /// There.
+    #[inline(always)]
+    fn in_slot(_: &Self::Slot) -> Option<&Self::Extra> {
+        None
+    }
+
+    /// There.
+    #[inline(always)]
+    fn in_slot_mut(_: &mut Self::Slot) -> Option<&mut Self::Extra> {
+        None
     }
 
     /// Fills in what the words that are this kind's own say.
@@ -186,12 +204,13 @@ impl<const N: usize> Key for [u64; N] {
 }
 
 macro_rules! slot {
-    ($name:ident, $key:literal, $pad:literal, $lines:literal) => {
+    ($name:ident, $key:literal, $pad:literal, $lines:literal $(, $kept:ident: $kept_type:ty)?) => {
         #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
         #[repr(C)]
         pub(super) struct $name {
             key: [u64; $key],
             meters: Meters,
+            $(pub(super) $kept: $kept_type,)?
             pad: [u64; $pad],
         }
 
@@ -230,9 +249,12 @@ slot!(Slot8, 8, 3, 2);
 slot!(Slot7, 7, 4, 2);
 slot!(Slot10, 10, 1, 2);
 slot!(Slot14, 14, 5, 3);
-slot!(Slot4, 4, 7, 2);
-slot!(Slot9, 9, 2, 2);
-slot!(Slot12, 12, 7, 3);
+// Of switches, with what is kept of their flows.
+slot!(SwitchSlot4, 4, 3, 2, sizes: Sizes);
+slot!(SwitchSlot6, 6, 1, 2, sizes: Sizes);
+slot!(SwitchSlot7, 7, 0, 2, sizes: Sizes);
+slot!(SwitchSlot9, 9, 6, 3, sizes: Sizes);
+slot!(SwitchSlot12, 12, 3, 3, sizes: Sizes);
 
 /// Whether a key, by its first word, is of packets that were seen on sending.
 #[inline(always)]

@@ -15,6 +15,22 @@ const PRIORITY_SHIFT: u32 = 56;
 const OF_SHIFT: u32 = 48;
 const LABEL_SHIFT: u32 = 32;
 
+macro_rules! in_slot {
+    () => {
+        const IN_SLOT: bool = true;
+
+        #[inline(always)]
+        fn in_slot(slot: &Self::Slot) -> Option<&Sizes> {
+            Some(&slot.sizes)
+        }
+
+        #[inline(always)]
+        fn in_slot_mut(slot: &mut Self::Slot) -> Option<&mut Sizes> {
+            Some(&mut slot.sizes)
+        }
+    };
+}
+
 /// Domain and observation point.
 #[inline(always)]
 fn site_word(site: &Site) -> u64 {
@@ -61,8 +77,10 @@ fn describe_switched_ip(
 
 impl Kind for V4Switched {
     type Key = [u64; 6];
-    type Slot = Slot6;
+    type Slot = SwitchSlot6;
     type Extra = Sizes;
+
+    in_slot!();
 
     fn mask(_: Keys) -> Self::Key {
         [u64::MAX; 6]
@@ -96,8 +114,10 @@ impl Kind4 for V4Switched {
 
 impl Kind for V6Switched {
     type Key = [u64; 9];
-    type Slot = Slot9;
+    type Slot = SwitchSlot9;
     type Extra = Sizes;
+
+    in_slot!();
 
     fn mask(_: Keys) -> Self::Key {
         [u64::MAX; 9]
@@ -137,8 +157,10 @@ const OTHER_OF_SHIFT: u32 = 32;
 
 impl Kind for OtherSwitched {
     type Key = [u64; 4];
-    type Slot = Slot4;
+    type Slot = SwitchSlot4;
     type Extra = Sizes;
+
+    in_slot!();
 
     fn mask(_: Keys) -> Self::Key {
         [u64::MAX; 4]
@@ -202,6 +224,8 @@ macro_rules! tunnelled {
             type Slot = $slot;
             type Extra = Sizes;
 
+            in_slot!();
+
             fn mask(_: Keys) -> Self::Key {
                 [u64::MAX; $words]
             }
@@ -215,9 +239,9 @@ macro_rules! tunnelled {
     };
 }
 
-tunnelled!(V4Tunnelled, V4Switched, 9, Slot9);
-tunnelled!(V6Tunnelled, V6Switched, 12, Slot12);
-tunnelled!(OtherTunnelled, OtherSwitched, 7, Slot7);
+tunnelled!(V4Tunnelled, V4Switched, 9, SwitchSlot9);
+tunnelled!(V6Tunnelled, V6Switched, 12, SwitchSlot12);
+tunnelled!(OtherTunnelled, OtherSwitched, 7, SwitchSlot7);
 
 impl Kind4 for V4Tunnelled {
     fn key(

@@ -224,7 +224,7 @@ impl FeatureArc {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{buffer::Buffer, graph::Gate};
+    use crate::{action::ActionId, buffer::Buffer, graph::Gate};
 
     const NODES: [&str; 6] = ["error-drop", "a", "b", "c", "d", "last"];
 
@@ -296,7 +296,7 @@ mod tests {
         };
         assert_eq!(gate(&f), None);
         f.enable("arc", "a", i3, 5).unwrap();
-        assert_eq!(gate(&f), Some(Gate(5)));
+        assert_eq!(gate(&f), Some(Gate(ActionId::from_bits(5))));
         f.enable("arc", "b", i3, 5).unwrap();
         assert_eq!(gate(&f), None);
         f.disable("arc", "a", i3).unwrap();

@@ -43,8 +43,8 @@ impl FeatureSpec {
         Self { arc, node, is_gated: false, before: Vec::new(), after: Vec::new() }
     }
 
-    /// Where it is alone on the arc for an interface, nodes may let packets pass it by the [`Gate`](crate::graph::Gate) that is given
-    /// when it is enabled.
+    /// Where it is alone on the arc for an interface, nodes may let packets pass it by the [`Gate`](crate::graph::Gate) whose action
+    /// is given, as [bits](crate::action::ActionId::bits), when it is enabled.
     #[must_use]
     pub fn gated(mut self) -> Self {
         self.is_gated = true;

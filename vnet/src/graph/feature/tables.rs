@@ -1,6 +1,7 @@
 //! Arcs as nodes read them.
 
 use crate::{
+    action::ActionId,
     buffer::Buffer,
     graph::{Gate, NodeIndex, Slot},
     interface::SwIfIndex,
@@ -120,7 +121,7 @@ impl FeatureTables {
     #[must_use]
     pub fn gate(&self, ArcStart(start): ArcStart) -> Option<Gate> {
         let position = self.positions.get(start as usize)?;
-        position.is_gated.then_some(Gate(position.config))
+        position.is_gated.then_some(Gate(ActionId::from_bits(position.config)))
     }
 
     /// What was given when the feature that the packet is at was enabled.

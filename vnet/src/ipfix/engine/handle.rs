@@ -27,6 +27,9 @@ use crate::{
     runtime::{Clock, EngineTime, Main},
 };
 
+/// Passes of one [`Ipfix::drain`] at most: those of some millions of records.
+const MAX_PASSES: u32 = 1 << 16;
+
 /// An exporter of an engine, and the way to the others. Clones are the same one; it belongs to the main thread.
 ///
 /// None of its functions may be called from the callbacks of a report.
@@ -220,6 +223,17 @@ impl Ipfix {
     /// Has what is pending sent as soon as the engine comes to it, which may be in five seconds otherwise.
     pub fn hurry(&self) {
         self.shared.bell.ring();
+    }
+
+    /// Has everything that is pending in any report sent now, as far as the host's sockets take it. What leaves by the graph wants
+    /// rounds of the engine: see [`Self::flush`].
+    pub fn drain(&self, main: &mut Main) {
+        self.begin();
+        for _ in 0..MAX_PASSES {
+            if self.run(main) != Pass::More || self.is_waiting() {
+                return;
+            }
+        }
     }
 
     /// Takes a report away once it has said everything that it has to say: by the next pass, if that is not much.
