@@ -10,6 +10,7 @@ use std::{
 
 use vnet::{
     action::ActionError,
+    command::Error as CommandError,
     flow::{Context, Direction, Rate, Site},
     graph::{FeatureError, Gate, Gates},
     interface::{Event, SwIfIndex},
@@ -27,11 +28,13 @@ use crate::{
     metering::{Kind, Metering, Past, Places},
     node,
     options::{Cache, MAX_ACTIVE},
+    past,
     point::{LocalPoint, MeteringId, Point, Port},
     retry,
     sample::{self, Sample},
     sets::Set,
     target::{Resolver, of_host},
+    tunnel::Tunnel,
     walker::{self, Alarm},
 };
 
@@ -56,6 +59,8 @@ pub(crate) struct State {
     /// Exporters that go as soon as they have sent everything.
     leaving: Vec<Ipfix>,
     next: u32,
+    /// Interfaces that are ends of tunnels.
+    pub(crate) tunnels: BTreeMap<SwIfIndex, Tunnel>,
     /// What rules of others sample, by number.
     pub(crate) samples: Vec<Option<Sample>>,
 }
@@ -72,6 +77,8 @@ pub(crate) struct Bridge {
     gates: [Gate; 2],
     /// Interfaces on which its frames are observed, with what that was enabled for.
     ports: Vec<(SwIfIndex, Direction)>,
+    /// Whether one of them is the end of a tunnel.
+    has_tunnels: bool,
 }
 
 /// How many frames were seen and sampled.
@@ -106,12 +113,16 @@ impl IpfixBridge {
         retry::register(r, &bridge);
         let of = bridge.clone();
         r.on_interface_event(move |main, event| {
+            if let Event::Deleted { sw_if_index, .. } = event {
+                of.state().tunnels.remove(sw_if_index);
+            }
             if matches!(event, Event::Layer2 { .. } | Event::Deleted { .. }) {
                 of.follow_ports(main);
             }
         });
         let of = bridge.clone();
         r.on_drain(move |main| of.flush(main));
+        past::register(r, point, &alarm)?;
         sample::register(r, &bridge, point, &alarm)?;
         Ok(bridge)
     }
@@ -148,8 +159,9 @@ impl IpfixBridge {
         if known.is_none() {
             let exporter = self.open(main, &format!("bridge-{id}"))?;
             let (metering, past, ports) = (None, Past::default(), Vec::new());
-            let (options, gates) = (options.clone(), self.free_gates());
-            let bridge = Bridge { options, exporter, metering, past, gates, ports };
+            let (options, gates) = (options.clone(), self.free_gates(main)?);
+            let has_tunnels = false;
+            let bridge = Bridge { options, exporter, metering, past, gates, ports, has_tunnels };
             self.state().bridges.insert(id, bridge);
         }
         let mut bridge = self.take_bridge(id)?;
@@ -197,11 +209,15 @@ impl IpfixBridge {
     }
 
     /// Gates that no other bridge domain has.
-    fn free_gates(&self) -> [Gate; 2] {
-        let state = self.look();
-        let is_taken = |n: u32| state.bridges.values().any(|bridge| bridge.gates[0] == Gate(2 * n));
+    fn free_gates(&self, main: &mut Main) -> Result<[Gate; 2], CommandError> {
+        let is_taken = |n: u32| {
+            let state = self.look();
+            state.bridges.values().any(|bridge| bridge.gates[0].0.config() == 2 * n)
+        };
         let n = (0..).find(|n| !is_taken(*n)).unwrap_or(0);
-        [Gate(2 * n), Gate(2 * n + 1)]
+        let actions = main.actions().clone();
+        let mut gate = |n: u32| actions.configure(main, past::ACTION, &n.to_string()).map(Gate);
+        Ok([gate(2 * n)?, gate(2 * n + 1)?])
     }
 
     pub(crate) fn places(&self, own: Option<[Gate; 2]>) -> Places {
@@ -228,7 +244,12 @@ impl IpfixBridge {
         if before.cache.targets != *targets || !was_there {
             exporter.set_targets(main, targets);
         }
-        exporter.ipfix().change(main, |settings| settings.stream.domain = options.obs_domain_id)?;
+        if before.obs_domain_id != options.obs_domain_id || !was_there {
+            if let Some(metering) = metering {
+                metering.keep_domains(main, &[]);
+            }
+            exporter.set_domain(main, options.obs_domain_id)?;
+        }
         let sampling_changes = before.sampling != options.sampling;
         let others_change = {
             let of = |options: &BridgeOptions| BridgeOptions {
@@ -238,7 +259,7 @@ impl IpfixBridge {
             of(before) != of(options)
         };
         self.measure_bridge(main, bridge)?;
-        if let Some(metering) = &bridge.metering
+        if let Some(metering) = &mut bridge.metering
             && was_there
             && others_change
         {
@@ -253,10 +274,10 @@ impl IpfixBridge {
 
     /// Measures for whom there is anybody to send to, with meters of the kind that is asked for.
     fn measure_bridge(&self, main: &mut Main, bridge: &mut Bridge) -> Result<(), IpfixBridgeError> {
-        let Bridge { options, exporter, metering, past, gates, .. } = bridge;
+        let Bridge { options, exporter, metering, past, gates, has_tunnels, .. } = bridge;
         let kind = Kind {
             profile: options.cache.profile,
-            tunnels: options.tunnel_sampling,
+            tunnels: options.tunnel_sampling && *has_tunnels,
             end_of_flow: options.cache.end_of_flow,
             ip_length: options.cache.ip_length,
             bfd: false,
@@ -276,8 +297,8 @@ impl IpfixBridge {
             let ipfix = exporter.ipfix();
             let cache = &options.cache;
             let places = self.places(Some(*gates));
-            let started = Metering::start(main, places, ipfix, id, kind, cache, past)?;
-            Self::set_samplers(main, &started, options);
+            let mut started = Metering::start(main, places, ipfix, id, kind, cache, past)?;
+            Self::set_samplers(main, &mut started, options);
             *metering = Some(started);
         }
         if let Some(metering) = metering {
@@ -288,7 +309,7 @@ impl IpfixBridge {
     }
 
     /// Tells threads which frames are selected.
-    fn set_samplers(main: &mut Main, metering: &Metering, options: &BridgeOptions) {
+    fn set_samplers(main: &mut Main, metering: &mut Metering, options: &BridgeOptions) {
         let mut seeds = Seeds::of(main, metering.id);
         let p = Rate::one_in(options.sampling).probability();
         metering.set_gaps(main, p, &mut seeds);
@@ -302,6 +323,7 @@ impl IpfixBridge {
         for id in ids {
             let Ok(mut bridge) = self.take_bridge(id) else { continue };
             let members = members(&l2, main, id);
+            self.follow_tunnels(main, id, &mut bridge, &members);
             let wanted = bridge.observed(&members);
             let was_any = !bridge.ports.is_empty();
             for port in bridge.ports.iter().filter(|port| !wanted.contains(port)) {
@@ -316,13 +338,28 @@ impl IpfixBridge {
                 if was_any && bridge.ports.is_empty() {
                     metering.flush(main);
                 }
-                let contexts = bridge.contexts();
-                told.extend(members.iter().map(|port| (*port, metering.id, contexts)));
+                let contexts = |port| bridge.contexts(self.tunnel_at(main, port).as_ref());
+                told.extend(members.iter().map(|port| (*port, metering.id, contexts(*port))));
             }
             self.state().bridges.insert(id, bridge);
         }
         main.for_each_local(self.0.point, |local| tell(local, &told));
         self.tell_samples(main);
+    }
+
+    /// Has meters that tell of tunnels where a port is the end of one.
+    fn follow_tunnels(
+        &self,
+        main: &mut Main,
+        id: BdId,
+        bridge: &mut Bridge,
+        members: &[SwIfIndex],
+    ) {
+        let has_tunnels = members.iter().any(|port| self.tunnel_at(main, *port).is_some());
+        let changes = core::mem::replace(&mut bridge.has_tunnels, has_tunnels) != has_tunnels;
+        if changes && let Err(error) = self.measure_bridge(main, bridge) {
+            warn(main, &format!("bridge domain {id}: {error}"));
+        }
     }
 
     pub(crate) fn open(&self, main: &mut Main, name: &str) -> Result<Exporter, ExporterError> {
@@ -427,11 +464,15 @@ impl Bridge {
             .collect()
     }
 
-    fn contexts(&self) -> [Context; 2] {
+    /// What is known of frames at a port, as they come and as they leave.
+    fn contexts(&self, tunnel: Option<&Tunnel>) -> [Context; 2] {
         let BridgeOptions { sampling, obs_domain_id, obs_point_id, .. } = self.options;
         let site =
             Site { domain: obs_domain_id, point: obs_point_id, rate: Rate::one_in(sampling) };
-        [Context { site, ..Context::NONE }; 2]
+        [Direction::Ingress, Direction::Egress].map(|direction| {
+            let outer = tunnel.map(|tunnel| tunnel.outer(direction));
+            Context { site, outer, ..Context::NONE }
+        })
     }
 }
 
@@ -476,7 +517,7 @@ fn switch(main: &mut Main, (interface, direction): (SwIfIndex, Direction), on: O
     let name = node::name(direction);
     for arc in node::arcs(direction) {
         let done: Result<(), FeatureError> = match on {
-            Some(Gate(gate)) => main.enable_feature(arc, name, interface, gate),
+            Some(Gate(action)) => main.enable_feature(arc, name, interface, action.bits()),
             None => main.disable_feature(arc, name, interface),
         };
         debug_assert!(done.is_ok() || on.is_none(), "arc and node are registered together");

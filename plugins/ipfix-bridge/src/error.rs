@@ -42,6 +42,9 @@ pub enum IpfixBridgeError {
     /// The report.
     #[error(transparent)]
     Report(#[from] AddReportError),
+    /// A gate of the observation points.
+    #[error(transparent)]
+    Gate(#[from] vnet::command::Error),
     /// The flow tables.
     #[error(transparent)]
     Meter(#[from] MeterError),
@@ -57,7 +60,7 @@ impl OperationError for IpfixBridgeError {
             Self::BadDomain(_) | Self::ActiveTimeout(_) => ApiError::InvalidValue,
             Self::InUse { .. } => ApiError::Unsupported,
             Self::Exporter(error) => error.api_error(),
-            Self::TooMany | Self::Report(_) | Self::Meter(_) | Self::Feature(_) => {
+            Self::TooMany | Self::Gate(_) | Self::Report(_) | Self::Meter(_) | Self::Feature(_) => {
                 ApiError::Unspecified
             }
         }

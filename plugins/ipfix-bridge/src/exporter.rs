@@ -49,6 +49,17 @@ impl Exporter {
         &self.ipfix
     }
 
+    /// Has what is told of the exporter itself be told in this observation domain, unless records of another one wait: those are sent in
+    /// theirs.
+    pub(crate) fn set_domain(&self, main: &mut Main, domain: u32) -> Result<(), ExporterError> {
+        // Reports that have said everything go.
+        self.ipfix.change(main, |_| ())?;
+        if self.ipfix.with_exporter(|exporter| exporter.reports().next().is_none()) {
+            self.ipfix.change(main, |settings| settings.stream.domain = domain)?;
+        }
+        Ok(())
+    }
+
     /// Whether there is anybody to send to.
     pub(crate) fn has_collectors(&self) -> bool {
         self.ipfix.is_enabled()
@@ -99,6 +110,10 @@ impl Exporter {
             let left = self.collectors.iter().filter(is_left).copied().collect();
             (left, wanted.iter().filter(|at| !self.collectors.contains(at)).copied().collect())
         };
+        if !left.is_empty() {
+            // They are sent what was recorded for them.
+            self.ipfix.drain(main);
+        }
         if !left.is_empty() && self.change(main, |all| all.retain(|one| !is_one_of(one, &left))) {
             self.collectors.retain(|at| !left.contains(at));
         }

@@ -12,9 +12,11 @@
 //! | `exporter` | an exporter of the engine, and how its collectors follow the targets |
 //! | `metering` | the meters of an exporter, and a report for each observation domain |
 //! | `bridges`, `sets` | [`IpfixBridge`]: what is configured, and what follows from changes |
+//! | `tunnel` | ports that are ends of tunnels |
 //! | `point` | what a thread has |
 //! | `node` | the two observation points in the graph |
 //! | `sample` | the action by which rules of others sample into collector sets |
+//! | `past` | frames that `l2-input` shows where they pass the observation points |
 //! | `walker` | `ipfix-bridge-walker`: ends flows when no packet comes |
 //! | `retry` | `ipfix-bridge-process`: targets that could not be resolved |
 //! | `show` | the `show` commands as data |
@@ -29,12 +31,14 @@ mod exporter;
 mod metering;
 mod node;
 mod options;
+mod past;
 mod point;
 mod retry;
 mod sample;
 mod sets;
 mod show;
 mod target;
+mod tunnel;
 mod walker;
 
 use vnet::plugin::{Plugin, Registrar};
@@ -46,6 +50,7 @@ pub use options::{
 };
 pub use show::Statistics;
 pub use target::{Target, TargetError};
+pub use tunnel::Tunnel;
 
 /// The plugin. It provides the engine's [`IpfixBridge`].
 #[must_use]

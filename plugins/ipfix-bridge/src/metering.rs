@@ -1,11 +1,12 @@
 //! The meters of an exporter, one on every thread, and a report for each observation domain of its records.
 
 use vnet::{
+    action::ActionId,
     flow::{
         Config, Counters, Families, FlowRecord, Meter, Pages, RecordSet, Scope, Switch,
         sample::Gaps,
     },
-    graph::{Countdown, Gate, Gates},
+    graph::{Gate, Gates},
     ipfix::{
         engine::{FlowQueues, Ipfix, QueueCounters},
         export::{AddReportError, ReportId, ReportKey},
@@ -122,7 +123,7 @@ impl Metering {
         past: &mut Past,
     ) -> Result<Self, IpfixBridgeError> {
         let point = places.point;
-        let gates = places.own.unwrap_or([Gate(0); 2]);
+        let gates = places.own.unwrap_or([Gate(ActionId::NONE); 2]);
         let most_flows = share(main, point, cache.max_flows);
         let Kind { tunnels, end_of_flow: connections, ip_length: trims, bfd, .. } = kind;
         let config = Config {
@@ -147,7 +148,6 @@ impl Metering {
                 of: id,
                 meter,
                 outboxes: Vec::new(),
-                gaps: [None, None],
                 gates,
                 observed: [0; 2],
             }));
@@ -236,31 +236,21 @@ impl Metering {
     /// Lets no frame pass unseen any more, and forgets those that have.
     fn close_gates(&self, main: &mut Main) {
         for gate in self.places.own.into_iter().flatten() {
-            main.for_each_local(self.places.gates, |gates| {
-                *gates.of_mut(gate) = Countdown::default();
-            });
+            main.for_each_local(self.places.gates, |gates| gates.of_mut(gate).begin(None));
         }
     }
 
     /// Measures each frame with the probability `p` from now on, or all.
-    pub(crate) fn set_gaps(&self, main: &mut Main, p: f64, seeds: &mut Seeds) {
-        let (id, all) = (self.id, p >= 1.0);
-        let mut drawn = Vec::new();
-        main.for_each_local(self.places.point, |local| {
-            let Some(to) = local.find_mut(id) else { return };
-            let mut lefts = [0; 2];
-            for (gaps, left) in to.gaps.iter_mut().zip(&mut lefts) {
-                *gaps = (!all).then(|| Gaps::new(p, seeds.next()));
-                *left = gaps.as_mut().map_or(0, Gaps::draw);
-            }
-            drawn.push(lefts);
-        });
-        let Some(own) = self.places.own else { return };
-        let mut drawn = drawn.into_iter();
-        main.for_each_local(self.places.gates, |gates| {
-            let lefts = drawn.next().unwrap_or_default();
-            own.into_iter().zip(lefts).for_each(|(gate, left)| gates.of_mut(gate).left = left);
-        });
+    pub(crate) fn set_gaps(&mut self, main: &mut Main, p: f64, seeds: &mut Seeds) {
+        let all = p >= 1.0;
+        for (side, gate) in self.places.own.into_iter().flatten().enumerate() {
+            let observed = &mut self.past.observed[side];
+            main.for_each_local(self.places.gates, |gates| {
+                let countdown = gates.of_mut(gate);
+                *observed += countdown.passed();
+                countdown.begin((!all).then(|| Gaps::new(p, seeds.next())));
+            });
+        }
     }
 
     /// Has collectors told the templates again.
@@ -311,7 +301,9 @@ impl Metering {
         });
         let own = self.places.own.into_iter().flatten();
         for (gate, observed) in own.zip(&mut observed) {
-            main.for_each_local(self.places.gates, |gates| *observed += gates.of_mut(gate).passed);
+            main.for_each_local(self.places.gates, |gates| {
+                *observed += gates.of_mut(gate).passed();
+            });
         }
         (sum, flows, observed)
     }

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use vnet::{
     buffer::{Buffer, BufferFlags},
     flow::{
-        Direction, FlowRecord, Observed, Start,
+        Direction, Observed, Start,
         sample::{Packets, Selection},
     },
     frame::{FRAME_SIZE, Frame},
@@ -20,7 +20,7 @@ use vnet::{
 };
 
 use crate::{
-    point::{LocalPoint, Moment, NOBODY, Point, ThreadMeter, context, hand_over},
+    point::{LocalPoint, Moment, NOBODY, Point, Port, context},
     walker::Alarm,
 };
 
@@ -192,12 +192,11 @@ impl<S: Side> Observer<S> {
         let Point { meters, ports, .. } = point;
         let Some(to) = meters.get_mut(usize::from(number)) else { return };
         let (before, was_idle) = (*to.meter.counters(), to.meter.live_flows() == 0);
-        let ThreadMeter { meter, outboxes, .. } = to;
         let mut buffers = cx.buffers(frame);
         let shown = buffers.prefetched::<8>().enumerate().filter(|(at, _)| selection.has(*at));
-        let packets = shown.map(|(_, buffer)| observed::<S>(buffer, ports, moment));
-        meter.frame(packets, &mut |r: &FlowRecord| hand_over(outboxes, &moment.date(r)));
-        let after = *meter.counters();
+        let packets = shown.map(|(_, buffer)| observed(buffer, S::DIRECTION, ports, moment));
+        to.measure(packets, moment);
+        let after = *to.meter.counters();
         if was_idle && after.measured != before.measured {
             self.alarm.set();
         }
@@ -214,22 +213,28 @@ impl<S: Side> Observer<S> {
     }
 }
 
+/// A frame as it comes or leaves.
 #[inline(always)]
-fn observed<'b, S: Side>(
+pub(crate) fn observed<'b>(
     buffer: &'b Buffer,
-    ports: &'b [Option<crate::point::Port>],
+    direction: Direction,
+    ports: &'b [Option<Port>],
     moment: Moment,
 ) -> Observed<'b> {
+    let interface = match direction {
+        Direction::Ingress => buffer.rx,
+        Direction::Egress => buffer.tx,
+    };
     Observed {
         bytes: buffer.current(),
         wire_length: buffer.length_in_chain() as u32,
         time: moment.metered(),
         rx: SwIfIndex::NONE,
         tx: SwIfIndex::NONE,
-        direction: S::DIRECTION,
+        direction,
         start: Start::Link(LinkType::Ethernet),
         is_own_export: buffer.flags().contains(BufferFlags::FLOW_REPORT),
-        context: context(ports, S::interface(buffer), S::DIRECTION),
+        context: context(ports, interface, direction),
     }
 }
 

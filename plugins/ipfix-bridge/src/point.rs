@@ -4,10 +4,7 @@ use crate::sample::ThreadSample;
 use core::ops::Range;
 
 use vnet::{
-    flow::{
-        Context, Direction, FlowRecord, Meter,
-        sample::{Gaps, Selection},
-    },
+    flow::{Context, Direction, FlowRecord, Meter, Observed, sample::Selection},
     graph::{Gate, Gates},
     interface::SwIfIndex,
     ipfix::engine::Outbox,
@@ -30,11 +27,9 @@ pub(crate) struct ThreadMeter {
     pub(crate) meter: Meter,
     /// By observation domain.
     pub(crate) outboxes: Vec<(u32, Outbox)>,
-    /// How many frames come between two that are measured, of those that come and of those that leave; nothing, where all are.
-    pub(crate) gaps: [Option<Gaps>; 2],
-    /// By which others may pass this.
+    /// Which frames are measured of those that come, and of those that leave.
     pub(crate) gates: [Gate; 2],
-    /// Frames that came, and that left, but for those that have passed since one was seen.
+    /// Frames that came, and that left, but for those of which some are measured.
     pub(crate) observed: [u64; 2],
 }
 
@@ -126,6 +121,17 @@ pub(crate) fn hand_over(outboxes: &[(u32, Outbox)], record: &FlowRecord) {
 }
 
 impl ThreadMeter {
+    /// Measures frames, and hands over records that are due.
+    #[inline]
+    pub(crate) fn measure<'p>(
+        &mut self,
+        packets: impl IntoIterator<Item = Observed<'p>>,
+        moment: Moment,
+    ) {
+        let Self { meter, outboxes, .. } = self;
+        meter.frame(packets, &mut |r: &FlowRecord| hand_over(outboxes, &moment.date(r)));
+    }
+
     /// Which frames of those at `run` are measured.
     #[inline]
     pub(crate) fn select(
@@ -135,22 +141,12 @@ impl ThreadMeter {
         run: Range<usize>,
         to: &mut Selection,
     ) {
-        let side = direction as usize;
-        self.observed[side] += run.len() as u64;
-        let Some(gaps) = &mut self.gaps[side] else { return to.add_run(run) };
-        let countdown = gates.of_mut(self.gates[side]);
-        self.observed[side] += core::mem::take(&mut countdown.passed);
-        let mut at = run.start;
-        loop {
-            let left = (run.end - at) as u64;
-            if countdown.left >= left {
-                countdown.left -= left;
-                return;
+        match gates.sampling_mut(self.gates[direction as usize]) {
+            None => {
+                self.observed[direction as usize] += run.len() as u64;
+                to.add_run(run);
             }
-            at += countdown.left as usize;
-            to.add(at);
-            at += 1;
-            countdown.left = gaps.draw();
+            Some(countdown) => countdown.each_wanted(run, |at| to.add(at)),
         }
     }
 

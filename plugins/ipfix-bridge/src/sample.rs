@@ -10,7 +10,7 @@ use vnet::{
     buffer::{Buffer, BufferFlags},
     command::{Error, NoNames, keyword, value},
     flow::{
-        Context, Direction, FlowRecord, Observed, Rate, Site, Start,
+        Context, Direction, Observed, Rate, Site, Start,
         sample::{Method, Sampler, Selection},
     },
     interface::SwIfIndex,
@@ -23,7 +23,7 @@ use crate::{
     IpfixBridge, IpfixBridgeError,
     bridges::Seeds,
     node::Unseen,
-    point::{LocalPoint, MeteringId, Moment, NOBODY, Point, hand_over},
+    point::{LocalPoint, MeteringId, Moment, NOBODY, Point},
     walker::Alarm,
 };
 
@@ -248,9 +248,7 @@ impl Perform for Performer {
             };
             wakes |= to.meter.live_flows() == 0;
             let packet = observed(buffer, &sample.context, moment);
-            let outboxes = &to.outboxes;
-            let sink = &mut |r: &FlowRecord| hand_over(outboxes, &moment.date(r));
-            to.meter.frame([packet], sink);
+            to.measure([packet], moment);
         });
         if wakes {
             self.alarm.set();

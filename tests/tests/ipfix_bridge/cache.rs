@@ -109,6 +109,16 @@ fn clearing_the_targets_and_the_end_of_the_engine_send_what_is_held() {
 }
 
 #[test]
+fn a_target_that_is_taken_away_is_sent_all_that_is_held() {
+    let scene = Scene::new();
+    scene.measure_input("cache_max_flows 1000 cache_active_timeout 60");
+    let frames: Vec<_> = (1..=300).flat_map(flow).collect();
+    scene.send(&frames);
+    scene.lab.run("ipfix bridge 10 targets none");
+    assert_eq!(scene.exported().reasons(), [FORCED; 300]);
+}
+
+#[test]
 fn a_bridge_domain_that_goes_away_takes_its_flows_to_the_collector() {
     let scene = Scene::new();
     scene.measure_input("cache_max_flows 100 cache_active_timeout 60");

@@ -11,3 +11,4 @@ mod sample;
 mod sampling;
 mod scene;
 mod templates;
+mod tunnels;

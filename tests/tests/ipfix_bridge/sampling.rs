@@ -78,12 +78,10 @@ fn frames_that_pass_unseen_change_nothing() {
     let ((open, measured, scene), (closed, measured_closed, _)) = (run(false), run(true));
     assert_eq!((open, measured), (closed, measured_closed));
     assert_eq!((open.input, open.output), (51_512, 51_512));
-    // Most vectors did not visit the nodes.
-    let visits = scene.lab.error("ipfix-bridge-input", "sampled");
+    // None of them visited the nodes.
     let runtime = scene.lab.run("show runtime");
-    let line = runtime.lines().find(|line| line.starts_with("ipfix-bridge-input")).unwrap();
-    let vectors: u64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
-    assert!(vectors < 40_000 && visits < 200, "{line}, {visits}");
+    assert!(!runtime.contains("ipfix-bridge-input"), "{runtime}");
+    assert!(!runtime.contains("ipfix-bridge-output"), "{runtime}");
 }
 
 #[test]

@@ -101,6 +101,26 @@ fn a_new_collector_gets_templates_at_once_and_the_old_ones_session_goes_on() {
 }
 
 #[test]
+fn flows_of_a_domain_are_sent_in_it_when_another_one_is_said() {
+    let scene = Scene::new();
+    scene.measure_input("cache_max_flows 100 cache_active_timeout 60 obs_domain_id 1");
+    for domain in 2..5 {
+        scene.send(&[udp([1, 2], 60)]);
+        scene.lab.run(&format!("ipfix bridge 10 obs_domain_id {domain}"));
+        scene.lab.engine.run_until_idle();
+    }
+    scene.send(&[udp([1, 2], 60)]);
+    scene.lab.run("ipfix bridge 10 targets none");
+    let exported = scene.exported();
+    assert_eq!(exported.all("domain"), [1, 2, 3, 4]);
+    for domain in 1..5 {
+        let of_domain: Vec<u16> =
+            exported.templates.iter().filter(|(d, _)| *d == domain).map(|(_, id)| *id).collect();
+        assert_eq!(of_domain, IDS, "domain {domain}");
+    }
+}
+
+#[test]
 fn options_that_change_have_templates_sent_again_and_those_that_do_not_do_nothing() {
     let scene = Scene::new();
     scene.measure_input("cache_max_flows 100 cache_active_timeout 60");
