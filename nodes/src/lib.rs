@@ -70,8 +70,9 @@ pub fn plugin() -> Plugin {
         acl::register(r);
         classify::register(r);
         urpf::register(r);
-        reassembly::register(r);
+        // Its queues come first in `show handoff`, and are those that are mostly asked about.
         handoff::register(r);
+        reassembly::register(r);
         interface::register(r);
         capture::trace::register(r);
         r.on_interface_event(follow_addresses);

@@ -11,6 +11,7 @@ mod commands;
 mod control;
 mod fields;
 mod flow;
+mod fragments;
 mod generator;
 mod graph;
 mod headers;
@@ -30,6 +31,7 @@ pub use commands::commands;
 pub use control::control;
 pub use fields::fields;
 pub use flow::flow;
+pub use fragments::fragments;
 pub use generator::generator;
 pub use graph::graph;
 pub use headers::headers;
@@ -52,6 +54,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("control", control),
     ("fields", fields),
     ("flow", flow),
+    ("fragments", fragments),
     ("generator", generator),
     ("graph", graph),
     ("headers", headers),

@@ -79,10 +79,10 @@ fn features_are_listed_in_order_and_numbered_when_asked() {
     let scene = Scene::router();
     let brief = scene.lab.run("show features");
     assert!(brief.starts_with("Available feature paths\nerror-drop:\ndevice-input:\n"), "{brief}");
-    let part = "\nip4-unicast:\n  ip4-not-enabled\n  ip4-flow-classify\n  ip4-rx-urpf-loose\n  ip4-rx-urpf-strict\n  ip4-sv-reassembly-feature\n  ip4-full-reassembly-feature\nip4-multicast:\n";
+    let part = "\nip4-unicast:\n  ip4-not-enabled\n  ip4-flow-classify\n  ip4-inacl\n  ip4-rx-urpf-loose\n  ip4-rx-urpf-strict\n  ip4-sv-reassembly-feature\n  ip4-full-reassembly-feature\nip4-multicast:\n";
     assert!(brief.contains(part), "{brief}");
     let verbose = scene.lab.run("show features verbose");
-    let part = "\nip4-unicast:\n  [ 0]: ip4-not-enabled\n  [ 1]: ip4-flow-classify\n  [ 2]: ip4-rx-urpf-loose\n  [ 3]: ip4-rx-urpf-strict\n  [ 4]: ip4-sv-reassembly-feature\n  [ 5]: ip4-full-reassembly-feature\n  [end]: ip4-lookup\n";
+    let part = "\nip4-unicast:\n  [ 0]: ip4-not-enabled\n  [ 1]: ip4-flow-classify\n  [ 2]: ip4-inacl\n  [ 3]: ip4-rx-urpf-loose\n  [ 4]: ip4-rx-urpf-strict\n  [ 5]: ip4-sv-reassembly-feature\n  [ 6]: ip4-full-reassembly-feature\n  [end]: ip4-lookup\n";
     assert!(verbose.contains(part), "{verbose}");
     let one = scene.lab.run("show interface features pg0");
     assert!(one.starts_with("Feature paths configured on pg0...\n\n"), "{one}");

@@ -24,4 +24,5 @@ mod sharing;
 mod shows;
 mod urpf;
 mod vlan;
+mod vrf;
 mod waiting;

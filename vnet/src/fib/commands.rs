@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget, Refusal,
-    ShowContext, TableId, memory,
+    ShowContext, TableId, TableUse, memory,
     order::{Order, Prefixes},
 };
 use crate::{
@@ -146,7 +146,7 @@ pub(crate) fn commands() -> Vec<Command> {
                 &format!("{ip} table del"),
                 "Delete a forwarding table with its routes.",
                 move |cx: CommandCx, args: OneTable| {
-                    cx.with(|main| main.forwarding_mut().delete_table(family, TableId(args.id)))
+                    cx.with(|main| delete_table(main, family, TableId(args.id)))
                 },
             );
             let show = Command::sync(
@@ -178,6 +178,18 @@ pub(crate) fn commands() -> Vec<Command> {
         .details("Where a route or a path of the line is not there, none is deleted."),
     );
     all
+}
+
+/// Who uses the table is told by name.
+fn delete_table(main: &mut Main, family: Family, id: TableId) -> Result<(), Error> {
+    main.forwarding_mut().delete_table(family, id).map_err(|error| match error {
+        FibError::TableInUse(_, _, TableUse::Interface(user)) => {
+            let name = main.interface_name(user);
+            let text = format!("{family} table {id} is in use by interface {name}");
+            Error::failed(error.api_error(), text)
+        }
+        other => other.into(),
+    })
 }
 
 impl ShowContext for Main {
