@@ -1,6 +1,6 @@
 //! `ethernet-input`: from the frame to the interface and the protocol.
 
-use core::fmt;
+use core::{cell::Cell, fmt};
 
 use vnet::{
     buffer::{Buffer, BufferFlags},
@@ -68,7 +68,6 @@ pub(super) struct Port<'a> {
     /// Whether [`bridged`] may decide: all frames belong to the interface itself, which is up and bridges them.
     bridged: bool,
     pub(super) mac: MacAddress,
-    pub(super) tagged: Tagged,
 }
 
 impl<'a> Port<'a> {
@@ -82,8 +81,7 @@ impl<'a> Port<'a> {
         let bridged = up.is_some_and(|view| {
             view.layer2 && view.tags.as_ref().is_some_and(|tags| tags.is_all_of(rx))
         });
-        let mac = MacAddress(view.map_or([0; 6], |view| view.mac));
-        Self { rx, view, plain, bridged, mac, tagged: Tagged::NONE }
+        Self { rx, view, plain, bridged, mac: MacAddress(view.map_or([0; 6], |view| view.mac)) }
     }
 }
 
@@ -158,6 +156,21 @@ fn bridged(port: &Port<'_>, buffer: &mut Buffer) -> Option<Slot<Next>> {
 #[cold]
 fn is_multicast(header: &Header) -> bool {
     header.destination.is_multicast()
+}
+
+/// A frame with tags, or one that takes more of a look.
+#[inline(never)]
+fn other(
+    cx: Cx<'_, '_>,
+    views: &InterfaceViews,
+    port: Port<'_>,
+    last: &Cell<Tagged>,
+    buffer: &mut Buffer,
+) -> Slot<Next> {
+    let mut of_tag = last.get();
+    let next = tagged(cx, views, port, &mut of_tag, buffer);
+    last.set(of_tag);
+    next.unwrap_or_else(|| any(cx, views, port, buffer))
 }
 
 /// Everything else, step by step.
@@ -260,18 +273,17 @@ impl Node for Input {
             self.tap(cx, &**tap, frame);
         }
         let views = self.views.read(cx.token());
+        // Not part of what is known of a run, which stays in registers where no frame has a tag.
+        let last = Cell::new(Tagged::NONE);
         cx.each_run(
             frame,
             |_, buffer| buffer.rx,
             |_, rx| Port::of(views, rx),
-            |cx, port, buffer| {
-                let usual = plain(port, buffer).or_else(|| bridged(port, buffer));
-                match usual.or_else(|| tagged(cx, views, port, buffer)) {
-                    Some(next) => next,
-                    None => any(cx, views, *port, buffer),
-                }
+            |cx, port, buffer| match plain(port, buffer).or_else(|| bridged(port, buffer)) {
+                Some(next) => next,
+                None => other(cx, views, *port, &last, buffer),
             },
-            |cx, rx, port, _| port.tagged.count(cx, rx),
+            |cx, rx, _, _| last.replace(Tagged::NONE).count(cx, rx),
         )
     }
 

@@ -52,7 +52,8 @@ impl Tagged {
 pub(super) fn tagged(
     cx: Cx<'_, '_>,
     views: &InterfaceViews,
-    port: &mut Port<'_>,
+    port: Port<'_>,
+    last: &mut Tagged,
     buffer: &mut Buffer,
 ) -> Option<Slot<Next>> {
     let TaggedHeader { header, tag } = buffer.view()?;
@@ -61,10 +62,10 @@ pub(super) fn tagged(
         return None;
     }
     let key = u32::from(outer.0) << 16 | u32::from(tag.id());
-    if key != port.tagged.tag {
-        port.tagged = turn(cx, views, *port, buffer, key)?;
+    if key != last.tag {
+        *last = turn(cx, views, (port, *last), buffer, key)?;
     }
-    let next = match (port.tagged.layer2, inner) {
+    let next = match (last.layer2, inner) {
         (true, inner) if !inner.is_vlan() && !inner.is_length() => Next::L2,
         (false, EtherType::IP4) if header.is_for(port.mac) => Next::Ip4,
         (false, EtherType::IP6) if header.is_for(port.mac) => Next::Ip6,
@@ -72,10 +73,10 @@ pub(super) fn tagged(
     };
     buffer.l2_offset = buffer.current_data();
     buffer.set_flags(BufferFlags::VLAN_1_DEEP);
-    buffer.rx = port.tagged.interface;
-    port.tagged.received.packets += 1;
-    port.tagged.received.bytes += buffer.length_in_chain() as u64;
-    if !port.tagged.layer2 {
+    buffer.rx = last.interface;
+    last.received.packets += 1;
+    last.received.bytes += buffer.length_in_chain() as u64;
+    if !last.layer2 {
         let advanced = buffer.advance(size_of::<TaggedHeader>());
         debug_assert!(advanced, "the header was viewed");
     }
@@ -87,7 +88,7 @@ pub(super) fn tagged(
 fn turn(
     cx: Cx<'_, '_>,
     views: &InterfaceViews,
-    port: Port<'_>,
+    (port, last): (Port<'_>, Tagged),
     buffer: &Buffer,
     tag: u32,
 ) -> Option<Tagged> {
@@ -96,7 +97,7 @@ fn turn(
     let TagTarget::Up(interface) = view.tags.as_ref()?.lookup(Tags { count: 1, ..tags }) else {
         return None;
     };
-    port.tagged.count(cx, port.rx);
+    last.count(cx, port.rx);
     let layer2 = views.get(interface).is_some_and(|view| view.layer2);
     Some(Tagged { tag, interface, layer2, ..Tagged::NONE })
 }

@@ -213,6 +213,11 @@ impl Draft {
                 verdict.ok_or_else(|| Error::BadValue { word: word.clone(), expected })?;
             return once(&mut self.verdict, "action", verdict);
         }
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if word.is_empty() || !word.chars().all(is_part) {
+            let expected = "a name of letters, digits, - and _".to_owned();
+            return Err(Error::BadValue { word, expected });
+        }
         let arguments = pieces.block().unwrap_or_default();
         once(&mut self.action, "action", Rc::new(Named { name: word, arguments }))
     }
@@ -376,6 +381,8 @@ mod tests {
             ),
             ("permit proto 6 tcpflags 3", "rule 0: `tcpflags' needs mask <mask>"),
             ("permit proto 6 tcpflags 3 mask 256", "rule 0: `256' is not a number from 0 to 255"),
+            ("permit action \"\"", "rule 0: `' is not a name of letters, digits, - and _"),
+            ("permit action a;b", "rule 0: `a;b' is not a name of letters, digits, - and _"),
             ("permit action 3", "rule 0: `3' is not 0 (deny), 1 (permit) or 2 (permit+reflect)"),
             ("permit,", "rule 1: missing permit|deny|permit+reflect"),
             (", permit", "rule 0: missing permit|deny|permit+reflect"),

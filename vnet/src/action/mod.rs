@@ -17,7 +17,7 @@
 //! # The plugin that has rules
 //! reads the name and the block of arguments, asks [`Actions::configure`] for an [`ActionId`], which is a plain number that it keeps
 //! in the rule, and gives it back with [`Actions::release`] when the rule goes. Its node notes a [`Choice`] for each packet of a frame
-//! whose rule has an action, and calls [`NodeCx::perform`] before the packets leave. Packets without an action cost nothing.
+//! whose rule has an action, and calls [`NodeCx::perform`](crate::graph::NodeCx::perform) before the packets leave. Packets without an action cost nothing.
 //!
 //! ```
 //! use std::{cell::Cell, rc::Rc};

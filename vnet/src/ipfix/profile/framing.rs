@@ -32,7 +32,7 @@ pub enum Fill {
     /// When the template set of its records would not fit behind it. A message whose records are longer than that set can
     /// exceed the path MTU by what they are longer, and one record goes into any message.
     TemplateSet,
-    /// With one record. Templates are added for as long as there are fewer octets than [`Fill::TEMPLATES`], however long the last
+    /// With one record. Templates are added for as long as there are fewer than 1,024 octets, however long the last
     /// one is.
     One,
 }
