@@ -16,13 +16,13 @@ use vnet::{
         statements,
     },
     plugin::{CommandCx, Engine},
+    process::{Winner, race},
 };
 
 use crate::{
     Command,
     args::{Failure, UsageError, file},
     plugins::{Assembled, Choice},
-    race::{Winner, race},
     signal::{Signal, Signals},
     stdout,
 };

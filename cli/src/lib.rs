@@ -15,7 +15,7 @@ mod denied;
 mod exec;
 pub mod plugins;
 pub mod probe;
-mod race;
+
 pub mod records;
 pub mod replay;
 pub mod shell;
@@ -23,7 +23,6 @@ pub mod signal;
 mod start;
 pub mod startup;
 pub mod stdout;
-mod sys;
 mod terminal;
 
 use std::{

@@ -27,6 +27,7 @@ pub struct Known {
 pub const KNOWN: &[Known] = &[
     Known { name: "nodes", required: true, make: nodes::plugin },
     Known { name: "pg", required: false, make: pg::plugin },
+    Known { name: "binary_api", required: true, make: binary_api::plugin },
     Known { name: "capture", required: false, make: || capture::plugin(Captures::new()) },
     Known { name: "acl", required: false, make: acl::plugin },
     Known { name: "af_packet", required: false, make: af_packet::plugin },

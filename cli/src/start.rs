@@ -17,7 +17,7 @@ use vnet::{
     command::{self, Terminal},
     log::Level,
     plugin::Engine,
-    process::Cx,
+    process::{Cx, Winner, race},
     runtime::{Main, pin},
 };
 
@@ -31,7 +31,6 @@ use crate::{
     },
     denied,
     plugins::Assembled,
-    race::{Winner, race},
     shell::{self, End, Look, ShellError},
     signal::Signals,
     startup::{ClassChange, Logging, Startup},

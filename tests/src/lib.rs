@@ -1,6 +1,7 @@
 //! Helpers of the end-to-end tests.
 
 pub mod allocations;
+pub mod api;
 pub mod fuzz;
 pub mod net;
 pub mod program;

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod adjacency;
+pub mod api;
 pub mod buffer;
 pub mod classify;
 pub mod command;

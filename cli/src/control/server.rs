@@ -11,7 +11,7 @@ use vnet::{
     command::{self, Context, Format, Reply, Terminal},
     log::Level,
     plugin::CommandCx,
-    process::Interest,
+    process::{Interest, Winner, race},
 };
 
 use super::{
@@ -19,7 +19,6 @@ use super::{
     message::{Done, MAX_REQUEST, VERSION},
     places::{GivenUp, MAX_SESSIONS, PATIENCE, Place, Places},
 };
-use crate::race::{Winner, race};
 
 /// Requests that a client may send before the first is answered; together they are no longer than [`MAX_REQUEST`].
 const MAX_WAITING: usize = 64;

@@ -2,48 +2,7 @@
 
 use std::fmt::{self, Write};
 
-/// VPP's API error numbers, as replies carry them in `retval`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum ApiError {
-    /// No number says it better.
-    Unspecified = -1,
-    /// No interface has this index or name.
-    InvalidSwIfIndex = -2,
-    /// No table has this id.
-    NoSuchFib = -3,
-    /// No inner table has this id.
-    NoSuchInnerFib = -4,
-    /// No such MPLS label.
-    NoSuchLabel = -5,
-    /// The thing named does not exist.
-    NoSuchEntry = -6,
-    /// A value is malformed or out of range.
-    InvalidValue = -7,
-    /// A second value is malformed or does not fit the first.
-    InvalidValue2 = -8,
-    /// Known, but not built.
-    Unimplemented = -9,
-    /// It exists already.
-    ValueExist = -81,
-    /// A feature cannot be switched.
-    CannotEnableDisableFeature = -100,
-    /// An entry of this key exists already.
-    EntryAlreadyExists = -116,
-    /// Cannot be done to this thing.
-    Unsupported = -126,
-    /// An interface has the access list for what it receives.
-    AclInUseInbound = -142,
-    /// An interface has the access list for what it sends.
-    AclInUseOutbound = -143,
-}
-
-impl ApiError {
-    /// The number on the wire.
-    pub const fn code(self) -> i32 {
-        self as i32
-    }
-}
+use super::ApiError;
 
 /// An error enum of a typed operation. Implement it (text by `thiserror`, number here), and `?` in a handler turns it
 /// into an [`Error`].

@@ -102,6 +102,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod api_error;
 pub mod builtin;
 mod complete;
 mod error;
@@ -119,7 +120,6 @@ pub mod value;
 
 pub use self::builtin::add_builtins;
 pub use self::complete::{Candidate, Completions};
-pub use self::error::{ApiError, Error, Failure, OperationError, Shown};
 pub use self::file::{create_file, open_regular};
 pub use self::grammar::{
     Args, Field, Grammar, Members, Scope, Slot, choice, flag, group, keyword, one_of, positional,
@@ -133,3 +133,7 @@ pub use self::session::{
     Context, HISTORY, MAX_EXEC_DEPTH, Reply, Session, Terminal, execute, run_file, run_script,
 };
 pub use self::tree::{Command, Invocation, LocalFuture, Tree, TreeError};
+pub use self::{
+    api_error::ApiError,
+    error::{Error, Failure, OperationError, Shown},
+};

@@ -4,9 +4,12 @@
 //! [`Link::named`] asks once; a [`LinkMonitor`] is told of every change from when it was made. Both speak to the network namespace
 //! of the calling thread, which [`Namespace::run`] has another one do. [`follow()`] is the process of a device class whose
 //! interfaces are [`OnHost`].
+//!
+//! [`local_socket`] is how other programs of the same machine come to an engine.
 
 mod follow;
 mod link;
+pub mod local_socket;
 mod membership;
 mod monitor;
 mod namespace;

@@ -1,8 +1,8 @@
 //! The commands that every engine has, and those about plugins.
 
-use super::Command;
+use super::{Command, Registrar};
 use crate::{
-    buffer, classify,
+    api, buffer, classify,
     command::{Align, Cell, Column, Record, Shown, Table, flag},
     error, fib, graph, interface, log, neighbor, runtime, trace,
 };
@@ -12,6 +12,12 @@ crate::args! {
         verbose: bool = flag("verbose").help("of what build and process, too"),
         cmdline: bool = flag("cmdline").help("how the program was called, too"),
     }
+}
+
+/// All messages of the framework, each from the module of its object.
+pub(super) fn register_api(registrar: &mut Registrar) {
+    api::register(registrar);
+    runtime::register_api(registrar);
 }
 
 /// All commands of the framework, each from the module of its object.

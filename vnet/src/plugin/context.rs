@@ -24,6 +24,13 @@ impl CommandCx {
         Self { cx, session, tree }
     }
 
+    /// A new session of the engine that `cx` leads to.
+    #[must_use]
+    pub fn of(cx: &Cx, terminal: Terminal) -> Self {
+        let tree = cx.with(|main| main.commands.clone());
+        Self::new(cx.clone(), Session::new(terminal), tree)
+    }
+
     /// A new session of the same engine.
     #[must_use]
     pub fn new_session(&self, terminal: Terminal) -> Self {

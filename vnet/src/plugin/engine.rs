@@ -15,10 +15,11 @@ use thiserror::Error;
 
 use super::{
     CommandCx, Plugin, PluginInfo, Registrar,
-    commands::framework_commands,
+    commands::{framework_commands, register_api},
     registrar::{DrainHook, StopHook},
 };
 use crate::{
+    api::{self, TableError},
     buffer::{ArenaError, BufferPool, Magazine},
     classify,
     command::{self, Reply, Session, Terminal, Tree, TreeError},
@@ -89,6 +90,9 @@ pub enum BuildError {
     /// Two commands of the same words.
     #[error(transparent)]
     Command(#[from] TreeError),
+    /// Messages of the binary API and their handlers do not fit together.
+    #[error(transparent)]
+    Api(#[from] TableError),
     /// Two plugins of the same name.
     #[error("plugin `{0}' is listed twice")]
     DuplicatePlugin(&'static str),
@@ -182,6 +186,7 @@ impl Builder {
         );
         registrar.node(DropNode::spec(views.clone(), taps.clone()));
         error::register_arc(&mut registrar);
+        register_api(&mut registrar);
         registrar.node(TraceNode::spec());
         let mut plugins = Vec::new();
         for plugin in in_order(self.plugins)? {
@@ -210,6 +215,7 @@ impl Builder {
             counters,
             provided,
             commands,
+            api,
             ..
         } = registrar;
 
@@ -295,6 +301,8 @@ impl Builder {
             plugins,
             provided,
             cleared_at: EngineTime(0),
+            api: Rc::new(api::Table::new(api)?),
+            commands: Rc::new(Tree::new()),
         };
         // Lets counters and workers know of local0.
         main.change_interfaces(|_| ());
@@ -304,10 +312,12 @@ impl Builder {
         let mut tree = Tree::new();
         command::add_builtins(&mut tree)?;
         commands.into_iter().chain(framework_commands()).try_for_each(|c| tree.add(c))?;
+        let tree = Rc::new(tree);
+        main.commands = tree.clone();
         let engine = Engine {
             main: Rc::new(RefCell::new(main)),
             executor,
-            tree: Rc::new(tree),
+            tree,
             rounds: Cell::new(0),
             looked: Cell::new(Instant::now()),
             interrupts: of_main,

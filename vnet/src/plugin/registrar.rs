@@ -4,6 +4,7 @@ use std::{cell::RefCell, error::Error, future::Future, pin::Pin, rc::Rc};
 
 use crate::{
     action::{Action, ActionError, Actions, MakePerform, Perform, Performers},
+    api::Api,
     classify::{Classifier, Shard},
     counter::{Counter, CounterError, Counters, Element, Segment},
     fib::ForwardingReader,
@@ -112,6 +113,7 @@ pub struct Registrar {
     actions: Actions,
     gates: Local<Gates>,
     pub(super) ipfix: Ipfix,
+    pub(super) api: Api,
 }
 
 impl Registrar {
@@ -155,6 +157,7 @@ impl Registrar {
             actions: Actions::new(make, performers),
             gates,
             ipfix: Ipfix::new(clock),
+            api: Api::default(),
         }
     }
 
@@ -208,6 +211,11 @@ impl Registrar {
     /// Adds a command.
     pub fn command(&mut self, command: Command) {
         self.commands.push(command);
+    }
+
+    /// The messages of the binary API and who answers them, to add to.
+    pub fn api(&mut self) -> &mut Api {
+        &mut self.api
     }
 
     /// Adds a process node: `start` is called when the graph is built, and what it returns runs on the main thread.

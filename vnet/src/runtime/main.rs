@@ -1,6 +1,6 @@
 //! The engine's state on the main thread.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, rc::Rc, sync::Arc};
 
 use super::{
     BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, Shared, Tables,
@@ -8,8 +8,10 @@ use super::{
 };
 use crate::{
     action::Actions,
+    api,
     buffer::{Buffer, BufferPool},
     classify::Classifier,
+    command::Tree,
     counter::{Combined, ErrorCounters, Segment},
     fib::Forwarding,
     frame::Frame,
@@ -21,7 +23,7 @@ use crate::{
         RxPlacement, RxQueues, SwIfIndex,
     },
     log::Log,
-    plugin::{PluginInfo, Provided},
+    plugin::{CommandCx, PluginInfo, Provided},
     process::Watched,
     trace::{Taps, TraceFilter, TraceWanted},
 };
@@ -68,6 +70,8 @@ pub struct Main {
     pub(crate) plugins: Vec<PluginInfo>,
     pub(crate) provided: Provided,
     pub(crate) cleared_at: EngineTime,
+    pub(crate) api: Rc<api::Table>,
+    pub(crate) commands: Rc<Tree<CommandCx>>,
 }
 
 /// Called for each change of an interface, after the framework has followed it.
@@ -109,6 +113,12 @@ impl Main {
         let tables = Tables { features: self.tables.read(token), ways: self.ways.read(token) };
         let all = core::iter::once(&mut self.worker).chain(self.workers.all());
         all.fold(false, |any, worker| worker.finish(token, tables) | any)
+    }
+
+    /// The messages of the binary API, and who answers them.
+    #[must_use]
+    pub fn api(&self) -> &Rc<api::Table> {
+        &self.api
     }
 
     /// The nodes and their names.

@@ -6,6 +6,7 @@
 //! virtual clock it runs them itself, in turn.
 
 mod affinity;
+pub mod api;
 mod barrier;
 mod clock;
 mod commands;
@@ -35,6 +36,7 @@ mod time;
 mod workers;
 
 pub use affinity::pin;
+pub(crate) use api::register_api;
 pub use clock::Clock;
 pub(crate) use commands::commands;
 pub use cycles::cycles;

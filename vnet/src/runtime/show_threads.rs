@@ -16,7 +16,7 @@ pub(super) fn command() -> Command {
 
 /// What proc(5) says of a thread of this process.
 pub(super) struct Place {
-    id: u32,
+    pub(super) id: u32,
     /// The fields behind the name, from field 3 on.
     fields: Vec<String>,
 }
@@ -39,7 +39,7 @@ impl Place {
         self.field(39)
     }
 
-    fn topology(&self, name: &str) -> Option<u32> {
+    pub(super) fn topology(&self, name: &str) -> Option<u32> {
         let path = format!("/sys/devices/system/cpu/cpu{}/topology/{name}", self.core()?);
         fs::read_to_string(path).ok()?.trim().parse().ok()
     }

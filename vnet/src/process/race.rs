@@ -8,7 +8,7 @@ use core::{
 
 /// What [`race`] gives.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Winner<A, B> {
+pub enum Winner<A, B> {
     /// The first future ended.
     First(A),
     /// The second one did.
@@ -16,7 +16,7 @@ pub(crate) enum Winner<A, B> {
 }
 
 /// Waits for whichever ends first, the first where both are ready, and drops the other.
-pub(crate) async fn race<A, B>(
+pub async fn race<A, B>(
     first: impl Future<Output = A>,
     second: impl Future<Output = B>,
 ) -> Winner<A, B> {

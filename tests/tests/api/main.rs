@@ -1,0 +1,20 @@
+//! The binary API: messages as VPP's clients know them, answered from the engine's own operations.
+
+mod checksums;
+mod program;
+
+use std::time::Duration;
+
+use peloton::plugins::{Assembled, Choice};
+use vnet::{
+    plugin::Engine,
+    runtime::{Clock, PacketTime},
+};
+
+/// An engine with all plugins, whose clock stands still.
+fn engine() -> Engine {
+    let clock = Clock::virtual_at(PacketTime(1_700_000_000_000_000_000));
+    let engine = Assembled::build(Engine::builder().clock(clock), &Choice::all()).unwrap().engine;
+    engine.advance(Duration::from_secs(1));
+    engine
+}
