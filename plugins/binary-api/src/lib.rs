@@ -10,6 +10,7 @@ mod trace;
 
 use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
+pub use session::Server;
 use vnet::plugin::{Plugin, Registrar, Stanza};
 
 /// Where the socket is for `socksvr { socket-name default }`.

@@ -4,7 +4,6 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::Path,
-    rc::Rc,
     time::Duration,
 };
 
@@ -14,7 +13,7 @@ use vnet::{
     process::{Cx, Interest},
 };
 
-use crate::{connection, session::Sessions};
+use crate::session::Server;
 
 /// Pause after an accept that failed for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -33,14 +32,12 @@ impl Listener {
     }
 
     /// Serves every client that comes, each in a task of its own.
-    pub(crate) async fn serve(self, cx: Cx, sessions: Rc<Sessions>) {
+    pub(crate) async fn serve(self, cx: Cx, server: Server) {
         loop {
             match self.socket.accept() {
                 Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => {
                     // One client too many is hung up; it reads that.
-                    if let Some(session) = Sessions::join(&sessions, &cx) {
-                        cx.executor().spawn(connection::serve(cx.clone(), stream, session));
-                    }
+                    server.serve(&cx, stream);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     cx.ready(&self.socket, Interest::Readable).await;

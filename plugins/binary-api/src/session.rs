@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
+    os::unix::net::UnixStream,
     path::PathBuf,
     rc::Rc,
 };
@@ -18,7 +19,7 @@ use vnet::{
 };
 
 use crate::{
-    commands,
+    commands, connection,
     frames::FrameError,
     listener::Listener,
     trace::{Direction, Trace},
@@ -234,15 +235,32 @@ impl Session {
     }
 }
 
-/// Where commands find the sessions of their engine.
+/// Where the sessions of an engine are found, once it has begun.
 pub(crate) type Place = Rc<OnceCell<Rc<Sessions>>>;
+
+/// The server of an engine's clients.
+#[derive(Clone)]
+pub struct Server(Place);
+
+impl Server {
+    /// Serves a client until it goes; its end of `stream`, which must not block, may be in another process. `false` when there is
+    /// no place for it.
+    pub fn serve(&self, cx: &Cx, stream: UnixStream) -> bool {
+        let session = self.0.get().and_then(|sessions| Sessions::join(sessions, cx));
+        session
+            .map(|session| cx.executor().spawn(connection::serve(cx.clone(), stream, session)))
+            .is_some()
+    }
+}
 
 /// Registers the process that listens at `path`, and the commands.
 pub(crate) fn register(registrar: &mut Registrar, path: Option<PathBuf>) {
     let place = Place::default();
     commands::register(registrar, &place);
     let listener: Rc<Cell<Option<Listener>>> = Rc::default();
-    let (bound, of_process) = (listener.clone(), place.clone());
+    let bound = listener.clone();
+    let server = Server(place.clone());
+    registrar.provide(server.clone());
     registrar.on_start(move |main| {
         place.get_or_init(|| Rc::new(Sessions::new(main.api().clone())));
         if let Some(path) = path {
@@ -253,7 +271,7 @@ pub(crate) fn register(registrar: &mut Registrar, path: Option<PathBuf>) {
         Ok(())
     });
     registrar.process("api-rx-from-ring", move |cx| async move {
-        let (Some(listener), Some(sessions)) = (listener.take(), of_process.get()) else { return };
-        listener.serve(cx, sessions.clone()).await;
+        let Some(listener) = listener.take() else { return };
+        listener.serve(cx, server).await;
     });
 }

@@ -5,6 +5,7 @@
 //! that it returns. What it builds once (an engine) it keeps for its thread.
 
 mod acl;
+mod api;
 mod bridge;
 mod capture;
 mod commands;
@@ -25,6 +26,7 @@ mod targets;
 mod tunnels;
 
 pub use acl::acl;
+pub use api::api;
 pub use bridge::bridge;
 pub use capture::capture;
 pub use commands::commands;
@@ -48,6 +50,7 @@ pub type Body = fn(&[u8]);
 /// All bodies by the names of their targets, which are the names of their folders under `fuzz-corpus` as well.
 pub const BODIES: &[(&str, Body)] = &[
     ("acl", acl),
+    ("api", api),
     ("bridge", bridge),
     ("capture", capture),
     ("commands", commands),

@@ -2,6 +2,7 @@
 
 mod checksums;
 mod program;
+mod reference;
 
 use std::time::Duration;
 
