@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use vnet::flow::RecordSet;
 
+use crate::startup::StartupError;
+
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 pub enum Failure {
@@ -60,6 +62,12 @@ impl From<UsageError> for Failure {
     }
 }
 
+impl From<StartupError> for UsageError {
+    fn from(error: StartupError) -> Self {
+        Self::Startup(Box::new(error))
+    }
+}
+
 /// What is wrong with a command line.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
@@ -69,6 +77,9 @@ pub enum UsageError {
     /// An option that there is not, or that lacks its value.
     #[error("{0}")]
     Option(#[from] lexopt::Error),
+    /// The words of stanzas.
+    #[error("{0}")]
+    Startup(Box<StartupError>),
     /// A value that is refused, and why.
     #[error("{option}: {reason}")]
     Refused {

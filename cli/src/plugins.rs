@@ -1,6 +1,6 @@
 //! The plugins of the program, and which of them an engine has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nodes::{
     capture::{self, Captures},
@@ -18,24 +18,34 @@ use crate::args::Failure;
 pub struct Known {
     /// Its name, as `show plugins` and the startup file have it. VPP's file name for it, `NAME_plugin.so`, will do as well.
     pub name: &'static str,
-    /// No engine goes without it.
-    required: bool,
+    standing: Standing,
     make: fn() -> Plugin,
+}
+
+/// When an engine has a plugin of which the startup file says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Always: no engine goes without it.
+    Required,
+    /// Always, since in VPP it is none: `plugin default { disable }` does not mean it.
+    Core,
+    /// Unless the file disables plugins by default.
+    Plugin,
 }
 
 /// All plugins of this program.
 pub const KNOWN: &[Known] = &[
-    Known { name: "nodes", required: true, make: nodes::plugin },
-    Known { name: "pg", required: false, make: pg::plugin },
-    Known { name: "binary_api", required: true, make: binary_api::plugin },
-    Known { name: "capture", required: false, make: || capture::plugin(Captures::new()) },
-    Known { name: "acl", required: false, make: acl::plugin },
-    Known { name: "af_packet", required: false, make: af_packet::plugin },
-    Known { name: "af_xdp", required: false, make: af_xdp::plugin },
-    Known { name: "flowprobe", required: false, make: flowprobe::plugin },
-    Known { name: "ipfix_bridge", required: false, make: ipfix_bridge::plugin },
-    Known { name: "ping", required: false, make: ping::plugin },
-    Known { name: "tap", required: false, make: tap::plugin },
+    Known { name: "nodes", standing: Standing::Required, make: nodes::plugin },
+    Known { name: "pg", standing: Standing::Core, make: pg::plugin },
+    Known { name: "binary_api", standing: Standing::Core, make: binary_api::plugin },
+    Known { name: "capture", standing: Standing::Core, make: || capture::plugin(Captures::new()) },
+    Known { name: "acl", standing: Standing::Plugin, make: acl::plugin },
+    Known { name: "af_packet", standing: Standing::Plugin, make: af_packet::plugin },
+    Known { name: "af_xdp", standing: Standing::Plugin, make: af_xdp::plugin },
+    Known { name: "flowprobe", standing: Standing::Plugin, make: flowprobe::plugin },
+    Known { name: "ipfix_bridge", standing: Standing::Plugin, make: ipfix_bridge::plugin },
+    Known { name: "ping", standing: Standing::Plugin, make: ping::plugin },
+    Known { name: "tap", standing: Standing::Core, make: tap::plugin },
 ];
 
 /// What is wrong with the choice of a plugin.
@@ -58,6 +68,8 @@ pub struct Choice {
     /// Of those that are not named.
     pub default: bool,
     named: BTreeMap<&'static str, bool>,
+    /// Whose stanzas the file has.
+    present: BTreeSet<&'static str>,
     words: Vec<PluginWord>,
 }
 
@@ -73,11 +85,11 @@ impl Choice {
     /// All plugins.
     #[must_use]
     pub const fn all() -> Self {
-        Self { default: true, named: BTreeMap::new(), words: Vec::new() }
+        Self { default: true, named: BTreeMap::new(), present: BTreeSet::new(), words: Vec::new() }
     }
 
-    /// Enables or disables the plugin of that name. `false` when there is none, but its name is one of VPP's file names and
-    /// it was to be disabled: then all is as it should be.
+    /// Enables or disables the plugin of that name. `false` when there is none, but its name is that of a file of VPP's, which does
+    /// not mind either.
     ///
     /// # Errors
     /// When there is none of that name, or it cannot be disabled.
@@ -85,15 +97,20 @@ impl Choice {
         let short = name.strip_suffix("_plugin.so");
         let Some(known) = KNOWN.iter().find(|known| known.name == short.unwrap_or(name)) else {
             return match short {
-                Some(_) if !enable => Ok(false),
-                _ => Err(ChoiceError::Unknown { name: name.to_owned() }),
+                Some(_) => Ok(false),
+                None => Err(ChoiceError::Unknown { name: name.to_owned() }),
             };
         };
-        if known.required && !enable {
+        if known.standing == Standing::Required && !enable {
             return Err(ChoiceError::Required(known.name));
         }
         self.named.insert(known.name, enable);
         Ok(true)
+    }
+
+    /// Has the plugin of that name told that its stanza is there.
+    pub(crate) fn tell_present(&mut self, plugin: &'static str) {
+        self.present.insert(plugin);
     }
 
     /// Has the plugin of that name told a word of its stanza, and a value that it takes.
@@ -111,7 +128,12 @@ impl Choice {
     }
 
     fn has(&self, known: &Known) -> bool {
-        known.required || self.named.get(known.name).copied().unwrap_or(self.default)
+        let by_default = match known.standing {
+            Standing::Required => return true,
+            Standing::Core => true,
+            Standing::Plugin => self.default,
+        };
+        self.named.get(known.name).copied().unwrap_or(by_default)
     }
 }
 
@@ -140,6 +162,9 @@ impl Assembled {
         let chosen = KNOWN.iter().filter(|known| choice.has(known));
         let builder = chosen.fold(builder, |builder, known| {
             let plugin = (known.make)();
+            if choice.present.contains(known.name) {
+                plugin.stanza().inspect(|stanza| stanza.tell_present());
+            }
             for PluginWord { word, value, .. } in choice.words_of(known.name) {
                 let word = plugin.stanza().and_then(|stanza| stanza.word(word));
                 let was_set = word.is_none_or(|word| word.set(value));
@@ -184,7 +209,7 @@ mod tests {
         assert_eq!(choice.choose("pg_plugin.so", false), Ok(true));
         assert_eq!(choice.choose("dpdk_plugin.so", false), Ok(false));
         let unknown = |name: &str| Err(ChoiceError::Unknown { name: name.to_owned() });
-        assert_eq!(choice.choose("dpdk_plugin.so", true), unknown("dpdk_plugin.so"));
+        assert_eq!(choice.choose("unittest_plugin.so", true), Ok(false));
         assert_eq!(choice.choose("gp", false), unknown("gp"));
         assert_eq!(choice.choose("nodes", false), Err(ChoiceError::Required("nodes")));
         let has = |choice: &Choice| -> Vec<_> {
@@ -202,6 +227,8 @@ mod tests {
             "tap",
         ];
         assert_eq!(has(&choice), expected);
-        assert_eq!(has(&Choice { default: false, ..choice }), ["nodes"]);
+        let mut few = Choice { default: false, ..choice };
+        assert_eq!(few.choose("flowprobe_plugin.so", true), Ok(true));
+        assert_eq!(has(&few), ["nodes", "capture", "flowprobe", "tap"]);
     }
 }

@@ -25,9 +25,10 @@ use crate::{
     args::{Failure, UsageError},
     complain,
     control::{
+        UserLook,
         client::{Client, Interrupter},
         listener::{DEFAULT_PATH, Listener},
-        server::Sessions,
+        server::{Sessions, USER_PROMPT},
     },
     denied,
     plugins::Assembled,
@@ -61,7 +62,7 @@ pub(crate) fn from_words(
 ) -> Result<ExitCode, Failure> {
     let rest = parser.raw_args().map_err(UsageError::from)?;
     let words: Vec<_> = [first].into_iter().chain(rest).collect();
-    run(&Startup::from_words(&words).map_err(Failure::failed)?)
+    run(&Startup::from_words(&words).map_err(UsageError::from)?)
 }
 
 fn run(startup: &Startup) -> Result<ExitCode, Failure> {
@@ -86,7 +87,15 @@ fn run(startup: &Startup) -> Result<ExitCode, Failure> {
     }
 
     let settings = Terminal { pager: false, ansi: false, history: true };
-    let sessions = Sessions::new(assembled.engine.session(settings), &unix.prompt);
+    let prompt = unix.prompt.as_deref();
+    let sessions = Sessions::new(assembled.engine.session(settings), prompt.unwrap_or("peloton# "))
+        .with_user_look(UserLook {
+            prompt: prompt.unwrap_or(USER_PROMPT).to_owned(),
+            banner: unix.banner.then(|| shell::banner("connected to a running engine")),
+            color: unix.color,
+            pager: unix.pager,
+            pager_limit: unix.pager_limit,
+        });
     let _restore = has_console.then(terminal::Restore::new);
     let console = has_console.then(|| Console::new(startup)).transpose();
     let console = console.map_err(Failure::failed)?;

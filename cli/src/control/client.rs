@@ -15,6 +15,8 @@ use vnet::command::{Completions, Terminal};
 use super::{
     Answer, FrameError, Frames, MessageError, Request,
     message::{Done, MAX_ANSWER, MAX_REQUEST, VERSION},
+    telnet::{MARK, Said, Telnet},
+    vpp::{self, Vpp},
 };
 use crate::{signal, stdout::StdoutError};
 
@@ -47,6 +49,9 @@ pub enum ClientError {
     /// An engine that ended the session.
     #[error("{0}")]
     Refused(String),
+    /// It is neither an engine nor a VPP that answers.
+    #[error("neither an engine nor a VPP listens there")]
+    Stranger,
     /// The engine is gone.
     #[error("the engine has ended the connection")]
     Closed,
@@ -72,12 +77,14 @@ pub enum Printed<'a> {
     Complaint(&'a [u8]),
 }
 
-/// A session at an engine.
+/// A session at an engine, or at a VPP.
 pub struct Client {
     stream: UnixStream,
     frames: Frames,
     prompt: String,
     busy: Arc<AtomicBool>,
+    /// It is one.
+    vpp: Option<Vpp>,
 }
 
 /// Ends the command that a client of this process waits for, from another thread.
@@ -113,20 +120,67 @@ impl Client {
     #[must_use]
     pub fn over(stream: UnixStream) -> Self {
         let frames = Frames::new(MAX_ANSWER);
-        Self { stream, frames, prompt: String::new(), busy: Arc::default() }
+        Self { stream, frames, prompt: String::new(), busy: Arc::default(), vpp: None }
     }
 
     /// Begins the session.
     ///
     /// # Errors
-    /// When the other end does not greet as an engine does.
+    /// When the other end greets neither as an engine nor as a VPP does.
     pub fn greet(mut self) -> Result<Self, ClientError> {
+        let mut greeting = Vec::new();
+        while greeting.len() < MARK.len() {
+            self.listen(&mut greeting)?;
+        }
+        if greeting.starts_with(&MARK) {
+            self.begin(greeting)?;
+        } else if greeting.starts_with(&MARK[..1]) {
+            self.vpp = Some(Vpp::meet(&self.stream, &greeting)?);
+            vpp::PROMPT.clone_into(&mut self.prompt);
+            return Ok(self);
+        } else {
+            return Err(ClientError::Stranger);
+        }
         match self.answer()? {
             Answer::Hello { version: VERSION, prompt } => self.prompt = prompt,
             Answer::Hello { version, .. } => return Err(ClientError::Version(version)),
             _ => return Err(ClientError::Unexpected),
         }
         Ok(self)
+    }
+
+    /// Asks an engine to speak in frames, and skips what it says before.
+    fn begin(&mut self, mut said: Vec<u8>) -> Result<(), ClientError> {
+        // One that takes nobody in has gone already, and what it said is still there.
+        let begun = self.send(&Request::Begin);
+        loop {
+            if let Some(start) = said.iter().position(|&byte| byte == 0) {
+                self.frames.push(&said[start..]);
+                return Ok(());
+            }
+            match self.listen(&mut said) {
+                Ok(()) => {}
+                Err(ClientError::Closed) => return Err(why(&said)),
+                Err(error) => return begun.and(Err(error)),
+            }
+        }
+    }
+
+    /// Adds what comes next.
+    fn listen(&mut self, said: &mut Vec<u8>) -> Result<(), ClientError> {
+        let mut chunk = [0; 1024];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => Err(ClientError::Closed),
+            Ok(length) => {
+                said.extend_from_slice(&chunk[..length]);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                Err(ClientError::Closed)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What the engine wants the user to see before a line.
@@ -155,6 +209,12 @@ impl Client {
         if line.len() >= MAX_REQUEST {
             return Err(ClientError::TooLong { length: line.len(), limit: MAX_REQUEST - 1 });
         }
+        if let Some(vpp) = &mut self.vpp {
+            let terminal = Terminal { pager: true, ansi: true, history: true };
+            let quit = matches!(line.trim_ascii(), b"quit" | b"q" | b"exit");
+            let ok = quit || vpp.execute(&self.stream, line, print)?;
+            return Ok(Done { ok, quit, terminal });
+        }
         self.send(&Request::Execute(line.to_vec()))?;
         self.busy.store(true, Ordering::Release);
         let done = self.until_done(print);
@@ -167,6 +227,10 @@ impl Client {
     /// # Errors
     /// When the connection breaks.
     pub fn complete(&mut self, line: &str) -> Result<Completions, ClientError> {
+        if self.vpp.is_some() {
+            // It completes what is typed key by key, and nothing else.
+            return Ok(Completions { start: line.len(), candidates: vec![], hints: vec![] });
+        }
         self.send(&Request::Complete(line.to_owned()))?;
         match self.answer()? {
             Answer::Completions(completions) => Ok(completions),
@@ -179,13 +243,18 @@ impl Client {
     /// # Errors
     /// When the connection breaks.
     pub fn help(&mut self, line: &str) -> Result<String, ClientError> {
-        self.send(&Request::Help(line.to_owned()))?;
         let mut text = Vec::new();
-        self.until_done(&mut |printed| {
+        let print = &mut |printed: Printed<'_>| {
             let (Printed::Output(piece) | Printed::Complaint(piece)) = printed;
             text.extend_from_slice(piece);
             Ok(())
-        })?;
+        };
+        if let Some(vpp) = &mut self.vpp {
+            vpp.execute(&self.stream, format!("{line} ?").as_bytes(), print)?;
+        } else {
+            self.send(&Request::Help(line.to_owned()))?;
+            self.until_done(print)?;
+        }
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
@@ -194,6 +263,9 @@ impl Client {
     /// # Errors
     /// When the connection breaks.
     pub fn set_terminal(&mut self, terminal: Terminal) -> Result<(), ClientError> {
+        if self.vpp.is_some() {
+            return Ok(());
+        }
         self.send(&Request::Terminal(terminal))
     }
 
@@ -243,4 +315,20 @@ impl Client {
             }
         }
     }
+}
+
+/// Why an engine has ended a session before it began.
+fn why(said: &[u8]) -> ClientError {
+    let mut telnet = Telnet::default();
+    let (mut text, mut refused) = (Vec::new(), false);
+    for said in said.iter().filter_map(|&byte| telnet.take(byte)) {
+        match said {
+            Said::Byte(byte) => text.push(byte),
+            said => refused |= said == Said::Refused,
+        }
+    }
+    if !refused {
+        return ClientError::Closed;
+    }
+    ClientError::Refused(String::from_utf8_lossy(text.trim_ascii()).into_owned())
 }

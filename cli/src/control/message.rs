@@ -17,6 +17,8 @@ const PIECE: usize = 64 << 10;
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
+    /// Say hello: the first thing, by which the engine knows that it is no terminal that it talks to.
+    Begin,
     /// Run this, which may be any bytes.
     Execute(Vec<u8>),
     /// What can stand at the end of this line.
@@ -32,7 +34,7 @@ pub enum Request {
 /// What the server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The first thing: who speaks.
+    /// The first thing behind the [greeting](super::telnet::greeting): who speaks.
     Hello {
         /// Of the protocol.
         version: u8,
@@ -78,6 +80,7 @@ const COMPLETE: u8 = 2;
 const HELP: u8 = 3;
 const TERMINAL: u8 = 4;
 const INTERRUPT: u8 = 5;
+const BEGIN: u8 = 6;
 const HELLO: u8 = 0x81;
 const OUTPUT: u8 = 0x82;
 const COMPLAINT: u8 = 0x83;
@@ -91,7 +94,7 @@ impl Request {
         match self {
             Self::Execute(line) => line.len(),
             Self::Complete(line) | Self::Help(line) => line.len(),
-            Self::Terminal(_) | Self::Interrupt => 0,
+            Self::Begin | Self::Terminal(_) | Self::Interrupt => 0,
         }
     }
 
@@ -99,6 +102,7 @@ impl Request {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
+            Self::Begin => frame(BEGIN, &[]),
             Self::Execute(line) => frame(EXECUTE, line),
             Self::Complete(line) => frame(COMPLETE, line.as_bytes()),
             Self::Help(line) => frame(HELP, line.as_bytes()),
@@ -120,7 +124,8 @@ impl Request {
             (HELP, _) => text(payload).map(Self::Help),
             (TERMINAL, [byte]) => Ok(Self::Terminal(terminal(*byte))),
             (INTERRUPT, []) => Ok(Self::Interrupt),
-            (TERMINAL | INTERRUPT, _) => Err(malformed),
+            (BEGIN, []) => Ok(Self::Begin),
+            (TERMINAL | INTERRUPT | BEGIN, _) => Err(malformed),
             _ => Err(MessageError::UnknownKind(kind)),
         }
     }
@@ -242,6 +247,7 @@ mod tests {
             assert_eq!(Answer::parse(kind, payload), Ok(answer));
         }
         for request in [
+            Request::Begin,
             Request::Execute(vec![0xff, b'\n']),
             Request::Complete("sh".into()),
             Request::Help("show ".into()),

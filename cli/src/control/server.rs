@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::net::UnixStream,
     rc::Rc,
 };
@@ -11,25 +11,30 @@ use vnet::{
     command::{self, Context, Format, Reply, Terminal},
     log::Level,
     plugin::CommandCx,
-    process::{Interest, Winner, race},
+    process::{Winner, race},
 };
 
 use super::{
-    Answer, FrameError, Frames, MessageError, Request,
+    Answer, FrameError, Frames, MessageError, Request, UserLook,
     message::{Done, MAX_REQUEST, VERSION},
-    places::{GivenUp, MAX_SESSIONS, PATIENCE, Place, Places},
+    places::{GivenUp, MAX_SESSIONS, PATIENCE, Places},
+    telnet, user,
+    wire::Wire,
 };
 
 /// Requests that a client may send before the first is answered; together they are no longer than [`MAX_REQUEST`].
 const MAX_WAITING: usize = 64;
 /// Bytes that are read at once.
 const CHUNK: usize = 16 << 10;
+/// The prompt over Telnet, where none is chosen: what waits for VPP's finds it.
+pub const USER_PROMPT: &str = "vpp# ";
 
 /// What the sessions of an engine have in common.
 #[derive(Clone)]
 pub struct Sessions {
     cx: CommandCx,
     prompt: Rc<str>,
+    user: Rc<UserLook>,
     places: Places,
 }
 
@@ -52,7 +57,20 @@ impl Sessions {
     /// Sessions of the engine that `cx` leads to.
     #[must_use]
     pub fn new(cx: CommandCx, prompt: &str) -> Self {
-        Self { cx, prompt: prompt.into(), places: Places::default() }
+        let user = UserLook {
+            prompt: USER_PROMPT.to_owned(),
+            banner: None,
+            color: false,
+            pager: true,
+            pager_limit: 0,
+        };
+        Self { cx, prompt: prompt.into(), user: Rc::new(user), places: Places::default() }
+    }
+
+    /// Those over Telnet look like `look`.
+    #[must_use]
+    pub fn with_user_look(self, look: UserLook) -> Self {
+        Self { user: Rc::new(look), ..self }
     }
 
     /// The way to the engine.
@@ -61,7 +79,8 @@ impl Sessions {
         &self.cx
     }
 
-    /// Serves a client until it goes. Its end of `stream` may be in another process; this end must not block.
+    /// Serves a client until it goes, in the way that its first byte asks for. Its end of `stream` may be in another process; this
+    /// end must not block.
     pub async fn serve(self, stream: UnixStream) {
         self.serve_guest(stream, false).await;
     }
@@ -77,7 +96,9 @@ impl Sessions {
                 "there are {MAX_SESSIONS} sessions already, of which none has kept the engine waiting for {} s",
                 PATIENCE.as_secs()
             );
-            return last_words(&mut stream, why);
+            // Who is gone needs no answer.
+            let _: io::Result<usize> = stream.write(&telnet::refusal(&why));
+            return;
         };
         if let Some(GivenUp { silent, total }) = given_up {
             let seconds = silent.as_secs();
@@ -89,10 +110,11 @@ impl Sessions {
         let place = Rc::new(place);
         let settings = Terminal { pager: false, ansi: false, history: true };
         let cx = self.cx.new_session(settings);
+        let wire = Wire::new(stream, cx.clone(), place.clone());
         let frames = Frames::new(MAX_REQUEST);
-        let (waiting, cut) = (VecDeque::new(), false);
-        let mut link = Link { stream, cx: cx.clone(), frames, waiting, place: place.clone(), cut };
-        match race(serve(&mut link, &cx, &self.prompt), place.lost()).await {
+        let mut link =
+            Link { wire, cx: cx.clone(), frames, waiting: VecDeque::new(), framed: false };
+        match race(self.meet(&mut link, &cx), place.lost()).await {
             // Who is gone needs no answer.
             Winner::First(Ok(()) | Err(SessionError::Io(_))) => {}
             Winner::First(Err(error)) => {
@@ -100,19 +122,40 @@ impl Sessions {
                     link.send(&Answer::Refused(error.to_string())).await;
             }
             // In the middle of an answer this would be taken for a part of it.
-            Winner::Second(()) if link.cut => {}
-            Winner::Second(()) => last_words(
-                &mut link.stream,
-                "hung up, since nothing was heard of it and another client needed the place"
-                    .to_owned(),
+            Winner::Second(()) if link.wire.is_cut() => {}
+            Winner::Second(()) => link.last_words(
+                "hung up, since nothing was heard of it and another client needed the place",
             ),
         }
     }
-}
 
-/// Says why a client is hung up, if it listens.
-fn last_words(stream: &mut UnixStream, why: String) {
-    let _: io::Result<usize> = stream.write(&Answer::Refused(why).to_bytes());
+    /// Greets a client, learns of which kind it is, and serves it.
+    async fn meet(&self, link: &mut Link, cx: &CommandCx) -> Result<(), SessionError> {
+        link.wire.send(&telnet::greeting()).await?;
+        link.wire.waits();
+        let mut chunk = [0; CHUNK];
+        let reading = race(link.wire.read(&mut chunk), cx.sleep(user::PATIENCE));
+        let (welcomed, length) = match reading.await {
+            Winner::First(length) => (false, length?),
+            // Whoever it is waits for a prompt.
+            Winner::Second(()) => {
+                user::welcome(&mut link.wire, cx, &self.user).await?;
+                link.wire.waits();
+                (true, link.wire.read(&mut chunk).await?)
+            }
+        };
+        let first = &chunk[..length];
+        link.wire.works();
+        match first {
+            [] => Ok(()),
+            [0, ..] => {
+                link.framed = true;
+                link.frames.push(first);
+                serve(link, cx, &self.prompt).await
+            }
+            first => Ok(user::serve(&mut link.wire, cx, &self.user, (welcomed, first)).await?),
+        }
+    }
 }
 
 async fn serve(link: &mut Link, cx: &CommandCx, prompt: &str) -> Result<(), SessionError> {
@@ -137,8 +180,8 @@ async fn serve(link: &mut Link, cx: &CommandCx, prompt: &str) -> Result<(), Sess
                 link.reply(&Reply { ok: true, text, output_length }).await?;
             }
             Request::Terminal(terminal) => cx.session().change_terminal(|old| *old = terminal),
-            // Nothing runs.
-            Request::Interrupt => {}
+            // Hello was said, and nothing runs.
+            Request::Begin | Request::Interrupt => {}
         }
     }
     Ok(())
@@ -170,16 +213,15 @@ async fn interrupted_reply(cx: &CommandCx) -> Reply {
     reply
 }
 
-/// A client's connection.
+/// The connection of a client that sends frames.
 struct Link {
-    stream: UnixStream,
+    wire: Wire,
     cx: CommandCx,
     frames: Frames,
     /// Requests that came while a command ran.
     waiting: VecDeque<Request>,
-    place: Rc<Place>,
-    /// An answer is sent of which the client has only a part.
-    cut: bool,
+    /// It has sent the begin of one, so that it understands them.
+    framed: bool,
 }
 
 impl Link {
@@ -188,9 +230,9 @@ impl Link {
         if let Some(request) = self.waiting.pop_front() {
             return Ok(Some(request));
         }
-        self.place.waits(self.cx.now());
+        self.wire.waits();
         let request = self.receive().await;
-        self.place.works();
+        self.wire.works();
         request
     }
 
@@ -220,10 +262,9 @@ impl Link {
             if let Some((kind, payload)) = self.frames.take()? {
                 return Ok(Some(Request::parse(kind, payload)?));
             }
-            match self.stream.read(&mut chunk) {
-                Ok(0) => return Ok(None),
-                Ok(length) => self.frames.push(&chunk[..length]),
-                Err(error) => self.wait(error, Interest::Readable).await?,
+            match self.wire.read(&mut chunk).await? {
+                0 => return Ok(None),
+                length => self.frames.push(&chunk[..length]),
             }
         }
     }
@@ -246,44 +287,24 @@ impl Link {
         self.send(&Answer::Done(Done { ok: reply.ok, quit, terminal })).await
     }
 
-    /// Waits for a client that reads slowly, or not at all; nobody else waits for it.
     async fn send(&mut self, answer: &Answer) -> Result<(), SessionError> {
-        let bytes = answer.to_bytes();
-        let mut sent = 0;
-        while sent < bytes.len() {
-            self.cut = sent > 0;
-            match self.stream.write(&bytes[sent..]) {
-                Ok(length) => {
-                    self.place.works();
-                    sent += length;
-                }
-                Err(error) => {
-                    self.place.waits(self.cx.now());
-                    self.wait(error, Interest::Writable).await?;
-                }
-            }
-        }
-        self.cut = false;
-        self.place.works();
-        Ok(())
+        Ok(self.wire.send(&answer.to_bytes()).await?)
     }
 
-    async fn wait(&self, error: io::Error, interest: Interest) -> io::Result<()> {
-        match error.kind() {
-            io::ErrorKind::WouldBlock => {
-                self.cx.ready(&self.stream, interest).await;
-                Ok(())
-            }
-            io::ErrorKind::Interrupted => Ok(()),
-            _ => Err(error),
-        }
+    /// Says why the client is hung up, if it listens.
+    fn last_words(&mut self, why: &str) {
+        let words = match self.framed {
+            true => Answer::Refused(why.to_owned()).to_bytes(),
+            false => format!("\r\n{why}\r\n").into_bytes(),
+        };
+        self.wire.last_words(&words);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
-    use std::io::ErrorKind;
+    use std::io::{ErrorKind, Read};
 
     use vnet::{
         plugin::Engine,
@@ -371,7 +392,7 @@ mod tests {
         assert!(said.contains("another client needed the place") && hung_up, "{said}");
         let log = bench.engine.command("show logging").unwrap();
         assert!(
-            log.contains("nothing was heard for 61 s was hung up for another (1 so far)"),
+            log.contains("nothing was heard for 60 s was hung up for another (1 so far)"),
             "{log}"
         );
         let later = bench.join();

@@ -15,7 +15,7 @@ pub fn show(text: &str, limit: usize) -> io::Result<()> {
     let paged = limit == 0 || lines.len() <= limit;
     // One row is the prompt's.
     let screen = rows.saturating_sub(1).max(1);
-    let mut pages = Pages { lines: &lines, columns, next: 0 };
+    let mut pages = Pages::new(&lines, columns);
     if !paged || pages.rows_from(0) <= screen {
         out.write_all(text.as_bytes())?;
         return out.flush();
@@ -39,13 +39,17 @@ pub fn show(text: &str, limit: usize) -> io::Result<()> {
 
 /// What a key does.
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
+    /// So many rows more.
     Rows(usize),
+    /// It is none of the pager's.
     Nothing,
+    /// Shows no more.
     Leave,
 }
 
-fn step(key: &[u8], screen: usize) -> Step {
+/// What `key` does on a screen of so many rows.
+pub(crate) fn step(key: &[u8], screen: usize) -> Step {
     match key {
         b" " | b"f" | b"\x06" | b"\x1b[6~" => Step::Rows(screen),
         b"\r" | b"\n" | b"j" | b"\x1b[B" | b"\x1bOB" => Step::Rows(1),
@@ -56,15 +60,26 @@ fn step(key: &[u8], screen: usize) -> Step {
     }
 }
 
-struct Pages<'t> {
+/// Lines, and how many of them were shown.
+pub(crate) struct Pages<'t> {
     lines: &'t [&'t str],
     columns: usize,
     next: usize,
 }
 
-impl Pages<'_> {
+impl<'t> Pages<'t> {
+    /// Nothing was shown yet on a screen of so many columns.
+    pub(crate) fn new(lines: &'t [&'t str], columns: usize) -> Self {
+        Self { lines, columns: columns.max(1), next: 0 }
+    }
+
+    /// The line that is shown next.
+    pub(crate) fn next(&self) -> usize {
+        self.next
+    }
+
     /// Rows that the lines from `first` on fill.
-    fn rows_from(&self, first: usize) -> usize {
+    pub(crate) fn rows_from(&self, first: usize) -> usize {
         self.lines[first..].iter().map(|line| self.rows(line)).sum()
     }
 
@@ -73,7 +88,7 @@ impl Pages<'_> {
     }
 
     /// The next lines, as many as `rows` rows hold, and at least one.
-    fn take(&mut self, rows: usize) -> String {
+    pub(crate) fn take(&mut self, rows: usize) -> String {
         let mut text = String::new();
         let mut room = rows;
         while let Some(line) = self.lines.get(self.next) {
@@ -101,7 +116,7 @@ mod tests {
     fn pages_hold_what_fits_and_together_everything() {
         let long = "x".repeat(25);
         let lines = ["a", "b", &long, "", "c"];
-        let mut pages = Pages { lines: &lines, columns: 10, next: 0 };
+        let mut pages = Pages::new(&lines, 10);
         assert_eq!(pages.rows_from(0), 7);
         assert_eq!(pages.take(4), "a\nb\n");
         assert_eq!(pages.take(2), format!("{long}\n"), "at least one line, however long");

@@ -23,7 +23,7 @@ use vnet::{
     log::Level,
 };
 
-use crate::plugins::{self, Choice};
+use crate::plugins::Choice;
 use text::Text;
 
 pub use cpu::{Cpu, CpuError};
@@ -55,8 +55,8 @@ pub struct Unix {
     pub nodaemon: bool,
     /// The control socket.
     pub listen: Option<PathBuf>,
-    /// The prompt.
-    pub prompt: String,
+    /// The prompt, where one was chosen.
+    pub prompt: Option<String>,
     /// Commands that are run first.
     pub exec: Option<PathBuf>,
     /// Where the log goes.
@@ -107,7 +107,7 @@ impl Startup {
             interactive: false,
             nodaemon: false,
             listen: None,
-            prompt: "peloton# ".to_owned(),
+            prompt: None,
             exec: None,
             log: None,
             pidfile: None,
@@ -167,13 +167,14 @@ impl Startup {
     pub fn is_stanza(word: &str) -> bool {
         let name = word.split(|c: char| c == '{' || c.is_whitespace()).next().unwrap_or_default();
         words::STANZAS.iter().any(|stanza| stanza.name == name)
-            || plugins::all().any(|plugin| plugin.stanza().is_some_and(|s| s.name() == name))
+            || words::OF_VPP.contains(&name)
+            || stanza::plugin_of(name).is_some()
     }
 
     fn parse(text: &Text, bytes: &[u8]) -> Result<Self, StartupError> {
         decode(bytes).map_err(|fault| text.error(fault.at, fault.error.into()))?;
         let mut startup = Self::plain();
-        stanza::read(&mut startup, text, words::STANZAS)?;
+        stanza::read(&mut startup, text, words::STANZAS, words::OF_VPP)?;
         Ok(startup)
     }
 }

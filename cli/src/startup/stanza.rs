@@ -14,15 +14,8 @@ use crate::plugins::{self, ChoiceError};
 /// A stanza: `name { ... }`.
 pub(super) struct Stanza {
     pub(super) name: &'static str,
-    pub(super) takes: Takes,
-}
-
-/// What a stanza takes.
-pub(super) enum Takes {
-    /// These words.
-    Words(&'static [(&'static str, Kind)]),
-    /// Whatever: it is VPP's and means nothing here.
-    Anything,
+    /// What can stand in it.
+    pub(super) words: &'static [(&'static str, Kind)],
 }
 
 /// What a word of a stanza takes and does.
@@ -37,6 +30,8 @@ pub(super) enum Kind {
     VppFlag,
     /// Is VPP's and has no effect; takes a value.
     VppValue,
+    /// Is VPP's and has no effect; takes a value and a block.
+    VppBlock,
 }
 
 /// What a word in the block of a name takes and does.
@@ -59,25 +54,27 @@ pub(super) enum Refusal {
     Plugin(ChoiceError),
 }
 
-/// Reads all of `text` by the table of its stanzas.
+/// Reads all of `text`: the stanzas of plugins, then those of `stanzas`, and those of VPP that have no effect.
 pub(super) fn read(
     startup: &mut Startup,
     text: &Text,
     stanzas: &[Stanza],
+    of_vpp: &[&str],
 ) -> Result<(), StartupError> {
     let mut file = text.block()?;
     let mut of_plugins = Vec::new();
     while let Some(name) = file.word()? {
-        if let Some(stanza) = stanzas.iter().find(|stanza| stanza.name == name.text) {
-            let mut block = file.block(&name)?;
-            match &stanza.takes {
-                Takes::Words(words) => read_words(startup, &name.text, &mut block, words)?,
-                Takes::Anything => note(startup, &block, &name, &name.text),
-            }
-        } else {
-            let plugin = plugin_of(text, &name, stanzas)?;
+        if let Some(plugin) = plugin_of(&name.text) {
             read_plugin(startup, &plugin, &mut file.block(&name)?)?;
             of_plugins.push((name, plugin.name()));
+        } else if let Some(stanza) = stanzas.iter().find(|stanza| stanza.name == name.text) {
+            let mut block = file.block(&name)?;
+            read_words(startup, &name.text, &mut block, stanza.words)?;
+        } else if of_vpp.contains(&name.text.as_str()) {
+            let block = file.block(&name)?;
+            note(startup, &block, &name, &name.text);
+        } else {
+            return Err(unknown(text, name, stanzas));
         }
     }
     // Only now it is known which plugins there will be.
@@ -90,13 +87,15 @@ pub(super) fn read(
 }
 
 /// The plugin whose stanza it is.
-fn plugin_of(text: &Text, name: &Word, stanzas: &[Stanza]) -> Result<Plugin, StartupError> {
-    let named = |plugin: &Plugin| plugin.stanza().is_some_and(|s| s.name() == name.text);
-    plugins::all().find(named).ok_or_else(|| {
-        let of_plugins = plugins::all().filter_map(|plugin| Some(plugin.stanza()?.name()));
-        let known = list(stanzas.iter().map(|stanza| stanza.name).chain(of_plugins));
-        text.error(name.at, Problem::UnknownStanza { word: name.text.clone(), known })
-    })
+pub(super) fn plugin_of(name: &str) -> Option<Plugin> {
+    plugins::all().find(|plugin| plugin.stanza().is_some_and(|stanza| stanza.name() == name))
+}
+
+fn unknown(text: &Text, name: Word, stanzas: &[Stanza]) -> StartupError {
+    let plugins: Vec<_> = plugins::all().collect();
+    let of_plugins = plugins.iter().filter_map(|plugin| Some(plugin.stanza()?.name()));
+    let known = list(stanzas.iter().map(|stanza| stanza.name).chain(of_plugins));
+    text.error(name.at, Problem::UnknownStanza { word: name.text, known })
 }
 
 /// Reads the stanza of a plugin, which is asked whether the values are any. They are kept for the plugin that the engine will
@@ -109,12 +108,17 @@ fn read_plugin(
     let Some(stanza) = plugin.stanza() else { return Ok(()) };
     let words: Vec<(&'static str, &StanzaWord)> =
         stanza.words().iter().map(|w| (w.name(), w)).collect();
+    startup.plugins.tell_present(plugin.name());
     while let Some(word) = block.word()? {
         let known = find(block, stanza.name(), &word, &words)?;
-        let value = block.value(&word, known.expected())?;
+        let Some(expected) = known.expected() else {
+            startup.plugins.tell(plugin.name(), word.text, String::new());
+            continue;
+        };
+        let value = block.value(&word, expected)?;
         if !known.set(&value.text) {
             let refusal = Refusal::BadValue;
-            return Err(refused(block, &word.text, &value, known.expected(), refusal));
+            return Err(refused(block, &word.text, &value, expected, refusal));
         }
         startup.plugins.tell(plugin.name(), word.text, value.text);
     }
@@ -143,6 +147,11 @@ fn read_words(
             Kind::VppFlag => note(startup, block, &word, &format!("{stanza} {}", word.text)),
             Kind::VppValue => {
                 block.value(&word, "a value")?;
+                note(startup, block, &word, &format!("{stanza} {}", word.text));
+            }
+            Kind::VppBlock => {
+                let value = block.value(&word, "a value")?;
+                block.block(&value)?;
                 note(startup, block, &word, &format!("{stanza} {}", word.text));
             }
         }

@@ -51,7 +51,6 @@ fn a_startup_file_of_vpp_is_read_and_what_has_no_effect_is_named() {
         "s.conf:7:3: `unix gid' has no effect here",
         "s.conf:13:1: `api-trace' has no effect here",
         "s.conf:14:1: `api-segment' has no effect here",
-        "s.conf:15:11: `socksvr default' has no effect here",
         "s.conf:21:11: `statseg per-node-counters' has no effect here",
     ];
     assert_eq!(startup.notes, expected);
@@ -115,7 +114,7 @@ fn all_that_has_an_effect_arrives() {
     .unwrap();
     let unix = Unix {
         interactive: true,
-        prompt: "router# ".into(),
+        prompt: Some("router# ".into()),
         exec: Some("b.cli".into()),
         pidfile: Some("p".into()),
         runtime_dir: Some("/r".into()),
@@ -176,7 +175,8 @@ fn errors_name_the_place_the_word_and_what_could_stand_there() {
         (
             "cpu { cores 2 }",
             "s.conf:1:7: unknown word `cores' in `cpu', there are main-core, workers, corelist-workers, relative, \
-             scheduler-policy, scheduler-priority, skip-cores, translate",
+             coremask-workers, numa-heap-size, scheduler-policy, scheduler-priority, skip-cores, thread-prefix, \
+             translate, use-pthreads",
         ),
         (
             "plugins { plugin pg { on } }",
@@ -200,6 +200,58 @@ fn errors_name_the_place_the_word_and_what_could_stand_there() {
         "{error}"
     );
     assert!(Startup::parse(&Text::of_file("s", "a\u{fffd}"), b"a\xff").is_err());
+}
+
+/// The arguments that VPP's own tests start it with.
+const HARNESS: &str = "unix|{|nodaemon|nosyslog||full-coredump|coredump-size unlimited|runtime-dir|/t|cli-listen |/t/cli.sock\
+    | |}|api-trace|{|on|}|api-segment|{|prefix|t|}|cpu|{|main-core|0|corelist-workers|1,2|}|memory|{|main-heap-size|2G|}\
+    |physmem|{|max-size|32m|}|statseg|{|socket-name|/t/stats.sock||}|socksvr|{|socket-name|/t/api.sock|}\
+    |node { |default { variant icl 100 }|}|api-fuzz {|off|}|plugins|{|plugin|dpdk_plugin.so|{|disable|}\
+    |plugin|unittest_plugin.so|{|enable|}|plugin default { disable }|plugin flowprobe_plugin.so { enable }\
+    |plugin|acl_plugin.so|{|enable|}|}|buffers { buffers-per-numa 8192 layout natural numa 0 { buffers 9000 } }";
+
+#[test]
+fn the_words_of_vpps_test_harness_start_an_engine_and_each_that_has_no_effect_is_named_once() {
+    let args: Vec<_> = HARNESS.split('|').collect();
+    let startup = words(&args).unwrap();
+    assert_eq!(startup.unix.listen.as_deref(), Some(Path::new("/t/cli.sock")));
+    assert_eq!(startup.unix.runtime_dir.as_deref(), Some(Path::new("/t")));
+    assert_eq!((startup.cpu.main_core, startup.buffers), (Some(0), Some(8192)));
+    assert_eq!(startup.cpu.worker_cores, [1, 2]);
+    let mut plugins = Choice::all();
+    plugins.default = false;
+    for name in ["flowprobe", "acl"] {
+        plugins.choose(name, true).unwrap();
+    }
+    assert_eq!(startup.plugins, plugins);
+    let what = |note: &String| note.split('`').nth(1).unwrap().replace("' has no effect here", "");
+    let expected = [
+        "unix nosyslog",
+        "unix full-coredump",
+        "unix coredump-size",
+        "api-trace",
+        "api-segment",
+        "memory",
+        "physmem",
+        "statseg socket-name",
+        "node",
+        "api-fuzz",
+        "plugin dpdk_plugin.so",
+        "plugin unittest_plugin.so",
+        "buffers layout",
+        "buffers numa",
+    ];
+    assert_eq!(startup.notes.iter().map(what).collect::<Vec<_>>(), expected);
+    // However the words are grouped, they say the same.
+    let places = |startup: Startup| Startup { notes: Vec::new(), ..startup };
+    let joined = words(&[&args.join(" ")]).unwrap();
+    assert_eq!(joined.notes.len(), expected.len());
+    let file = parse(&args.join("\n")).unwrap();
+    assert_eq!(places(file), places(joined));
+    assert_eq!(
+        places(startup),
+        places(words(&args.join(" ").split(' ').collect::<Vec<_>>()).unwrap())
+    );
 }
 
 #[test]

@@ -7,39 +7,79 @@ use vnet::{buffer::DATA_SIZE, command::value, log::Level};
 
 use super::{
     ClassChange, Startup,
-    stanza::{Kind, Refusal, Setting, Stanza, Takes},
+    stanza::{Kind, Refusal, Setting, Stanza},
 };
 use crate::plugins::ChoiceError;
 
 const PATH: &str = "a path";
 const LEVEL: &str = "emerg, alert, crit, err, warn, notice, info, debug or disabled";
 
-/// All stanzas: first those that are read, then those of VPP that mean nothing here.
+/// The stanzas that are read. Those of plugins go before.
 pub(super) const STANZAS: &[Stanza] = &[
-    Stanza { name: "unix", takes: Takes::Words(UNIX) },
-    Stanza { name: "cpu", takes: Takes::Words(CPU) },
-    Stanza { name: "buffers", takes: Takes::Words(BUFFERS) },
-    Stanza { name: "plugins", takes: Takes::Words(PLUGINS) },
-    Stanza { name: "logging", takes: Takes::Words(LOGGING) },
-    Stanza { name: "statseg", takes: Takes::Words(STATSEG) },
-    Stanza { name: "socksvr", takes: Takes::Words(SOCKSVR) },
-    Stanza { name: "api-queue", takes: Takes::Anything },
-    Stanza { name: "api-segment", takes: Takes::Anything },
-    Stanza { name: "api-trace", takes: Takes::Anything },
-    Stanza { name: "dpdk", takes: Takes::Anything },
-    Stanza { name: "ip", takes: Takes::Anything },
-    Stanza { name: "ip6", takes: Takes::Anything },
-    Stanza { name: "l2fib", takes: Takes::Anything },
-    Stanza { name: "l2learn", takes: Takes::Anything },
-    Stanza { name: "linux-cp", takes: Takes::Anything },
-    Stanza { name: "memory", takes: Takes::Anything },
-    Stanza { name: "node", takes: Takes::Anything },
-    Stanza { name: "physmem", takes: Takes::Anything },
-    Stanza { name: "punt", takes: Takes::Anything },
-    Stanza { name: "session", takes: Takes::Anything },
-    Stanza { name: "tcp", takes: Takes::Anything },
-    Stanza { name: "tls", takes: Takes::Anything },
-    Stanza { name: "tuntap", takes: Takes::Anything },
+    Stanza { name: "unix", words: UNIX },
+    Stanza { name: "cpu", words: CPU },
+    Stanza { name: "buffers", words: BUFFERS },
+    Stanza { name: "plugins", words: PLUGINS },
+    Stanza { name: "logging", words: LOGGING },
+    Stanza { name: "statseg", words: STATSEG },
+];
+
+/// The stanzas of VPP that mean nothing here, whatever stands in them.
+pub(super) const OF_VPP: &[&str] = &[
+    "acl-plugin",
+    "api-fuzz",
+    "api-queue",
+    "api-segment",
+    "api-trace",
+    "cnat",
+    "crypto-engines",
+    "crypto_sw_scheduler",
+    "ct6",
+    "devices",
+    "dhcp",
+    "dns",
+    "dpdk",
+    "dsa",
+    "dslite",
+    "ethernet",
+    "fateshare",
+    "http",
+    "interface",
+    "ip",
+    "ip6",
+    "ipsec",
+    "l2fib",
+    "l2learn",
+    "l2tp",
+    "l3fib",
+    "linux-cp",
+    "linux-nl",
+    "mactime",
+    "mc",
+    "memory",
+    "mpls",
+    "nat",
+    "nat44",
+    "nat64",
+    "node",
+    "npol-plugin",
+    "nsim",
+    "physmem",
+    "punt",
+    "pvti",
+    "quic",
+    "selog",
+    "session",
+    "sfdp",
+    "tcp",
+    "test-proxy",
+    "tls",
+    "trace",
+    "tuntap",
+    "udp",
+    "unix-cli",
+    "vhost-user",
+    "vlib",
 ];
 
 const UNIX: &[(&str, Kind)] = &[
@@ -57,7 +97,7 @@ const UNIX: &[(&str, Kind)] = &[
     (
         "cli-prompt",
         Kind::Value("a text", |s, value| {
-            s.unix.prompt = format!("{} ", value.trim_end());
+            s.unix.prompt = Some(format!("{} ", value.trim_end()));
             Ok(())
         }),
     ),
@@ -116,6 +156,8 @@ const CPU: &[(&str, Kind)] = &[
         }),
     ),
     ("relative", Kind::VppFlag),
+    ("coremask-workers", Kind::VppValue),
+    ("numa-heap-size", Kind::VppValue),
     ("scheduler-policy", Kind::VppValue),
     ("scheduler-priority", Kind::VppValue),
     (
@@ -125,7 +167,9 @@ const CPU: &[(&str, Kind)] = &[
             Ok(())
         }),
     ),
+    ("thread-prefix", Kind::VppValue),
     ("translate", Kind::VppFlag),
+    ("use-pthreads", Kind::VppFlag),
 ];
 
 const BUFFERS: &[(&str, Kind)] = &[
@@ -145,8 +189,9 @@ const BUFFERS: &[(&str, Kind)] = &[
             _ => Err(Refusal::Impossible("buffers hold 2048 bytes, longer packets take several")),
         }),
     ),
+    ("layout", Kind::VppValue),
+    ("numa", Kind::VppBlock),
     ("page-size", Kind::VppValue),
-    ("numa", Kind::VppValue),
 ];
 
 const PLUGINS: &[(&str, Kind)] = &[
@@ -164,6 +209,7 @@ const PLUGINS: &[(&str, Kind)] = &[
     ("add-path", Kind::VppValue),
     ("name-filter", Kind::VppValue),
     ("path", Kind::VppValue),
+    ("vat-name-filter", Kind::VppValue),
     ("vat-path", Kind::VppValue),
 ];
 
@@ -184,6 +230,8 @@ const LOGGING: &[(&str, Kind)] = &[
         }),
     ),
     ("nosyslog", Kind::VppFlag),
+    ("add-to-elog", Kind::VppFlag),
+    ("default-kmsg-log-level", Kind::VppValue),
     ("default-log-level", Kind::VppValue),
     ("default-syslog-log-level", Kind::VppValue),
     (
@@ -222,8 +270,6 @@ const STATSEG: &[(&str, Kind)] = &[
     ("socket-name", Kind::VppValue),
     ("update-interval", Kind::VppValue),
 ];
-
-const SOCKSVR: &[(&str, Kind)] = &[("default", Kind::VppFlag), ("socket-name", Kind::VppValue)];
 
 fn set_path(place: &mut Option<PathBuf>, value: &str) -> Result<(), Refusal> {
     if value.is_empty() {

@@ -30,6 +30,10 @@ fn answer(stream: &mut UnixStream) -> Option<(u8, Vec<u8>)> {
 fn session(daemon: &Daemon) -> UnixStream {
     let mut stream = UnixStream::connect(&daemon.socket).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut greeting = [0; 42];
+    stream.read_exact(&mut greeting).unwrap();
+    assert!(greeting.starts_with(b"\xff\xfa\xc8w\xff\xf0\xff\xfc\x22"), "{greeting:?}");
+    stream.write_all(&frame(6, b"")).unwrap();
     assert_eq!(answer(&mut stream), Some((0x81, b"\x01peloton# ".to_vec())));
     stream
 }
@@ -202,10 +206,13 @@ fn sessions_are_limited_and_come_free_again() {
     let daemon = Daemon::start(&folder.path("cli.sock"), "");
     let sessions: Vec<_> = (0..64).map(|_| session(&daemon)).collect();
     let mut refused = UnixStream::connect(&daemon.socket).unwrap();
-    let (kind, text) = answer(&mut refused).unwrap();
-    let text = String::from_utf8(text).unwrap();
-    assert_eq!(kind, 0x86);
-    assert!(text.starts_with("there are 64 sessions already"), "{text}");
+    let mut said = Vec::new();
+    refused.read_to_end(&mut said).unwrap();
+    let why = b"there are 64 sessions already";
+    assert!(said.starts_with(&[b"\xff\xfa\xc8r\xff\xf0", &why[..]].concat()), "{said:?}");
+    let (_, err, status) = daemon.ctl("echo refused");
+    assert!(err.contains("there are 64 sessions already"), "{err}");
+    assert_eq!(status, Some(1));
     drop(sessions);
     let start = Instant::now();
     while daemon.ctl("echo free").2 != Some(0) {

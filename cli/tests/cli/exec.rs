@@ -126,7 +126,7 @@ fn a_startup_file_that_is_wrong_starts_nothing_and_says_where() {
     assert_eq!(err, format!("peloton: {file}:1:6: unclosed `{{'\n"));
     let (_, err, status) = told(&run(&["unix", "{", "interactif", "}"], b""));
     assert!(err.starts_with("peloton: command line, word 3: unknown word `interactif' in `unix'"));
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(2));
     let (_, err, status) = told(&run(&["cpu", "{", "main-core", "999", "}"], b""));
     let why = "there is no such core, or this process may not run there";
     assert_eq!((err, status), (format!("peloton: main-core 999: {why}\n"), Some(1)));
@@ -153,7 +153,10 @@ fn a_startup_file_says_what_runs_and_with_what() {
     let (out, err, status) = told(&run(&["-c", &file], b"show plugins\nshow buffers\n"));
     assert_eq!(status, Some(0), "{err}");
     assert!(out.starts_with("first\n Plugins"), "{out}");
-    assert!(out.contains("1. nodes") && out.contains("2. pg") && !out.contains("capture"), "{out}");
+    assert!(
+        out.contains("1. nodes") && out.contains("2. pg") && !out.contains("flowprobe"),
+        "{out}"
+    );
     assert!(out.contains("4096"), "{out}");
     let note = format!(
         "{file}:1:{}: `unix full-coredump' has no effect here",

@@ -4,4 +4,6 @@ mod common;
 mod control;
 mod exec;
 mod reference;
+mod startup;
 mod terminal;
+mod vppctl;

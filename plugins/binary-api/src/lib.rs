@@ -13,19 +13,23 @@ use std::{cell::RefCell, path::PathBuf, rc::Rc};
 pub use session::Server;
 use vnet::plugin::{Plugin, Registrar, Stanza};
 
-/// Where the socket is for `socksvr { socket-name default }`.
+/// Where the socket is for `socksvr { default }`.
 pub const DEFAULT_PATH: &str = "/run/vpp/api.sock";
 
-/// The plugin. It listens where `socksvr { socket-name PATH|default }` says, and nowhere without that.
+/// The plugin. It listens where `socksvr { socket-name PATH | default }` says, and nowhere without that.
 #[must_use]
 pub fn plugin() -> Plugin {
     let path: Rc<RefCell<Option<PathBuf>>> = Rc::default();
-    let told = path.clone();
-    let stanza = Stanza::new("socksvr").value("socket-name", "a path, or default", move |value| {
-        let path = if value == "default" { DEFAULT_PATH } else { value };
-        told.replace(Some(path.into()));
-        !value.is_empty()
-    });
+    let (by_default, named) = (path.clone(), path.clone());
+    let stanza = Stanza::new("socksvr")
+        .flag("default", move || {
+            by_default.replace(Some(DEFAULT_PATH.into()));
+        })
+        .value("socket-name", "a path, or default", move |value| {
+            let path = if value == "default" { DEFAULT_PATH } else { value };
+            named.replace(Some(path.into()));
+            !value.is_empty()
+        });
     let register = move |r: &mut Registrar| {
         session::register(r, path.take());
         Ok(())

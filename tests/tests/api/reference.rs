@@ -20,7 +20,10 @@ fn the_reference_lists_the_messages_that_are_served() {
         fs::write(&path, now).unwrap();
         return;
     }
-    assert!(now == text, "docs/API.md is not what the engine serves: run this test with PELOTON_REWRITE=1");
+    assert!(
+        now == text,
+        "docs/API.md is not what the engine serves: run this test with PELOTON_REWRITE=1"
+    );
 }
 
 fn list(table: &Table) -> String {
@@ -40,7 +43,12 @@ fn list(table: &Table) -> String {
             writeln!(text, "\nEvents: {}.", words(&events)).unwrap();
         }
         if !no.is_empty() {
-            writeln!(text, "\nIn the table, and answered `UNIMPLEMENTED` or by nothing: {}.", words(&no)).unwrap();
+            writeln!(
+                text,
+                "\nIn the table, and answered `UNIMPLEMENTED` or by nothing: {}.",
+                words(&no)
+            )
+            .unwrap();
         }
     }
     text.push('\n');
