@@ -1,11 +1,16 @@
 //! `show api clients`, `show api message-table`, `show api statistics`, `api trace`.
 
+use std::path::PathBuf;
+
 use vnet::{
-    command::{Align, Cell, Column, Record, Table},
+    command::{self, Align, Cell, Column, Record, Table, choice, flag, keyword, one_of, value},
     plugin::{Command, CommandCx, Registrar},
 };
 
-use crate::session::{Counts, Place, Sessions};
+use crate::{
+    session::{Counts, Place, Sessions},
+    trace::MESSAGES,
+};
 
 /// Registers them.
 pub(crate) fn register(registrar: &mut Registrar, place: &Place) {
@@ -28,32 +33,59 @@ pub(crate) fn register(registrar: &mut Registrar, place: &Place) {
     ));
     registrar.command(show(
         "show api trace-status",
-        "Show whether messages are recorded.",
+        "Show whether messages of the binary API are recorded.",
         trace_status,
     ));
-    for (word, on) in [("on", true), ("off", false)] {
-        let place = place.clone();
-        let help = if on {
-            "Begin to record messages of the binary API."
-        } else {
-            "Record no more messages."
-        };
-        registrar.command(Command::sync(
-            &format!("api trace {word}"),
-            help,
-            move |_: CommandCx, (): ()| {
-                place.get().inspect(|sessions| sessions.trace.switch(on));
-            },
-        ));
-    }
     let place = place.clone();
-    registrar.command(Command::sync(
-        "api trace free",
-        "Forget the recorded messages.",
-        move |_: CommandCx, (): ()| {
-            place.get().inspect(|sessions| sessions.trace.clear());
-        },
-    ));
+    let help = "Record messages of the binary API.";
+    registrar.command(
+        Command::sync("api trace", help, move |_: CommandCx, args: TraceArgs| match place.get() {
+            Some(sessions) => trace(sessions, &args),
+            None => Ok(String::new()),
+        })
+        .details(
+            "`on' begins to keep the messages of clients, the newest 262144 or as many as `nitems' says and at most 64 MiB; `off' ends \
+             that, `free' forgets them, `save' writes them to a file in the form of VPP's. With `tx' it is about the messages to \
+             clients.",
+        ),
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Word {
+    On,
+    Off,
+    Free,
+    Save(PathBuf),
+}
+
+vnet::args! {
+    struct TraceArgs {
+        tx: bool = flag("tx").help("messages to clients"),
+        word: Word = one_of([
+            choice([("on", Word::On), ("enable", Word::On), ("off", Word::Off), ("disable", Word::Off), ("free", Word::Free)]),
+            keyword("save", value::tmp_file()).map(Word::Save),
+        ]),
+        nitems: u32 = keyword("nitems", value::number(1..=1 << 24)).or(MESSAGES).help("messages to keep, 262144"),
+    }
+}
+
+fn trace(sessions: &Sessions, args: &TraceArgs) -> Result<String, command::Error> {
+    let trace = if args.tx { &sessions.sent } else { &sessions.received };
+    match &args.word {
+        Word::On => trace.begin(args.nitems as usize),
+        Word::Off => trace.end(),
+        Word::Free => trace.clear(),
+        Word::Save(path) => {
+            let saved = trace.save(path, sessions.table());
+            let failed = |error| {
+                command::Error::unspecified(format!("cannot write {}: {error}", path.display()))
+            };
+            saved.map_err(failed)?;
+            return Ok(format!("API trace saved to {}\n", path.display()));
+        }
+    }
+    Ok(String::new())
 }
 
 fn clients(sessions: &Sessions) -> Record {
@@ -101,14 +133,15 @@ fn statistics(sessions: &Sessions) -> Record {
 }
 
 fn trace_status(sessions: &Sessions) -> Record {
-    let on = sessions.trace.is_on();
-    let (kept, lost) = (sessions.trace.recorded().len(), sessions.trace.lost());
-    let text = if on { "enabled" } else { "disabled" };
-    Record::new()
-        .line(format!("RX Trace {text}"))
-        .line(format!("TX Trace {text}"))
-        .line(format!("{kept} messages, {lost} older ones gave way"))
-        .field("enabled", Cell::shown("", on))
-        .field("messages", kept)
-        .field("overwritten", lost)
+    let both = [("RX", "rx", &sessions.received), ("TX", "tx", &sessions.sent)];
+    both.into_iter().fold(Record::new(), |record, (name, json, trace)| {
+        let text = if trace.is_on() { "enabled" } else { "disabled" };
+        let (kept, lost) = (trace.len(), trace.lost());
+        record
+            .line(format!("{name} Trace {text}"))
+            .line(format!("  {kept} messages, {lost} older ones gave way"))
+            .field(&format!("{json}_enabled"), Cell::shown("", trace.is_on()))
+            .field(&format!("{json}_messages"), kept)
+            .field(&format!("{json}_overwritten"), lost)
+    })
 }

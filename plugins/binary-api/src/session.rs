@@ -18,12 +18,7 @@ use vnet::{
     process::Cx,
 };
 
-use crate::{
-    commands, connection,
-    frames::FrameError,
-    listener::Listener,
-    trace::{Direction, Trace},
-};
+use crate::{commands, connection, frames::FrameError, listener::Listener, trace::Trace};
 
 /// Clients at once.
 const MAX_CLIENTS: usize = 256;
@@ -33,7 +28,10 @@ pub(crate) struct Sessions {
     table: Rc<Table>,
     /// By index.
     clients: RefCell<BTreeMap<u32, Guest>>,
-    pub(crate) trace: Trace,
+    /// Messages of clients.
+    pub(crate) received: Trace,
+    /// Messages to clients.
+    pub(crate) sent: Trace,
     pub(crate) counts: Counts,
 }
 
@@ -102,8 +100,8 @@ pub(crate) enum Refused {
 
 impl Sessions {
     pub(crate) fn new(table: Rc<Table>) -> Self {
-        let (clients, trace, counts) = (RefCell::default(), Trace::default(), Counts::default());
-        Self { table, clients, trace, counts }
+        let (received, sent) = (Trace::default(), Trace::default());
+        Self { table, clients: RefCell::default(), received, sent, counts: Counts::default() }
     }
 
     /// The clients, by index.
@@ -158,9 +156,9 @@ impl Session {
 
     /// Answers a message.
     pub(crate) fn receive(&self, cx: &Cx, message: &[u8]) -> Result<Next, Refused> {
-        let Sessions { table, counts, trace, .. } = &*self.sessions;
+        let Sessions { table, counts, received, .. } = &*self.sessions;
         count(&counts.received);
-        trace.record(Direction::Received, self.client.index(), message);
+        received.record(message);
         let mut reader = Reader::new(message);
         let Ok(number) = u16::read(&mut reader) else { return Ok(Next::Continue) };
         let Some(entry) = table.entry(number) else {
@@ -180,7 +178,8 @@ impl Session {
             return Ok(self.defects(cx, name, self.delete(&mut reader)).unwrap_or(Next::Continue));
         }
         let header = match entry.definition.header {
-            Header::Request => <[u32; 2]>::read(&mut reader),
+            Header::Request => <[u32; 2]>::read(&mut reader)
+                .map_err(|defect| defect.within("client_index and context")),
             // Messages of the engine, and such as are of clients in shared memory.
             _ => return Ok(Next::Continue),
         };
@@ -230,7 +229,7 @@ impl Session {
     /// Takes what waits for the client.
     pub(crate) fn outgoing(&self) -> Vec<u8> {
         let octets = self.client.take();
-        self.sessions.trace.record_sent(self.client.index(), &octets);
+        self.sessions.sent.record_frames(&octets);
         octets
     }
 }

@@ -3,6 +3,7 @@
 mod checksums;
 mod program;
 mod reference;
+mod trace;
 
 use std::time::Duration;
 

@@ -238,7 +238,10 @@ impl<const N: usize> Text<N> {
 impl<const N: usize, S: Into<String>> From<S> for Text<N> {
     fn from(text: S) -> Self {
         let mut text = text.into();
-        text.truncate(text.floor_char_boundary(N - 1));
+        if text.len() >= N {
+            let end = (0..N).rev().find(|end| text.is_char_boundary(*end));
+            text.truncate(end.unwrap_or(0));
+        }
         Self(text)
     }
 }
