@@ -66,8 +66,12 @@ impl Lists {
         });
         let reflects = all().any(|rule| rule.verdict == Verdict::Reflect);
         let positioned = || (0..).zip(all());
-        let ip4 = Program::new(|form| positioned().filter_map(move |(n, rule)| ip4(n, rule, form)));
-        let ip6 = Program::new(|form| positioned().filter_map(move |(n, rule)| ip6(n, rule, form)));
+        let ip4 = Program::new::<Ip4, _>(|form| {
+            positioned().filter_map(move |(n, rule)| ip4(n, rule, form))
+        });
+        let ip6 = Program::new::<Ip6, _>(|form| {
+            positioned().filter_map(move |(n, rule)| ip6(n, rule, form))
+        });
         let has_ports = [ip4.has_ports, ip6.has_ports];
         Self { ip4, ip6, matched: matched.collect(), reflects, has_ports }
     }
@@ -81,11 +85,21 @@ impl Lists {
 
 /// A version of IP, and what is made of lists for it.
 pub(crate) trait Compiled<const N: usize>: Ip<N> {
+    /// Parts of a key by which masks may be left out: addresses, and ports with their protocol.
+    const FIELDS: [[u64; N]; 4];
+
     /// Its part of lists.
     fn program(lists: &Lists) -> &Program<N>;
 }
 
+/// The last words of fields: of destination and of source ports.
+const PORTS: [u64; 2] =
+    [layer4(0, u16::MAX, u8::MAX, 0) | VALID, layer4(u16::MAX, 0, u8::MAX, 0) | VALID];
+
 impl Compiled<IP4_WORDS> for Ip4 {
+    const FIELDS: [[u64; IP4_WORDS]; 4] =
+        [[(u32::MAX as u64) << 32, 0], [u32::MAX as u64, 0], [0, PORTS[0]], [0, PORTS[1]]];
+
     #[inline(always)]
     fn program(lists: &Lists) -> &Program<IP4_WORDS> {
         &lists.ip4
@@ -93,6 +107,13 @@ impl Compiled<IP4_WORDS> for Ip4 {
 }
 
 impl Compiled<IP6_WORDS> for Ip6 {
+    const FIELDS: [[u64; IP6_WORDS]; 4] = [
+        [u64::MAX, u64::MAX, 0, 0, 0],
+        [0, 0, u64::MAX, u64::MAX, 0],
+        [0, 0, 0, 0, PORTS[0]],
+        [0, 0, 0, 0, PORTS[1]],
+    ];
+
     #[inline(always)]
     fn program(lists: &Lists) -> &Program<IP6_WORDS> {
         &lists.ip6
@@ -100,13 +121,13 @@ impl Compiled<IP6_WORDS> for Ip6 {
 }
 
 impl<const N: usize> Program<N> {
-    fn new<I: Iterator<Item = Pattern<N>>>(patterns: impl Fn(Form) -> I) -> Self {
+    fn new<F: Compiled<N>, I: Iterator<Item = Pattern<N>>>(patterns: impl Fn(Form) -> I) -> Self {
         let has_ports = patterns(Form::Whole).any(|pattern| pattern.has_ports());
         // Fragments have a protocol, and nothing that is valid beside.
         let has_protocol = patterns(Form::Whole).any(|pattern| pattern.mask[N - 1] != 0);
         Self {
-            whole: Space::new(patterns(Form::Whole)),
-            fragments: has_protocol.then(|| Space::new(patterns(Form::Fragment))),
+            whole: Space::new(patterns(Form::Whole), &F::FIELDS),
+            fragments: has_protocol.then(|| Space::new(patterns(Form::Fragment), &F::FIELDS)),
             has_ports,
         }
     }

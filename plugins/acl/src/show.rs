@@ -14,7 +14,7 @@ use crate::{
     lists::{Acl, List, State},
     rule::Rule,
     session::{Heard, Session, state::TimeoutKind},
-    space::MaskInfo,
+    space::{MaskInfo, Space},
 };
 
 /// Sessions that are shown at most.
@@ -204,20 +204,7 @@ pub(crate) fn tables(main: &Main, acl: &Acl) -> Record {
     let tables = acl.view(main);
     let all = state.applied.iter().filter_map(|(&(interface, direction), applied)| {
         let lists = &tables.context(interface, direction)?.lists;
-        let families = [
-            family(
-                "ip4",
-                lists.ip4.whole.infos(),
-                lists.ip4.whole.chained(),
-                lists.ip4.whole.bytes(),
-            ),
-            family(
-                "ip6",
-                lists.ip6.whole.infos(),
-                lists.ip6.whole.chained(),
-                lists.ip6.whole.bytes(),
-            ),
-        ];
+        let families = [family("ip4", &lists.ip4.whole), family("ip6", &lists.ip6.whole)];
         let mut record = Record::new()
             .line(format!("lc_index {}:", applied.context))
             .line(format!("  applied acls: {}", joined(&applied.acls)))
@@ -235,14 +222,10 @@ pub(crate) fn tables(main: &Main, acl: &Acl) -> Record {
         .nested("contexts", 0, Output::List(all.collect()))
 }
 
-fn family(
-    name: &str,
-    masks: impl Iterator<Item = MaskInfo>,
-    chained: usize,
-    bytes: usize,
-) -> Record {
+fn family<const N: usize>(name: &str, space: &Space<N>) -> Record {
+    let (chained, fields, bytes) = (space.chained(), space.fields(), space.bytes());
     let mut lines = Vec::new();
-    let all = masks.enumerate().map(|(n, MaskInfo { words, first, keys, places })| {
+    let all = space.infos().enumerate().map(|(n, MaskInfo { words, first, keys, places })| {
         let hex: String = words.iter().map(|word| format!(" {word:016x}")).collect();
         lines.push(format!(
             "    {n:>4}:{hex} first rule index {first} num_entries {keys} places {places}"
@@ -258,8 +241,9 @@ fn family(
     let count = lines.len();
     let record = Record::new()
         .line(format!(
-            "  {name}: {count} masks, {chained} rules with ranges of ports, {bytes} bytes"
+            "  {name}: {count} masks, {fields} fields, {chained} rules with ranges of ports, {bytes} bytes"
         ))
+        .field("fields", fields)
         .field("ranges", chained)
         .field("bytes", bytes);
     let record = lines.into_iter().fold(record, Record::line);

@@ -7,6 +7,7 @@ mod faults;
 mod flood;
 mod lists;
 mod macip;
+mod masks;
 mod model;
 mod naive;
 mod packet;

@@ -82,9 +82,12 @@ fn step() -> impl Strategy<Value = Step> {
         (0..PORTS, direction)
     };
     let rules = prop::collection::vec(draft(), 1..12);
+    let many = prop::collection::vec(draft(), 40..120);
     prop_oneof![
         60 => packet().prop_map(Step::Packet),
         6 => (prop::option::of(list()), rules).prop_map(|(acl, rules)| Step::Put { acl, rules }),
+        // Of so many masks that most are left out.
+        2 => (prop::option::of(list()), many).prop_map(|(acl, rules)| Step::Put { acl, rules }),
         2 => list().prop_map(Step::Delete),
         8 => (place(), list()).prop_map(|((port, direction), acl)| Step::Apply { port, direction, acl }),
         3 => (place(), list()).prop_map(|((port, direction), acl)| Step::Unapply { port, direction, acl }),

@@ -1,62 +1,38 @@
 //! Lists, and the interfaces that have them: the operations.
 
+mod actions;
+mod publish;
+mod state;
+
 use std::{
     cell::{Ref, RefCell},
-    collections::BTreeMap,
     rc::Rc,
-    sync::Arc,
 };
 
 use vnet::{
-    action::ActionId,
     counter::Count,
-    fib::Family,
     interface::{Event, SwIfIndex},
     plugin::Registrar,
-    reassembly,
     runtime::Main,
 };
 
 use crate::{
-    compile::{Lists, Source},
     direction::Direction,
     error::AclError,
     place::Place,
     rule::Rule,
     session::{Sessions, Timeouts, state::TimeoutKind},
-    tables::{Context, Reader, Settings, Tables},
+    tables::{Reader, Settings, Tables},
 };
+use actions::{configure, release};
+use publish::reassemble;
+
+pub(crate) use state::{Applied, List, State};
 
 /// The most rules of all lists together: each has an element of the counter `/acl/matches`.
 pub const MAX_RULES: usize = 1 << 18;
 /// The most sessions, unless said otherwise: as many as in VPP.
 pub const MAX_SESSIONS: u32 = 500_000;
-
-/// A list.
-pub(crate) struct List {
-    pub(crate) tag: String,
-    pub(crate) rules: Rc<[Rule]>,
-    /// The element of the counter of its first rule.
-    pub(crate) counters: u32,
-}
-
-/// What an interface has in one direction.
-pub(crate) struct Applied {
-    /// In the order in which they are asked.
-    pub(crate) acls: Vec<u32>,
-    /// VPP's lookup context index.
-    pub(crate) context: u32,
-    pub(crate) epoch: u32,
-    /// Whether shallow reassembly stands in front, of IPv4 and of IPv6.
-    reassembled: [bool; 2],
-}
-
-#[derive(Default)]
-pub(crate) struct State {
-    pub(crate) lists: Vec<Option<List>>,
-    pub(crate) applied: BTreeMap<(SwIfIndex, Direction), Applied>,
-    epochs: u32,
-}
 
 /// The access lists of an engine. Clones are the same ones; they belong to the main thread.
 ///
@@ -300,210 +276,4 @@ impl Acl {
         }
         self.clear_sessions(main, Some(interface));
     }
-
-    /// Compiles the lists anew of all interfaces that `concerned` names.
-    fn recompile(
-        &self,
-        main: &mut Main,
-        concerned: impl Fn(&Applied) -> bool,
-    ) -> Result<(), AclError> {
-        let keys: Vec<_> = {
-            let state = self.state.borrow();
-            let all = state.applied.iter().filter(|(_, applied)| concerned(applied));
-            all.map(|(&key, applied)| (key, applied.acls.clone())).collect()
-        };
-        // Interfaces with the same lists share what is made of them.
-        let mut made: Vec<(Vec<u32>, Arc<Lists>)> = Vec::new();
-        let mut contexts = Vec::new();
-        for (key, acls) in keys {
-            let lists = match made.iter().find(|(known, _)| *known == acls) {
-                Some((_, lists)) => lists.clone(),
-                None => {
-                    let lists = self.compile(&acls);
-                    made.push((acls, lists.clone()));
-                    lists
-                }
-            };
-            contexts.push((key, lists));
-        }
-        self.adopt(main, contexts)
-    }
-
-    /// Those of one interface, of which only these have changed.
-    fn recompile_one(&self, main: &mut Main, key: (SwIfIndex, Direction)) -> Result<(), AclError> {
-        let (acls, twin) = {
-            let state = self.state.borrow();
-            let acls = state.acls(key.0, key.1).to_vec();
-            let mut others = state.applied.iter().filter(|(other, _)| **other != key);
-            (acls.clone(), others.find(|(_, other)| other.acls == acls).map(|(twin, _)| *twin))
-        };
-        let twin = twin.and_then(|(interface, direction)| {
-            Some(self.view(main).context(interface, direction)?.lists.clone())
-        });
-        let lists = twin.unwrap_or_else(|| self.compile(&acls));
-        self.adopt(main, vec![(key, lists)])
-    }
-
-    fn compile(&self, acls: &[u32]) -> Arc<Lists> {
-        let state = self.state.borrow();
-        let sources = acls.iter().filter_map(|&acl| {
-            let List { rules, counters, .. } = state.list(acl).ok()?;
-            Some(Source { acl, counters: *counters, rules: rules.clone() })
-        });
-        Arc::new(Lists::new(&sources.collect::<Vec<_>>()))
-    }
-
-    /// Has nodes read new lists.
-    fn adopt(
-        &self,
-        main: &mut Main,
-        made: Vec<((SwIfIndex, Direction), Arc<Lists>)>,
-    ) -> Result<(), AclError> {
-        let reflects = made.iter().any(|(_, lists)| lists.reflects);
-        let tables = self.view(main);
-        if reflects && tables.sessions.is_none() {
-            let limit = tables.settings.max_sessions;
-            let sessions = Box::new(Sessions::new(limit).ok_or(AclError::NoMemory(limit))?);
-            self.reader.tables.write(main.held_mut()).sessions = Some(sessions);
-        }
-        for (key, lists) in &made {
-            let before = self.state.borrow().applied.get(key).map(|applied| applied.reassembled);
-            reassemble(main, *key, before.unwrap_or_default(), lists.has_ports)?;
-        }
-        let contexts = made.into_iter().filter_map(|(key, lists)| {
-            let mut state = self.state.borrow_mut();
-            state.epochs = state.epochs.wrapping_add(1);
-            let epoch = state.epochs;
-            let applied = state.applied.get_mut(&key)?;
-            applied.epoch = epoch;
-            applied.reassembled = lists.has_ports;
-            Some((key, Some(Context { index: applied.context, epoch, lists })))
-        });
-        let contexts = contexts.collect();
-        self.publish(main, contexts);
-        Ok(())
-    }
-
-    /// All that is changed under the barrier are pointers; but sessions end that lists no longer let begin.
-    fn publish(&self, main: &mut Main, contexts: Vec<((SwIfIndex, Direction), Option<Context>)>) {
-        let tables = self.reader.tables.write(main.held_mut());
-        let reflects = |context: &Context| context.lists.reflects;
-        for ((interface, direction), context) in contexts {
-            let before = tables.context(interface, direction).is_some_and(reflects);
-            let after = context.as_ref().is_some_and(reflects);
-            tables.set(interface, direction, context);
-            if let Some(sessions) = tables.sessions.as_ref().filter(|_| before && !after) {
-                sessions.sweep(0..usize::MAX, |session| {
-                    session.key.interface() == interface && session.began == direction
-                });
-            }
-        }
-    }
-}
-
-impl State {
-    pub(crate) fn list(&self, acl: u32) -> Result<&List, AclError> {
-        let list = self.lists.get(acl as usize).and_then(Option::as_ref);
-        list.ok_or(AclError::NoSuchAcl(acl))
-    }
-
-    /// The lists of an interface, in their order.
-    pub(crate) fn acls(&self, interface: SwIfIndex, direction: Direction) -> &[u32] {
-        let applied = self.applied.get(&(interface, direction));
-        applied.map_or(&[], |applied| applied.acls.as_slice())
-    }
-
-    /// All lists with their numbers.
-    pub(crate) fn lists(&self) -> impl Iterator<Item = (u32, &List)> {
-        (0..).zip(&self.lists).filter_map(|(acl, list)| Some((acl, list.as_ref()?)))
-    }
-
-    fn put(&mut self, acl: u32, list: Option<List>) -> Option<List> {
-        let at = acl as usize;
-        if self.lists.len() <= at {
-            self.lists.resize_with(at + 1, || None);
-        }
-        core::mem::replace(&mut self.lists[at], list)
-    }
-
-    fn free_index(&self) -> u32 {
-        let free = self.lists.iter().position(Option::is_none);
-        free.unwrap_or(self.lists.len()) as u32
-    }
-
-    fn free_context(&self) -> u32 {
-        let taken = |index| self.applied.values().any(|applied| applied.context == index);
-        (0..).find(|&index| !taken(index)).unwrap_or(0)
-    }
-
-    /// The first of so many elements of the counter in a row that no list has.
-    fn free_counters(&self, rules: usize) -> Result<u32, AclError> {
-        let ranges = self.lists().map(|(_, list)| (list.counters as usize, list.rules.len()));
-        let mut taken: Vec<_> = ranges.collect();
-        taken.sort_unstable();
-        taken.push((MAX_RULES, 0));
-        let mut from = 0;
-        for (start, length) in taken {
-            if start.saturating_sub(from) >= rules {
-                return Ok(from as u32);
-            }
-            from = from.max(start + length);
-        }
-        Err(AclError::TooManyRules { rules, limit: MAX_RULES })
-    }
-}
-
-/// Has the fragments of an interface know their ports, where lists compare any and the engine has the nodes for it.
-fn reassemble(
-    main: &mut Main,
-    (interface, direction): (SwIfIndex, Direction),
-    before: [bool; 2],
-    wanted: [bool; 2],
-) -> Result<(), AclError> {
-    let way = match direction {
-        Direction::Input => reassembly::Direction::Input,
-        Direction::Output => reassembly::Direction::Output,
-    };
-    for (family, (before, wanted)) in
-        [Family::Ip4, Family::Ip6].into_iter().zip(before.into_iter().zip(wanted))
-    {
-        if main.graph().find(reassembly::node(family, way)).is_none() {
-            continue;
-        }
-        match (before, wanted) {
-            (false, true) => reassembly::enable(main, family, way, interface)?,
-            (true, false) => reassembly::disable(main, family, way, interface)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Has the actions of rules configured; all or none.
-fn configure(main: &mut Main, rules: &mut [Rule]) -> Result<(), AclError> {
-    let actions = main.actions().clone();
-    for at in 0..rules.len() {
-        let Some(named) = rules[at].action.clone() else { continue };
-        match actions.configure(main, &named.name, &named.arguments) {
-            Ok(id) => rules[at].action_id = id,
-            Err(why) => {
-                release_all(main, &rules[..at]);
-                return Err(AclError::Action { rule: at, why: why.to_string() });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A list has gone.
-fn release(main: &mut Main, list: Option<List>) {
-    if let Some(list) = list {
-        release_all(main, &list.rules);
-    }
-}
-
-fn release_all(main: &mut Main, rules: &[Rule]) {
-    let actions = main.actions().clone();
-    let ids = rules.iter().map(|rule| rule.action_id).filter(|id| *id != ActionId::NONE);
-    ids.for_each(|id| actions.release(main, id));
 }
