@@ -2,15 +2,13 @@
 
 use vnet::{
     classify::TableIndex,
-    command::{Align, Column, Output, Record, Table, flag, keyword, value},
+    command::{Output, Record, flag, keyword, value},
     interface::SwIfIndex,
     plugin::{Command, CommandCx},
 };
 
-use super::{
-    attach::{AttachError, Attachments, named},
-    place::{Direction, Kind, Place},
-};
+use super::place::{Direction, Kind, Place};
+use crate::classify::attach::{AttachError, Attachments, listed};
 
 vnet::args! {
     struct Set {
@@ -31,7 +29,7 @@ vnet::args! {
 }
 
 /// All of them.
-pub(super) fn commands(attachments: &Attachments) -> [Command; 4] {
+pub(super) fn commands(attachments: &Attachments<Place>) -> [Command; 4] {
     use Direction::{Input, Output};
     [
         set(
@@ -61,14 +59,14 @@ pub(super) fn commands(attachments: &Attachments) -> [Command; 4] {
     ]
 }
 
-fn set(attachments: &Attachments, direction: Direction, path: &str, help: &str) -> Command {
+fn set(attachments: &Attachments<Place>, direction: Direction, path: &str, help: &str) -> Command {
     let of = attachments.clone();
     let set = move |cx: CommandCx, args: Set| -> Result<(), AttachError> {
         let (kind, table) = named([args.ip4_table, args.ip6_table, args.l2_table])?;
-        let place = Place { direction, kind };
+        let wanted = [(Place { direction, kind }, table)];
         cx.with(|main| match args.del {
-            true => of.detach(main, place, args.interface, table),
-            false => of.attach(main, place, args.interface, table),
+            true => of.detach(main, args.interface, &wanted),
+            false => of.attach(main, args.interface, &wanted),
         })
     };
     Command::sync(path, help, set).details(
@@ -77,26 +75,27 @@ fn set(attachments: &Attachments, direction: Direction, path: &str, help: &str) 
     )
 }
 
-fn show(attachments: &Attachments, direction: Direction, path: &str, help: &str) -> Command {
+fn show(attachments: &Attachments<Place>, direction: Direction, path: &str, help: &str) -> Command {
     let of = attachments.clone();
     Command::sync(path, help, move |cx: CommandCx, Show { kind, interface }: Show| {
         let mut all = of.at(Place { direction, kind });
         all.retain(|(known, _)| interface.is_none_or(|wanted| wanted == *known));
-        let columns = [
-            Column::new("Intfc idx", 10, Align::Right),
-            Column::new("Classify table", 20, Align::Right),
-            Column::new("Interface name", 0, Align::Left).gap(4),
-        ];
-        let rows = all.iter().map(|&(interface, TableIndex(table))| {
-            [interface.0.into(), table.into(), cx.interface_name(interface).into()]
-        });
-        let table = Table::new(columns).rows(rows);
         match all.is_empty() {
             true => {
                 let none = format!("No {} ACL tables configured", direction.word());
                 Output::from(Record::new().line(none).nested("tables", 0, Output::List(Vec::new())))
             }
-            false => Record::new().nested("tables", 0, table).into(),
+            false => Record::new().nested("tables", 0, listed(&cx, &all)).into(),
         }
     })
+}
+
+/// The one table that is named, and what it is asked about.
+fn named(tables: [Option<TableIndex>; 3]) -> Result<(Kind, TableIndex), AttachError> {
+    let mut named = Kind::ALL.into_iter().zip(tables).filter_map(|(kind, t)| Some((kind, t?)));
+    match (named.next(), named.next()) {
+        (None, _) => Err(AttachError::Unclear("Table index should be specified.")),
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => Err(AttachError::Unclear("Only one table index per API is allowed.")),
+    }
 }

@@ -17,6 +17,7 @@ use vnet::{
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::place::{Direction, Kind, Place};
+use crate::classify::attach::Place as _;
 
 vnet::next_nodes! {
     /// Where packets go that are denied: this is [`NextSlot::DENY`].

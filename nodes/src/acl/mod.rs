@@ -5,7 +5,6 @@
 //! (`hit-next`), and the last table where those of none do (`miss-next`): `deny` is the node's first slot, a drop, and `permit` the
 //! next feature.
 
-mod attach;
 mod commands;
 mod input_output;
 mod place;
@@ -15,13 +14,13 @@ use vnet::{
     plugin::{Command, Registrar},
 };
 
-use attach::Attachments;
+use crate::classify::attach::{Attachments, Place as _};
 use place::Place;
 
 /// Registers the nodes, their features and their commands.
 pub(crate) fn register(r: &mut Registrar) {
     let (classifier, actions) = (r.classifier(), r.actions());
-    for place in Place::ALL {
+    for &place in Place::ALL {
         r.node(input_output::spec(place, &classifier, &actions));
         for arc in place.arcs() {
             let mut feature = FeatureSpec::new(arc, place.node()).before(place.end());
@@ -31,8 +30,7 @@ pub(crate) fn register(r: &mut Registrar) {
             r.feature(feature);
         }
     }
-    let attachments = Attachments::new(classifier);
-    attachments.register(r);
+    let attachments = Attachments::new(r, classifier);
     let commands: [Command; 4] = commands::commands(&attachments);
     commands.into_iter().for_each(|command| r.command(command));
 }

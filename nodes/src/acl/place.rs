@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::classify::attach;
+
 /// What a table is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -52,42 +54,6 @@ impl Direction {
 }
 
 impl Place {
-    pub(super) const ALL: [Self; 6] = {
-        use Direction::{Input, Output};
-        [
-            Self { direction: Input, kind: Kind::Ip4 },
-            Self { direction: Input, kind: Kind::Ip6 },
-            Self { direction: Input, kind: Kind::L2 },
-            Self { direction: Output, kind: Kind::Ip4 },
-            Self { direction: Output, kind: Kind::Ip6 },
-            Self { direction: Output, kind: Kind::L2 },
-        ]
-    };
-
-    /// The name of its node.
-    pub(super) const fn node(self) -> &'static str {
-        match (self.direction, self.kind) {
-            (Direction::Input, Kind::Ip4) => "ip4-inacl",
-            (Direction::Input, Kind::Ip6) => "ip6-inacl",
-            (Direction::Input, Kind::L2) => "l2-input-acl",
-            (Direction::Output, Kind::Ip4) => "ip4-outacl",
-            (Direction::Output, Kind::Ip6) => "ip6-outacl",
-            (Direction::Output, Kind::L2) => "l2-output-acl",
-        }
-    }
-
-    /// The arcs on which that is: one, but for frames, which go by what they carry.
-    pub(super) const fn arcs(self) -> &'static [&'static str] {
-        match (self.direction, self.kind) {
-            (Direction::Input, Kind::Ip4) => &["ip4-unicast"],
-            (Direction::Input, Kind::Ip6) => &["ip6-unicast"],
-            (Direction::Input, Kind::L2) => &["l2-input-ip4", "l2-input-ip6", "l2-input-nonip"],
-            (Direction::Output, Kind::Ip4) => &["ip4-output"],
-            (Direction::Output, Kind::Ip6) => &["ip6-output"],
-            (Direction::Output, Kind::L2) => &["l2-output-ip4", "l2-output-ip6", "l2-output-nonip"],
-        }
-    }
-
     /// Where these end.
     pub(super) const fn end(self) -> &'static str {
         match (self.direction, self.kind) {
@@ -107,6 +73,44 @@ impl Place {
             (Direction::Output, Kind::Ip4) => Some("acl-plugin-out-ip4-fa"),
             (Direction::Output, Kind::Ip6) => Some("acl-plugin-out-ip6-fa"),
             (_, Kind::L2) => None,
+        }
+    }
+}
+
+impl attach::Place for Place {
+    const ALL: &'static [Self] = {
+        use Direction::{Input, Output};
+        &[
+            Self { direction: Input, kind: Kind::Ip4 },
+            Self { direction: Input, kind: Kind::Ip6 },
+            Self { direction: Input, kind: Kind::L2 },
+            Self { direction: Output, kind: Kind::Ip4 },
+            Self { direction: Output, kind: Kind::Ip6 },
+            Self { direction: Output, kind: Kind::L2 },
+        ]
+    };
+    const PURPOSE: &'static str = "access list";
+
+    fn node(self) -> &'static str {
+        match (self.direction, self.kind) {
+            (Direction::Input, Kind::Ip4) => "ip4-inacl",
+            (Direction::Input, Kind::Ip6) => "ip6-inacl",
+            (Direction::Input, Kind::L2) => "l2-input-acl",
+            (Direction::Output, Kind::Ip4) => "ip4-outacl",
+            (Direction::Output, Kind::Ip6) => "ip6-outacl",
+            (Direction::Output, Kind::L2) => "l2-output-acl",
+        }
+    }
+
+    // One, but for frames, which go by what they carry.
+    fn arcs(self) -> &'static [&'static str] {
+        match (self.direction, self.kind) {
+            (Direction::Input, Kind::Ip4) => &["ip4-unicast"],
+            (Direction::Input, Kind::Ip6) => &["ip6-unicast"],
+            (Direction::Input, Kind::L2) => &["l2-input-ip4", "l2-input-ip6", "l2-input-nonip"],
+            (Direction::Output, Kind::Ip4) => &["ip4-output"],
+            (Direction::Output, Kind::Ip6) => &["ip6-output"],
+            (Direction::Output, Kind::L2) => &["l2-output-ip4", "l2-output-ip6", "l2-output-nonip"],
         }
     }
 }

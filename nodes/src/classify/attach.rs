@@ -1,29 +1,38 @@
-//! Which interface has which table.
+//! Which interface has which classifier table where: one table for each kind of use.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
 
 use thiserror::Error;
 use vnet::{
     classify::{Classifier, ClassifyError, TableIndex},
-    command::{ApiError, OperationError},
-    fib::Family,
+    command::{Align, ApiError, Column, OperationError, Table},
     graph::FeatureError,
     interface::{Event, SwIfIndex},
-    plugin::Registrar,
+    plugin::{CommandCx, Registrar},
     runtime::Main,
 };
 
-use super::{FAMILIES, place};
+/// Where tables can be: a node, and the arcs on which that is.
+pub(crate) trait Place: Copy + Ord + fmt::Display + 'static {
+    /// All of them.
+    const ALL: &'static [Self];
+    /// What tables are there for, as their other users hear of it.
+    const PURPOSE: &'static str;
+
+    fn node(self) -> &'static str;
+    fn arcs(self) -> &'static [&'static str];
+}
 
 /// Why a table is not given to an interface, or not taken from it; nothing is applied.
 #[derive(Debug, Error)]
-pub(super) enum AttachError {
-    #[error("nothing to do: neither ip4-table nor ip6-table was given")]
-    Nothing,
-    #[error("the interface has {family} table {table} already: take it away with `del' first")]
-    Taken { family: Family, table: u32 },
-    #[error("the interface does not have {family} table {table}")]
-    NotAttached { family: Family, table: u32 },
+pub(crate) enum AttachError {
+    /// The command does not say which table.
+    #[error("{0}")]
+    Unclear(&'static str),
+    #[error("the interface has {place} table {table} already: take it away with `del' first")]
+    Taken { place: String, table: u32 },
+    #[error("the interface does not have {place} table {table}")]
+    NotAttached { place: String, table: u32 },
     #[error(transparent)]
     Table(#[from] ClassifyError),
     #[error(transparent)]
@@ -33,7 +42,7 @@ pub(super) enum AttachError {
 impl OperationError for AttachError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::Nothing => ApiError::InvalidValue,
+            Self::Unclear(_) => ApiError::InvalidValue,
             Self::Taken { .. } => ApiError::ValueExist,
             Self::NotAttached { .. } => ApiError::NoSuchEntry,
             Self::Table(error) => error.api_error(),
@@ -44,100 +53,102 @@ impl OperationError for AttachError {
 
 /// The tables of all interfaces. Clones are the same ones; they belong to the main thread.
 #[derive(Clone)]
-pub(super) struct Attachments {
+pub(crate) struct Attachments<P> {
     classifier: Classifier,
-    tables: Rc<RefCell<BTreeMap<(SwIfIndex, Family), TableIndex>>>,
+    tables: Rc<RefCell<BTreeMap<(P, SwIfIndex), TableIndex>>>,
 }
 
-impl Attachments {
-    pub(super) fn new(classifier: Classifier) -> Self {
-        Self { classifier, tables: Rc::default() }
-    }
-
-    /// Has the tables of an interface go with it.
-    pub(super) fn register(&self, r: &mut Registrar) {
-        let attachments = self.clone();
+impl<P: Place> Attachments<P> {
+    /// Without any yet. Those of an interface go with it.
+    pub(crate) fn new(r: &mut Registrar, classifier: Classifier) -> Self {
+        let all = Self { classifier, tables: Rc::default() };
+        let attachments = all.clone();
         r.on_interface_event(move |main, event| {
             let Event::Deleted { sw_if_index, .. } = event else { return };
-            for family in FAMILIES {
-                attachments.forget(main, *sw_if_index, family);
-            }
+            P::ALL.iter().for_each(|place| attachments.forget(main, *place, *sw_if_index));
         });
+        all
     }
 
-    /// Gives `interface` the tables that are named, in the order of [`FAMILIES`].
-    pub(super) fn attach(
+    /// Gives tables to an interface, or none of them.
+    pub(crate) fn attach(
         &self,
         main: &mut Main,
         interface: SwIfIndex,
-        tables: [Option<TableIndex>; 2],
+        wanted: &[(P, TableIndex)],
     ) -> Result<(), AttachError> {
-        let named = named(tables)?;
-        for &(family, table) in &named {
-            if let Some(TableIndex(table)) = self.table(interface, family) {
-                return Err(AttachError::Taken { family, table });
+        for &(place, table) in wanted {
+            if let Some(TableIndex(table)) = self.table(place, interface) {
+                return Err(AttachError::Taken { place: place.to_string(), table });
             }
             let known = self.classifier.tables(main).get(table);
             known.ok_or(ClassifyError::NoSuchTable(table.0))?;
         }
-        for (family, table) in named {
-            let (arc, node) = place(family);
-            main.enable_feature(arc, node, interface, table.0)?;
-            let user = user(interface, family);
-            self.classifier.hold(main, table, user)?;
-            self.tables.borrow_mut().insert((interface, family), table);
+        for &(place, table) in wanted {
+            for arc in place.arcs() {
+                main.enable_feature(arc, place.node(), interface, table.0)?;
+            }
+            self.classifier.hold(main, table, user(place, interface))?;
+            self.tables.borrow_mut().insert((place, interface), table);
         }
         Ok(())
     }
 
-    /// Takes the tables that are named from `interface`.
-    pub(super) fn detach(
+    /// Takes tables from an interface, or none of them.
+    pub(crate) fn detach(
         &self,
         main: &mut Main,
         interface: SwIfIndex,
-        tables: [Option<TableIndex>; 2],
+        unwanted: &[(P, TableIndex)],
     ) -> Result<(), AttachError> {
-        let named = named(tables)?;
-        for &(family, table) in &named {
-            if self.table(interface, family) != Some(table) {
-                return Err(AttachError::NotAttached { family, table: table.0 });
+        for &(place, table) in unwanted {
+            if self.table(place, interface) != Some(table) {
+                let (place, table) = (place.to_string(), table.0);
+                return Err(AttachError::NotAttached { place, table });
             }
         }
-        for (family, _) in named {
-            let (arc, node) = place(family);
-            main.disable_feature(arc, node, interface)?;
-            self.forget(main, interface, family);
+        for &(place, _) in unwanted {
+            for arc in place.arcs() {
+                main.disable_feature(arc, place.node(), interface)?;
+            }
+            self.forget(main, place, interface);
         }
         Ok(())
     }
 
-    /// What has tables of a family.
-    pub(super) fn of(&self, family: Family) -> Vec<(SwIfIndex, TableIndex)> {
+    /// Who has a table at a place, by their numbers.
+    pub(crate) fn at(&self, place: P) -> Vec<(SwIfIndex, TableIndex)> {
         let tables = self.tables.borrow();
-        let of_family = tables.iter().filter(|((_, known), _)| *known == family);
-        of_family.map(|(&(interface, _), &table)| (interface, table)).collect()
+        let here = tables.iter().filter(|((known, _), _)| *known == place);
+        here.map(|(&(_, interface), &table)| (interface, table)).collect()
     }
 
-    fn table(&self, interface: SwIfIndex, family: Family) -> Option<TableIndex> {
-        self.tables.borrow().get(&(interface, family)).copied()
+    fn table(&self, place: P, interface: SwIfIndex) -> Option<TableIndex> {
+        self.tables.borrow().get(&(place, interface)).copied()
     }
 
-    fn forget(&self, main: &mut Main, interface: SwIfIndex, family: Family) {
-        let known = self.tables.borrow_mut().remove(&(interface, family));
+    fn forget(&self, main: &mut Main, place: P, interface: SwIfIndex) {
+        let known = self.tables.borrow_mut().remove(&(place, interface));
         if let Some(table) = known {
-            let user = user(interface, family);
-            self.classifier.release(main, table, &user);
+            self.classifier.release(main, table, &user(place, interface));
         }
     }
 }
 
-fn named(tables: [Option<TableIndex>; 2]) -> Result<Vec<(Family, TableIndex)>, AttachError> {
-    let pairs = FAMILIES.into_iter().zip(tables);
-    let named: Vec<_> = pairs.filter_map(|(family, table)| Some((family, table?))).collect();
-    if named.is_empty() { Err(AttachError::Nothing) } else { Ok(named) }
+/// How the table's other users hear of this one. By number, since an interface that has gone has no name.
+fn user<P: Place>(place: P, SwIfIndex(interface): SwIfIndex) -> String {
+    format!("{place} {} of sw_if_index {interface}", P::PURPOSE)
 }
 
-/// How the table's other users hear of this one. By number, since an interface that has gone has no name.
-fn user(interface: SwIfIndex, family: Family) -> String {
-    format!("{family} flow classification of sw_if_index {interface}")
+/// As VPP lists them.
+pub(crate) fn listed(cx: &CommandCx, attached: &[(SwIfIndex, TableIndex)]) -> Table {
+    let columns = [
+        Column::new("Intfc idx", 10, Align::Right),
+        Column::new("Classify table", 20, Align::Right),
+        Column::new("Interface name", 0, Align::Left).gap(4),
+    ];
+    let rows = attached.iter().map(|&(interface, TableIndex(table))| {
+        [interface.0.into(), table.into(), cx.interface_name(interface).into()]
+    });
+    Table::new(columns).rows(rows)
 }

@@ -2,13 +2,13 @@
 
 use vnet::{
     classify::TableIndex,
-    command::{Align, Column, Table, flag, keyword, value},
+    command::{flag, keyword, value},
     fib::Family,
     interface::SwIfIndex,
     plugin::{Command, CommandCx},
 };
 
-use super::attach::Attachments;
+use super::attach::{AttachError, Attachments, listed};
 
 vnet::args! {
     struct Set {
@@ -26,27 +26,23 @@ vnet::args! {
 }
 
 /// All of them.
-pub(super) fn commands(attachments: &Attachments) -> [Command; 2] {
+pub(super) fn commands(attachments: &Attachments<Family>) -> [Command; 2] {
     let of = attachments.clone();
-    let set = move |cx: CommandCx, args: Set| {
-        let tables = [args.ip4_table, args.ip6_table];
+    let set = move |cx: CommandCx, args: Set| -> Result<(), AttachError> {
+        let named = [(Family::Ip4, args.ip4_table), (Family::Ip6, args.ip6_table)];
+        let named = named.into_iter().filter_map(|(family, table)| Some((family, table?)));
+        let named: Vec<_> = named.collect();
+        if named.is_empty() {
+            let why = "nothing to do: neither ip4-table nor ip6-table was given";
+            return Err(AttachError::Unclear(why));
+        }
         cx.with(|main| match args.del {
-            true => of.detach(main, args.interface, tables),
-            false => of.attach(main, args.interface, tables),
+            true => of.detach(main, args.interface, &named),
+            false => of.attach(main, args.interface, &named),
         })
     };
     let of = attachments.clone();
-    let show = move |cx: CommandCx, args: Show| {
-        let columns = [
-            Column::new("Intfc idx", 10, Align::Right),
-            Column::new("Classify table", 20, Align::Right),
-            Column::new("Interface name", 0, Align::Left).gap(4),
-        ];
-        let rows = of.of(args.family).into_iter().map(|(interface, TableIndex(table))| {
-            [interface.0.into(), table.into(), cx.interface_name(interface).into()]
-        });
-        Table::new(columns).rows(rows)
-    };
+    let show = move |cx: CommandCx, args: Show| listed(&cx, &of.at(args.family));
     [
         Command::sync("set flow classify", "Count what an interface receives by classifier tables.", set)
             .details("Packets that belong to no session of a table make one. Show them with `show classify tables verbose'."),

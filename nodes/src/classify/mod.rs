@@ -2,7 +2,7 @@
 //!
 //! `set flow classify` gives an interface a table for each family. The nodes let every packet go on along its arc.
 
-mod attach;
+pub(crate) mod attach;
 mod commands;
 mod node;
 
@@ -12,37 +12,43 @@ use vnet::{
     plugin::{Command, Registrar},
 };
 
-use attach::Attachments;
+use attach::{Attachments, Place};
 
-const FAMILIES: [Family; 2] = [Family::Ip4, Family::Ip6];
+/// Packets of a family, which are counted on their way to its routes.
+impl Place for Family {
+    const ALL: &'static [Self] = &[Self::Ip4, Self::Ip6];
+    const PURPOSE: &'static str = "flow classification";
 
-/// The arc and the node of a family.
-const fn place(family: Family) -> (&'static str, &'static str) {
-    match family {
-        Family::Ip4 => ("ip4-unicast", "ip4-flow-classify"),
-        Family::Ip6 => ("ip6-unicast", "ip6-flow-classify"),
+    fn node(self) -> &'static str {
+        match self {
+            Self::Ip4 => "ip4-flow-classify",
+            Self::Ip6 => "ip6-flow-classify",
+        }
+    }
+
+    fn arcs(self) -> &'static [&'static str] {
+        match self {
+            Self::Ip4 => &["ip4-unicast"],
+            Self::Ip6 => &["ip6-unicast"],
+        }
     }
 }
 
 /// Registers the nodes, their features and their commands.
 pub(crate) fn register(r: &mut Registrar) {
     let classifier = r.classifier();
-    for family in FAMILIES {
-        let (arc, node) = place(family);
+    for &family in <Family as Place>::ALL {
         let (acl_plugin, acl, last) = match family {
             Family::Ip4 => ("acl-plugin-in-ip4-fa", "ip4-inacl", "ip4-lookup"),
             Family::Ip6 => ("acl-plugin-in-ip6-fa", "ip6-inacl", "ip6-lookup"),
         };
-        r.node(node::FlowClassify::spec(node, classifier.clone()));
-        r.feature(
-            FeatureSpec::new(arc, node)
-                .after_optional(acl_plugin)
-                .before_optional(acl)
-                .before(last),
-        );
+        r.node(node::FlowClassify::spec(family.node(), classifier.clone()));
+        for arc in family.arcs() {
+            let feature = FeatureSpec::new(arc, family.node()).after_optional(acl_plugin);
+            r.feature(feature.before_optional(acl).before(last));
+        }
     }
-    let attachments = Attachments::new(classifier);
-    attachments.register(r);
+    let attachments = Attachments::new(r, classifier);
     let commands: [Command; 2] = commands::commands(&attachments);
     commands.into_iter().for_each(|command| r.command(command));
 }
