@@ -45,10 +45,10 @@ pub(crate) fn fill_fragment<N: NextSet, E: ErrorSet>(
     cx: &mut NodeCx<'_, N, E>,
     new: &mut Buffer,
     from: &Buffer,
-    headers: [&[u8]; 2],
+    headers: &[&[u8]],
     payload: &[u8],
 ) -> Option<()> {
-    let header = headers.map(|part| new.append(part)).iter().sum::<usize>();
+    let header = headers.iter().map(|part| new.append(part)).sum::<usize>();
     let stored = new.append(payload);
     if !payload[stored..].is_empty() && !cx.append_chain(new, &payload[stored..]) {
         return None;

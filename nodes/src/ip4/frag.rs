@@ -163,7 +163,7 @@ impl Piece<'_> {
         };
         let sum = checksum::Sum::EMPTY.bytes(ip.as_bytes()).bytes(self.options);
         ip.checksum = sum.checksum().into();
-        fill_fragment(cx, new, from, [ip.as_bytes(), self.options], self.payload)?;
+        fill_fragment(cx, new, from, &[ip.as_bytes(), self.options], self.payload)?;
         if self.at == 0 {
             new.trace_as(from);
         }

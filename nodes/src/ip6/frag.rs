@@ -1,6 +1,7 @@
 //! `ip6-frag`: packets of this machine that are longer than their way carries become fragments of themselves (RFC 8200, section 4.5).
 //!
-//! Routers do not cut packets of others in IPv6. `ip6-rewrite` sends those of our own here, and gets the fragments.
+//! Routers do not cut packets of others in IPv6. `ip6-rewrite` sends those of our own here, and gets the fragments. Headers that nodes
+//! on the way read are in front of each of these.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -15,7 +16,7 @@ use vnet::{
         ip6::{FragmentHeader, Header},
     },
 };
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::{
     segments::{fill_fragment, finish_checksum},
@@ -43,22 +44,54 @@ vnet::node_errors! {
 
 const FIXED: usize = size_of::<Header>();
 
-/// Whether a packet may be cut here: one of our own that is no fragment, and has no headers in front that every hop reads.
+/// Whether a packet may be cut here: one of our own that is no fragment.
 pub(super) fn may_be_cut(buffer: &Buffer) -> bool {
-    const OF_EVERY_HOP: [u8; 3] = [protocol::HOP_BY_HOP, protocol::ROUTING, protocol::FRAGMENT];
     buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED)
         && buffer.gso_headers().is_none()
-        && buffer.view::<Header>().is_some_and(|ip| !OF_EVERY_HOP.contains(&ip.next_header))
+        && front(buffer.current()).is_some_and(|front| front.next != protocol::FRAGMENT)
+}
+
+/// The headers of a packet that each of its fragments has: those up to and with the last one that nodes on the way read.
+struct Front {
+    /// Octets of them.
+    length: usize,
+    /// Where the last of them says what is behind it.
+    names_next: usize,
+    /// What that is.
+    next: u8,
+}
+
+/// `None` where they do not lie in one piece.
+fn front(bytes: &[u8]) -> Option<Front> {
+    /// Where the IPv6 header says what is behind it.
+    const IN_FIXED: usize = 6;
+    let (mut names, mut at) = (IN_FIXED, FIXED);
+    let mut front = Front { length: at, names_next: names, next: *bytes.get(names)? };
+    loop {
+        let header = *bytes.get(names)?;
+        match header {
+            protocol::HOP_BY_HOP | protocol::ROUTING | protocol::DESTINATION_OPTIONS => {
+                let [next, length] = *bytes.get(at..)?.first_chunk()?;
+                (names, at) = (at, at + UNIT * (usize::from(length) + 1));
+                // Options for the destination are for the stations of a routing header where one follows, and else for the end.
+                if header != protocol::DESTINATION_OPTIONS {
+                    front = Front { length: at, names_next: names, next };
+                }
+            }
+            _ => return (front.length <= bytes.len()).then_some(front),
+        }
+    }
 }
 
 /// Notes for `ip6-frag` how long fragments may be.
-pub(super) fn note(buffer: &mut Buffer, max: u32) {
+pub(crate) fn note(buffer: &mut Buffer, max: u32) {
     buffer.opaque[0] = max;
 }
 
 pub(super) fn spec() -> NodeSpec {
     NodeSpec::internal("ip6-frag", |at| Frag {
         whole: Vec::with_capacity(MOST),
+        front: Vec::with_capacity(MOST),
         // Nobody is to know beforehand what datagrams will be called (RFC 7739, section 5.3).
         names: Random::new(RandomState::new().hash_one(at.thread)),
     })
@@ -68,6 +101,8 @@ pub(super) fn spec() -> NodeSpec {
 struct Frag {
     /// The payload of the packet that is being cut.
     whole: Vec<u8>,
+    /// The headers of all fragments.
+    front: Vec<u8>,
     names: Random,
 }
 
@@ -79,15 +114,21 @@ impl Frag {
         // The checksum is that of the whole.
         finish_checksum(cx, buffer).ok_or(Error::Malformed)?;
         let max = buffer.opaque[0] as usize;
-        let ip = *buffer.view::<Header>().ok_or(Error::Malformed)?;
-        let (mut skip, total) = (FIXED, usize::from(ip.payload_length.get()));
+        let ip = buffer.view::<Header>().ok_or(Error::Malformed)?;
+        let whole = FIXED + usize::from(ip.payload_length.get());
+        let front = front(buffer.current()).ok_or(Error::Malformed)?;
+        let (mut skip, total) = (front.length, whole.saturating_sub(front.length));
+        self.front.clear();
+        self.front.extend_from_slice(&buffer.current()[..front.length]);
+        self.front[front.names_next] = protocol::FRAGMENT;
         self.whole.clear();
         cx.for_each_segment(buffer, |bytes| {
             self.whole.extend_from_slice(&bytes[skip.min(bytes.len())..]);
             skip = skip.saturating_sub(bytes.len());
         });
         self.whole.truncate(total);
-        let room = max.saturating_sub(FIXED + size_of::<FragmentHeader>()) / UNIT * UNIT;
+        let headers = front.length + size_of::<FragmentHeader>();
+        let room = max.saturating_sub(headers) / UNIT * UNIT;
         if self.whole.len() < total {
             return Err(Error::Malformed);
         }
@@ -99,18 +140,20 @@ impl Frag {
             let at = n * room;
             let more = u16::from(at + payload.len() < total);
             let fragment = FragmentHeader {
-                next_header: ip.next_header,
+                next_header: front.next,
                 reserved: 0,
                 // A multiple of eight leaves its three low bits to the flags.
                 offset_more: (at as u16 | more).into(),
                 identification: identification.into(),
             };
-            let length = (size_of::<FragmentHeader>() + payload.len()) as u16;
-            let header =
-                Header { payload_length: length.into(), next_header: protocol::FRAGMENT, ..ip };
+            let length = (headers - FIXED + payload.len()) as u16;
+            if let Ok((ip, _)) = Header::mut_from_prefix(&mut self.front) {
+                ip.payload_length.set(length);
+            }
+            let front = &*self.front;
             let sent = cx.emit(Next::Rewrite.into(), |cx, new| {
-                let headers = [header.as_bytes(), fragment.as_bytes()];
-                let filled = fill_fragment(cx, new, buffer, headers, payload).is_some();
+                let headers = [front, fragment.as_bytes()];
+                let filled = fill_fragment(cx, new, buffer, &headers, payload).is_some();
                 if at == 0 {
                     new.trace_as(buffer);
                 }

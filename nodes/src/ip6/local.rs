@@ -1,13 +1,17 @@
 //! `ip6-local`: packets for this machine.
 
+use std::net::Ipv6Addr;
+
 use vnet::{
     buffer::{Buffer, BufferFlags},
-    fib::Family,
+    fib::{DpoKind, Family, FibIndex, ForwardingReader},
     frame::Frame,
     graph::{ArcIndex, ArcSpec, ArcStart, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
     plugin::Registrar,
-    wire::{checksum::Sum, fragment::Fragment, ip4::protocol, ip6::Header},
+    wire::{checksum::Sum, fragment::Fragment, ip4::protocol, ip6::Header, udp},
 };
+
+use zerocopy::FromBytes;
 
 use super::{
     extensions::{self, Fault},
@@ -36,6 +40,9 @@ vnet::node_errors! {
     pub(crate) enum Error {
         Truncated => ("truncated", "ip6 local packet without its headers", Error),
         BadTransportChecksum => ("bad-l4-checksum", "bad tcp or udp checksum", Error),
+        UdpLength => ("udp-length", "udp length > ip length", Error),
+        SourceUnreachable => ("source-lookup-miss", "ip6 source lookup miss", Error, Rpf),
+        SourceIsOurs => ("spoofed-local", "ip6 source address is one of ours", Error),
         BadIcmpChecksum => ("bad-icmp-checksum", "bad icmp checksum", Error),
         TooManyHeaders => ("too-many-headers", "ip6 packet with too many extension headers or options", Error),
         UnknownOption => ("unknown-option", "ip6 destination option that nobody knows", Error),
@@ -47,15 +54,18 @@ vnet::node_errors! {
 
 /// The node.
 pub(crate) struct Local {
+    reader: ForwardingReader,
     arc: ArcIndex,
     receivers: Receivers,
 }
 
 /// Registers `ip6-local` and its arc.
 pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
+    let reader = r.forwarding();
     let receivers = Receivers(protocols.of(Family::Ip6).clone());
     let behind = receivers.clone();
     r.node(NodeSpec::internal("ip6-local", move |at| Local {
+        reader: reader.clone(),
         arc: at.arc("ip6-local"),
         receivers: receivers.clone(),
     }));
@@ -100,7 +110,11 @@ impl From<Error> for Refusal {
 
 /// Finds the upper layer of a packet, and whether the checksum of one that has it is right: IPv6 lets nobody but tunnels leave it
 /// out (RFC 8200, section 8.1).
-fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refusal> {
+fn check(
+    cx: &NodeCx<'_, Next, Error>,
+    reader: &ForwardingReader,
+    buffer: &mut Buffer,
+) -> Result<Fit, Refusal> {
     let ip = *buffer.view::<Header>().ok_or(Error::Truncated)?;
     if is_for_link(buffer) {
         return Ok(Fit::Elsewhere);
@@ -111,11 +125,23 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refus
     let upper = extensions::walk(buffer.current()).map_err(Refusal::of)?;
     let skip = upper.at;
     let length = size_of::<Header>() + usize::from(ip.payload_length.get());
-    let length = length.checked_sub(skip).ok_or(Error::Truncated)?;
-    let summed = buffer.current().get(skip + 6..skip + 8) != Some(&[0, 0]);
+    let payload = length.checked_sub(skip).ok_or(Error::Truncated)?;
     buffer.l4_offset = buffer.current_data() + skip as i16;
+    if upper.protocol != protocol::ICMP6 {
+        check_source(reader, buffer, &ip)?;
+    }
+    let (mut length, mut summed) = (payload, true);
     let bad = match upper.protocol {
-        protocol::UDP | protocol::TCP => Error::BadTransportChecksum,
+        protocol::UDP => {
+            let bytes = buffer.current().get(skip..).ok_or(Error::Truncated)?;
+            let (udp, _) = udp::Header::ref_from_prefix(bytes).map_err(|_| Error::Truncated)?;
+            (length, summed) = (udp.length.get().into(), udp.checksum.get() != 0);
+            if length > payload || length < size_of::<udp::Header>() {
+                return Err(Error::UdpLength.into());
+            }
+            Error::BadTransportChecksum
+        }
+        protocol::TCP => Error::BadTransportChecksum,
         protocol::ICMP6 => Error::BadIcmpChecksum,
         _ => return Ok(Fit::Whole),
     };
@@ -123,7 +149,7 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refus
         // Its sender leaves the checksum to whoever puts it on a wire.
         return Ok(Fit::Whole);
     }
-    if upper.protocol == protocol::UDP && !summed {
+    if !summed {
         // Without a checksum: whoever receives at its port decides (RFC 6936).
         return Ok(Fit::Whole);
     }
@@ -137,6 +163,24 @@ fn check(cx: &NodeCx<'_, Next, Error>, buffer: &mut Buffer) -> Result<Fit, Refus
     Ok(Fit::Whole)
 }
 
+/// The source must be reachable, and must not be one of our own addresses. Those of a link are looked at by whoever knows of it, and so are
+/// those of neighbour discovery, where somebody else may say that he has an address of ours.
+fn check_source(reader: &ForwardingReader, buffer: &Buffer, ip: &Header) -> Result<(), Error> {
+    let source = Ipv6Addr::from(ip.source);
+    let is_of_link = source.is_unicast_link_local() || source.is_unspecified();
+    if is_of_link || buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED) {
+        return Ok(());
+    }
+    let fib: FibIndex = reader.fib_of(buffer.rx, Family::Ip6);
+    let table = reader.ip6_table(fib).ok_or(Error::SourceUnreachable)?;
+    let route = table.lookup_one(u128::from(source));
+    match reader.load_balance(route).kind() {
+        DpoKind::Drop => Err(Error::SourceUnreachable),
+        DpoKind::Local => Err(Error::SourceIsOurs),
+        _ => Ok(()),
+    }
+}
+
 impl Node for Local {
     type Error = Error;
     type Next = Next;
@@ -146,7 +190,7 @@ impl Node for Local {
         let mut buffers = cx.buffers(frame);
         for i in 0..buffers.len() {
             let Some(buffer) = buffers.get(i) else { break };
-            let next = match check(cx, buffer) {
+            let next = match check(cx, &self.reader, buffer) {
                 Ok(Fit::Fragment) => Next::Reassembly.into(),
                 Ok(Fit::Elsewhere) => Next::LinkLocal.into(),
                 Ok(Fit::Whole) => match cx.arc_start(self.arc, buffer.rx) {

@@ -190,6 +190,12 @@ fn packets_for_this_machine_are_checked_like_a_host_does() {
     scene.assert_nothing_is_lost();
 }
 
+/// Octets behind a datagram, of which UDP says that they are not its own.
+fn padded(packet: &mut Vec<u8>) {
+    packet.extend([0x55; 3]);
+    packet[5] += 3;
+}
+
 #[test]
 fn ip6_packets_for_this_machine_are_checked_like_a_host_does() {
     let scene = Scene::router();
@@ -206,12 +212,31 @@ fn ip6_packets_for_this_machine_are_checked_like_a_host_does() {
     };
     let mut wrong = message(200);
     wrong[7] ^= 1;
+    let udp = |source: &str, change: fn(&mut Vec<u8>)| {
+        let mut packet = ip6_udp(source, "2001:db8::1", 64, 18);
+        change(&mut packet);
+        frame(&[], &packet)
+    };
+    let host = "2001:db8::2";
     for (what, frame, node, reason) in [
         ("a type nobody takes", to_us(58, &message(200)), "ip6-icmp-input", "unknown-type"),
         ("an atomic fragment", to_us(44, &behind(58, 0)), "ip6-icmp-input", "unknown-type"),
         ("one bit", to_us(58, &wrong), "ip6-local", "bad-icmp-checksum"),
         ("a header that is cut", to_us(60, &[58, 200, 0, 0]), "ip6-local", "truncated"),
         ("a protocol nobody takes", to_us(253, &[0; 8]), "ip6-local", "unknown-protocol"),
+        ("a wrong udp checksum", udp(host, |p| p[48] ^= 1), "ip6-local", "bad-l4-checksum"),
+        ("a longer udp length", udp(host, |p| p[45] += 1), "ip6-local", "udp-length"),
+        ("a udp length of nothing", udp(host, |p| p[45] = 7), "ip6-local", "udp-length"),
+        ("what udp has not", udp(host, padded), "ip6-udp-lookup", "no-listener"),
+        ("hop limit 1, which is enough", udp(host, |p| p[7] = 1), "ip6-udp-lookup", "no-listener"),
+        (
+            "a source without a route",
+            udp("2001:db8:99::1", |_| ()),
+            "ip6-local",
+            "source-lookup-miss",
+        ),
+        ("a source of ours", udp("2001:db8:1::1", |_| ()), "ip6-local", "spoofed-local"),
+        ("a source on the link", udp("fe80::2", |_| ()), "ip6-udp-lookup", "no-listener"),
     ] {
         let before = scene.lab.error(node, reason);
         scene.send("pg0", std::slice::from_ref(&frame));

@@ -1,8 +1,8 @@
 //! Packets that are longer than their way carries, and may be cut.
 
 use crate::{
-    packets::{Ip4, frame},
-    scene::Scene,
+    packets::{Ip4, frame, ip6},
+    scene::{Scene, write_pcap},
 };
 
 /// A router whose second link carries 300 octets.
@@ -93,4 +93,43 @@ fn a_fragment_that_would_end_beyond_the_longest_packet_is_not_cut() {
     scene.send("pg0", &[frame(&[], &beyond.bytes())]);
     assert_eq!(scene.lab.error("ip4-frag", "malformed"), 1, "{:?}", scene.reasons());
     scene.assert_nothing_is_lost();
+}
+
+#[test]
+fn headers_that_nodes_on_the_way_read_are_in_front_of_each_fragment_of_our_own_packets() {
+    let scene = Scene::router();
+    scene.lab.run("set interface mtu packet 1300 pg1");
+    let router_alert = [43, 0, 5, 2, 0, 0, 1, 0];
+    let routing = [[60, 2, 4, 0, 0, 0, 0, 0], [0x20; 8], [0x21; 8]].concat();
+    let options = [17, 0, 1, 4, 0, 0, 0, 0];
+    let rest = [&options[..], &[7; 3001]].concat();
+    let payload = [&router_alert[..], &routing, &rest].concat();
+    let packet = ip6("2001:db8:1::1", "2001:db8:10::1", (0, 64), &payload);
+    let path = scene.path("own.pcap");
+    write_pcap(&path, &[packet.clone()]);
+    scene.capture("pg1");
+    scene.lab.run(&format!(
+        "packet-generator new {{ name own interface pg0 node ip6-lookup buffer-flags local pcap {} }}",
+        path.display()
+    ));
+    scene.lab.run("packet-generator enable-stream own");
+    scene.lab.engine.run_until_idle();
+    let captured = scene.captured("pg1");
+    assert_eq!(captured.frames.len(), 3, "{:?}", scene.reasons());
+    let mut together = Vec::new();
+    for (n, frame) in captured.frames.iter().enumerate() {
+        let fragment = &frame[14..];
+        assert!(fragment.len() <= 1300 && (n == 2 || fragment.len() > 1290));
+        assert_eq!(usize::from(fragment[4]) * 256 + usize::from(fragment[5]), fragment.len() - 40);
+        // Hop-by-hop options, a routing header, a fragment header: whose next one are the options of the end.
+        assert_eq!((fragment[6], fragment[40], fragment[48]), (0, 43, 44));
+        assert_eq!((&fragment[41..48], &fragment[49..72]), (&router_alert[1..], &routing[1..]));
+        let header = &fragment[72..80];
+        assert_eq!(header[0], 60);
+        let word = usize::from(header[2]) * 256 + usize::from(header[3]);
+        assert_eq!((word & !7, word & 1), (together.len(), usize::from(n < 2)));
+        together.extend_from_slice(&fragment[80..]);
+    }
+    assert_eq!(together, rest);
+    assert_eq!(scene.lab.error("ip6-frag", "fragmented"), 1);
 }
