@@ -115,31 +115,68 @@ fn what_comes_by_a_tunnel_is_measured_where_it_comes_in() {
     assert_eq!(scene.lab.error("gre4-input", "decapsulated"), 3);
 }
 
+/// Tunnels by what makes them, with their interface, their network and their key as records tell them.
+const OVERLAYS: [(&str, &str, u64, u64); 6] = [
+    // The first octet of the network says what kind it is of (IANA, layer2SegmentId): VXLAN, or NVGRE, whose network is in the upper
+    // octets of the key (RFC 7637, section 3.2).
+    ("vxlan tunnel src 192.168.1.1 dst 192.168.1.2 vni 4660", "vxlan_tunnel0", 1 << 56 | 0x1234, 0),
+    (
+        "gre tunnel src 192.168.1.1 dst 192.168.1.2 teb key 1193046",
+        "gre0",
+        2 << 56 | 0x1234,
+        0x12_3456,
+    ),
+    ("gre tunnel src 192.168.1.1 dst 192.168.1.2 teb", "gre0", 0, 0),
+    ("gre tunnel src 192.168.1.1 dst 192.168.1.2 key 1193046", "gre0", 0, 0x12_3456),
+    // There is no number for Geneve, and IP in IP has no network.
+    ("geneve tunnel local 192.168.1.1 remote 192.168.1.2 vni 4660", "geneve_tunnel0", 0, 0),
+    ("ipip tunnel src 192.168.1.1 dst 192.168.1.2", "ipip0", 0, 0),
+];
+
 #[test]
-fn tshark_reads_the_network_of_a_vxlan_tunnel() {
-    let scene = Scene::new("tunnel-segment", "");
-    scene.lab.script(
-        "ipfix template add overlay fields layer2SegmentId,egressInterface,packetDeltaCount
-         create vxlan tunnel src 192.168.1.1 dst 192.168.1.2 vni 4660
-         set interface l2 bridge pg0 1
-         set interface l2 bridge vxlan_tunnel0 1",
-    );
-    scene.params("template overlay");
-    scene.feature("vxlan_tunnel0 l2 tx");
-    scene.send(5, "IP4: 02:00:00:00:00:01 -> 02:00:00:00:00:09 UDP: 10.9.0.1 -> 10.9.0.2 UDP: 5 -> 6 incrementing 18");
-    scene.feature("vxlan_tunnel0 l2 disable");
-    let exported = scene.exported();
-    // The first octet says that it is VXLAN (IANA, layer2SegmentId).
-    assert_eq!(exported.all("layer2SegmentId"), [1 << 56 | 0x1234], "{:?}", exported.records);
-    assert_eq!(exported.packet_sum(), 5);
-    let fields = ["cflow.layer2_segment_id", "cflow.packets"];
-    let decode = ["-d", "udp.port==4739,cflow"];
-    let Some(rows) = peloton_tests::tshark(scene.capture(), &decode, &fields) else {
-        return peloton_tests::program::not_run(
-            "layer2SegmentId read by tshark",
-            "tshark is missing",
-        );
-    };
-    let row = rows.into_iter().find(|row| row.iter().all(|cell| !cell.is_empty()));
-    assert_eq!(row, Some(vec![(1_u64 << 56 | 0x1234).to_string(), "5".to_owned()]));
+fn tshark_reads_the_network_and_the_key_of_each_kind_of_tunnel() {
+    for (n, (create, name, segment, key)) in OVERLAYS.into_iter().enumerate() {
+        let scene = Scene::new(&format!("tunnel-segment{n}"), "");
+        scene.lab.script(&format!(
+            "ipfix template add overlay fields layer2SegmentId,greKey,egressInterface,packetDeltaCount
+             create {create}
+             set interface state {name} up"
+        ));
+        let is_bridged = create.contains("vni") || create.contains("teb");
+        scene.lab.script(&match is_bridged {
+            true => format!("set interface l2 bridge pg0 1\nset interface l2 bridge {name} 1"),
+            false => format!(
+                "set interface unnumbered {name} use pg0\nip route add 10.0.0.0/16 via {name}"
+            ),
+        });
+        scene.params("template overlay");
+        let variant = if is_bridged { "l2" } else { "ip4" };
+        scene.feature(&format!("{name} {variant} tx"));
+        let frame = match is_bridged {
+            true => "IP4: 02:00:00:00:00:01 -> 02:00:00:00:00:09 UDP: 10.9.0.1 -> 10.9.0.2 UDP: 5 -> 6 incrementing 18".to_owned(),
+            false => format!("{IP4} {UDP}"),
+        };
+        scene.send(5, &frame);
+        scene.feature(&format!("{name} {variant} disable"));
+        let exported = scene.exported();
+        assert_eq!(exported.all("layer2SegmentId"), [segment], "{create}: {:?}", exported.records);
+        assert_eq!(exported.all("greKey"), [key], "{create}");
+        assert_eq!(exported.packet_sum(), 5);
+        let fields = ["cflow.layer2_segment_id", "cflow.gre_key", "cflow.packets"];
+        let decode = ["-d", "udp.port==4739,cflow"];
+        let Some(rows) = peloton_tests::tshark(scene.capture(), &decode, &fields) else {
+            return peloton_tests::program::not_run(
+                "layer2SegmentId and greKey read by tshark",
+                "tshark is missing",
+            );
+        };
+        let row = rows.into_iter().find(|row| row.iter().all(|cell| !cell.is_empty()));
+        let [segment, packets] = [segment.to_string(), "5".to_owned()];
+        let row = row.unwrap_or_default();
+        assert_eq!((&row[0], &row[2]), (&segment, &packets), "{create}");
+        let read = row[1]
+            .strip_prefix("0x")
+            .map_or(row[1].parse().ok(), |hex| u64::from_str_radix(hex, 16).ok());
+        assert_eq!(read, Some(key), "{create}: {row:?}");
+    }
 }

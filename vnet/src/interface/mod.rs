@@ -48,7 +48,7 @@ pub use rotation::{QueueRotation, RxSources};
 pub use runs::Runs;
 pub use rx::{NewRxQueue, RxError, RxPlacement, RxQueue, RxQueueId, RxQueues};
 pub use show::{Verbosity, show_addresses, show_hardware, show_interfaces, show_tags};
-pub use software::{Mtu, MtuKind, SwInterface, SwKind, TableBinding};
+pub use software::{Mtu, MtuKind, Overlay, SwInterface, SwKind, TableBinding};
 pub use sub::{OutputTags, SubInterface, TagMatch, TagType, VlanId, VlanMatch};
 pub use table::InterfaceTable;
 pub use tags::{TagTable, TagTarget, Tags};

@@ -114,9 +114,18 @@ pub struct SwInterface {
     pub unnumbered: Option<SwIfIndex>,
     /// The operator's note.
     pub tag: String,
-    /// The overlay network that it is of, as layer2SegmentId has it (IANA element 351): the kind of encapsulation in the first octet, 1
-    /// for VXLAN, and the number of the network in the last three; 0 for none.
+    /// The overlay network that it is of.
+    pub overlay: Overlay,
+}
+
+/// The overlay network that an interface is of, as elements of IANA have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlay {
+    /// layer2SegmentId (351): the kind of encapsulation in the first octet, 1 for VXLAN and 2 for NVGRE, and the number of the network
+    /// in the last three; 0 for none.
     pub segment: u64,
+    /// greKey (296); 0 for none.
+    pub gre_key: u32,
 }
 
 impl SwInterface {

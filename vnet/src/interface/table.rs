@@ -2,7 +2,8 @@
 
 use super::{
     Event, HwIfIndex, HwInterface, InterfaceError, LinkState, Mtu, NewHardware, Offloads,
-    OutputTags, SubInterface, SwIfIndex, SwInterface, SwKind, TableBinding, TagMatch, TagTable,
+    OutputTags, Overlay, SubInterface, SwIfIndex, SwInterface, SwKind, TableBinding, TagMatch,
+    TagTable,
     address::ConnectedPrefixes,
     pool::Pool,
     tags::{Candidate, MainInterface},
@@ -165,16 +166,16 @@ impl InterfaceTable {
         Ok(())
     }
 
-    /// Says of which overlay network an interface is, see [`SwInterface::segment`].
+    /// Says of which overlay network an interface is.
     ///
     /// # Errors
     /// When there is no such interface.
-    pub fn set_segment(
+    pub fn set_overlay(
         &mut self,
         interface: SwIfIndex,
-        segment: u64,
+        overlay: Overlay,
     ) -> Result<(), InterfaceError> {
-        self.changeable(interface)?.segment = segment;
+        self.changeable(interface)?.overlay = overlay;
         Ok(())
     }
 
@@ -344,7 +345,7 @@ impl InterfaceTable {
             ip6_table: TableBinding::DEFAULT,
             unnumbered: None,
             tag: String::new(),
-            segment: 0,
+            overlay: Overlay::default(),
         });
         index
     }

@@ -43,7 +43,7 @@ pub use table::{Sender, Table};
 use crate::{
     buffer::Buffer,
     fib::{Family, FibIndex},
-    interface::SwIfIndex,
+    interface::{Overlay, SwIfIndex},
 };
 
 /// What a tunnel carries.
@@ -142,13 +142,19 @@ impl Tunnel {
         Family::of(self.remote)
     }
 
-    /// The network that it is of, as layer2SegmentId has it (IANA element 351), which knows VXLAN alone; 0 for none.
+    /// The network that it is of. layer2SegmentId knows two kinds: VXLAN, and NVGRE (RFC 7637), which is frames in GRE with a key, whose
+    /// upper 24 bits are the number of the network. It has none for Geneve.
     #[must_use]
-    pub fn segment(&self) -> u64 {
-        match (self.kind, self.key) {
-            (Kind::Vxlan, Some(vni)) => 1 << 56 | u64::from(vni),
+    pub fn overlay(&self) -> Overlay {
+        const VXLAN: u64 = 1 << 56;
+        const NVGRE: u64 = 2 << 56;
+        let key = self.key.unwrap_or(0);
+        let segment = match (self.kind, self.payload, self.key) {
+            (Kind::Vxlan, _, Some(vni)) => VXLAN | u64::from(vni),
+            (Kind::Gre, Payload::Ethernet, Some(key)) => NVGRE | u64::from(key >> 8),
             _ => 0,
-        }
+        };
+        Overlay { segment, gre_key: if self.kind == Kind::Gre { key } else { 0 } }
     }
 
     /// The source port of the datagram by which the packet in `buffer` came, which `buffer.rx` received: on the arcs `device-input`

@@ -100,7 +100,7 @@ impl Tunnels {
         let overhead = super::Outer::of(&tunnel).overhead(tunnel.payload);
         let stack = Stack { destination: tunnel.remote, table: tunnel.table, overhead };
         let word = main.forwarding_mut().stack_interface(tunnel.interface, stack)?;
-        main.change_interfaces(|table| table.set_segment(tunnel.interface, tunnel.segment()))?;
+        main.change_interfaces(|table| table.set_overlay(tunnel.interface, tunnel.overlay()))?;
         self.0.write(main.held_mut()).insert(tunnel, word);
         Ok(())
     }

@@ -131,7 +131,7 @@ const REASONS: &[(&[&str], &str)] = &[
     (&["basicList", "subTemplate"], "records have no lists"),
     (&["pathDelay", "rfc3550", "rtp"], "no meter measures delays"),
     (
-        &["gtpu", "srh", "greKey", "IPSec", "layer2SegmentId"],
+        &["gtpu", "srh", "IPSec"],
         "flows are those of the outermost IP header, and nothing behind it is read but ports",
     ),
 ];

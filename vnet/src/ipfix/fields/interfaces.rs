@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     flow::FlowRecord,
-    interface::{InterfaceTable, SwIfIndex},
+    interface::{InterfaceTable, Overlay, SwIfIndex},
     ipfix::options::{description, put_text},
 };
 
@@ -23,8 +23,8 @@ pub struct InterfaceTexts(Arc<RwLock<BTreeMap<SwIfIndex, Texts>>>);
 struct Texts {
     name: Vec<u8>,
     description: Vec<u8>,
-    /// Of which overlay network it is, a number.
-    segment: u64,
+    /// Of which overlay network it is: numbers.
+    overlay: Overlay,
 }
 
 /// Which text of a record's ingress interface.
@@ -42,7 +42,11 @@ impl InterfaceTexts {
     pub(in crate::ipfix) fn look(&self, table: &InterfaceTable) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for interface in table.interfaces() {
-            let mut texts = Texts { segment: interface.segment, ..Texts::default() };
+            // What a sub-interface sends and receives are frames of the interface above.
+            let above = interface.sub().map(|sub| sub.super_if);
+            let overlay =
+                above.and_then(|above| table.interface(above)).unwrap_or(interface).overlay;
+            let mut texts = Texts { overlay, ..Texts::default() };
             put_text(&mut texts.name, &interface.name);
             put_text(&mut texts.description, description(table, interface));
             if known.get(&interface.index) != Some(&texts) {
@@ -51,13 +55,13 @@ impl InterfaceTexts {
         }
     }
 
-    /// The overlay network of the interface at which a record's packets were seen; 0 where that is of none.
-    pub(super) fn segment(&self, record: &FlowRecord) -> u64 {
+    /// The overlay network of the interface at which a record's packets were seen; zeros where that is of none.
+    pub(super) fn overlay(&self, record: &FlowRecord) -> Overlay {
         // Where packets leave is known of those that leave.
         let leaves = record.egress != SwIfIndex::NONE;
         let seen_at = if leaves { record.egress } else { record.ingress };
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(&seen_at).map_or(0, |texts| texts.segment)
+        known.get(&seen_at).map_or_else(Overlay::default, |texts| texts.overlay)
     }
 
     /// Gives the octets of a text of a record to `f`.

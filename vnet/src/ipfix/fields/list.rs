@@ -150,8 +150,8 @@ impl FieldList {
     }
 
     pub(super) fn tells_interfaces(&self) -> bool {
-        let is_segment = |field: &Field| matches!(field.value, Value::Segment);
-        self.fields.iter().any(|(field, specifier)| specifier.is_variable() || is_segment(field))
+        let is_overlay = |field: &Field| matches!(field.value, Value::Overlay(_));
+        self.fields.iter().any(|(field, specifier)| specifier.is_variable() || is_overlay(field))
     }
 
     fn needs_biflow(&self) -> bool {

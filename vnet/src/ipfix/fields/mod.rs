@@ -31,6 +31,7 @@ mod tests;
 
 use super::elements::{Element, ElementId, REVERSE_PEN, VendorElement};
 use crate::flow::{Families, FlowRecord, Keys, Known};
+use crate::interface::Overlay;
 use interfaces::Text;
 
 pub use both::BiflowFields;
@@ -131,8 +132,8 @@ enum Value {
     Octets(fn(&FlowRecord, &mut [u8])),
     /// Text of variable length, of the interface on which packets came in.
     Text(Text),
-    /// The overlay network of the interface at which packets were seen.
-    Segment,
+    /// A number of the overlay network of the interface at which packets were seen.
+    Overlay(fn(Overlay) -> u64),
 }
 
 /// An element that flow records can have.

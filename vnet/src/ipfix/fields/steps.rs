@@ -78,9 +78,9 @@ impl Steps {
                     }
                 }
                 Value::Octets(write) => write(record, field),
-                Value::Segment => {
-                    // It is sent with fewer octets than it has by nobody who wants to know the kind.
-                    let _: bool = write_number(self.interfaces.segment(record), field);
+                Value::Overlay(value) => {
+                    // They are sent with fewer octets than they have by nobody who wants to know all.
+                    let _: bool = write_number(value(self.interfaces.overlay(record)), field);
                 }
                 Value::Text(_) => (),
             }

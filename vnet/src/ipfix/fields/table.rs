@@ -95,7 +95,7 @@ const fn key(keys: Keys) -> Role {
 
 /// Sorted by identifier; a test says so.
 #[rustfmt::skip]
-pub(super) static FIELDS: [Field; 110] = [
+pub(super) static FIELDS: [Field; 111] = [
     number("octetDeltaCount", Role::Sum, IP, |r| r.octets),
     number("packetDeltaCount", Role::Sum, ALL, |r| r.packets),
     number("deltaFlowCount", Role::Derived, ALL, |_| 1),
@@ -181,7 +181,8 @@ pub(super) static FIELDS: [Field; 110] = [
     link(number("dot1qCustomerPriority", key(Keys::CUSTOMER_PRIORITY), ALL, |r| keys(r).customer_priority.into())),
     link(number("ethernetType", key(Keys::ETHERTYPE), ALL, |r| r.ethertype.into())),
     known(Known::SELECTOR, number("selectorId", key(Keys::SELECTOR), ALL, |r| context(r).selector)),
-    plain("layer2SegmentId", key(Keys::INGRESS.union(Keys::EGRESS)), ALL, Value::Segment),
+    plain("layer2SegmentId", key(Keys::INGRESS.union(Keys::EGRESS)), ALL, Value::Overlay(|of| of.segment)),
+    plain("greKey", key(Keys::INGRESS.union(Keys::EGRESS)), ALL, Value::Overlay(|of| of.gre_key.into())),
     link(number("layer2OctetDeltaCount", Role::Sum, ALL, |r| r.layer2_octets)),
     link(detail(number("minimumLayer2TotalLength", Role::Min, ALL, |r| meters(r).min_layer2.into()))),
     link(detail(number("maximumLayer2TotalLength", Role::Max, ALL, |r| meters(r).max_layer2.into()))),
