@@ -58,12 +58,14 @@ pub fn plugin() -> Plugin {
         ip4::register(r, &protocols);
         ip6::register(r, &protocols);
         udp::register(r, &protocols);
-        let types = icmp6::register(r, &protocols);
-        icmp::register(r, &protocols);
+        let tunnels = vnet::tunnel::Tunnels::register(r);
+        let path_mtu = tunnel::PathMtu::register(r, &tunnels);
+        let types = icmp6::register(r, &protocols, &path_mtu);
+        icmp::register(r, &protocols, &path_mtu);
         let (ears, desk) = neighbor::register(r);
         arp::register(r, &ears);
         nd::register(r, (&ears, &desk), &types);
-        tunnel::register(r, &protocols);
+        tunnel::register(r, &protocols, &tunnels);
         r.provide(protocols);
         l2::register(r);
         span::register(r);

@@ -18,6 +18,7 @@ use crate::{
     ip::IpProtocols,
     segments::add_segments,
     trace::{Ip4Trace, Snap},
+    tunnel::PathMtu,
 };
 
 vnet::next_nodes! {
@@ -33,6 +34,7 @@ vnet::node_errors! {
         UnknownType => ("unknown-type", "unknown type", Error, ForUs),
         TooShort => ("too-short", "payload length too small for type", Error),
         BadChecksum => ("bad-checksum", "bad icmp checksum", Error),
+        PathMtu => ("path-mtu", "path mtu of a tunnel learnt", Info),
     }
 }
 
@@ -56,10 +58,14 @@ impl Icmp4Types {
 }
 
 /// Registers the node, and provides the [`Icmp4Types`].
-pub(super) fn register(r: &mut Registrar, protocols: &IpProtocols) {
+pub(super) fn register(r: &mut Registrar, protocols: &IpProtocols, path_mtu: &PathMtu) {
     let types = Icmp4Types(Demux::new(r, NODE));
     let of_node = types.clone();
-    r.node(NodeSpec::internal(NODE, move |_| Input(of_node.clone())));
+    let path_mtu = path_mtu.clone();
+    r.node(NodeSpec::internal(NODE, move |_| Input {
+        types: of_node.clone(),
+        path_mtu: path_mtu.clone(),
+    }));
     r.provide(types);
     let protocols = protocols.clone();
     r.on_start(move |main| {
@@ -68,7 +74,10 @@ pub(super) fn register(r: &mut Registrar, protocols: &IpProtocols) {
     });
 }
 
-struct Input(Icmp4Types);
+struct Input {
+    types: Icmp4Types,
+    path_mtu: PathMtu,
+}
 
 impl Input {
     fn next(&self, cx: &NodeCx<'_, Next, Error>, buffer: &Buffer) -> Result<Slot<Next>, Error> {
@@ -83,7 +92,10 @@ impl Input {
         if !intact.is_some_and(Sum::is_intact) {
             return Err(Error::BadChecksum);
         }
-        self.0.0.slot(cx.token(), message[0]).ok_or(Error::UnknownType)
+        if self.path_mtu.hears(cx.token(), Family::Ip4, buffer, header) {
+            return Err(Error::PathMtu);
+        }
+        self.types.0.slot(cx.token(), message[0]).ok_or(Error::UnknownType)
     }
 }
 

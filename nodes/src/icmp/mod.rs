@@ -25,14 +25,14 @@ mod report;
 
 use vnet::plugin::Registrar;
 
-use crate::ip::IpProtocols;
+use crate::{ip::IpProtocols, tunnel::PathMtu};
 
 pub use input::Icmp4Types;
 pub(crate) use report::Report;
 
 /// Registers the nodes and commands.
-pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
-    input::register(r, protocols);
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols, path_mtu: &PathMtu) {
+    input::register(r, protocols, path_mtu);
     echo::register(r);
     let limits = limit::Limits::new(r);
     error::register(r, &limits);

@@ -15,6 +15,7 @@ use crate::{
     demux::Demux,
     ip::IpProtocols,
     trace::{Ip6Trace, Snap},
+    tunnel::PathMtu,
 };
 
 vnet::next_nodes! {
@@ -31,6 +32,7 @@ vnet::node_errors! {
         InvalidCode => ("invalid-code", "invalid code for type", Error),
         InvalidHopLimit => ("invalid-hop-limit", "hop_limit != 255", Error),
         TooShort => ("too-short", "payload length too small for type", Error),
+        PathMtu => ("path-mtu", "path mtu of a tunnel learnt", Info),
     }
 }
 
@@ -52,10 +54,18 @@ impl Icmp6Types {
 }
 
 /// Registers the node, and provides the [`Icmp6Types`].
-pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) -> Icmp6Types {
+pub(crate) fn register(
+    r: &mut Registrar,
+    protocols: &IpProtocols,
+    path_mtu: &PathMtu,
+) -> Icmp6Types {
     let types = Icmp6Types(Demux::new(r, NODE));
     let of_node = types.clone();
-    r.node(NodeSpec::internal(NODE, move |_| Input(of_node.clone())));
+    let path_mtu = path_mtu.clone();
+    r.node(NodeSpec::internal(NODE, move |_| Input {
+        types: of_node.clone(),
+        path_mtu: path_mtu.clone(),
+    }));
     r.provide(types.clone());
     let protocols = protocols.clone();
     r.on_start(move |main| {
@@ -65,7 +75,10 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) -> Icmp6Types
     types
 }
 
-struct Input(Icmp6Types);
+struct Input {
+    types: Icmp6Types,
+    path_mtu: PathMtu,
+}
 
 /// What messages of a type have in common.
 struct Rule {
@@ -101,7 +114,12 @@ impl Input {
         let skip = skip.map_err(|_| Error::TooShort)?;
         let message = buffer.current().get(skip..).ok_or(Error::TooShort)?;
         let (icmp, _) = icmp::Header::ref_from_prefix(message).map_err(|_| Error::TooShort)?;
-        let next = self.0.0.slot(cx.token(), icmp.kind).ok_or(Error::UnknownType)?;
+        let next = self.types.0.slot(cx.token(), icmp.kind);
+        // What this node takes itself.
+        let is_too_big = icmp.kind == icmp::kind6::PACKET_TOO_BIG;
+        if next.is_none() && !is_too_big {
+            return Err(Error::UnknownType);
+        }
         let rule = rule(icmp.kind);
         let length = usize::from(ip.payload_length.get()) + size_of::<Header>();
         if length.saturating_sub(skip) < rule.min_length {
@@ -113,7 +131,10 @@ impl Input {
         if ip.hop_limit < rule.min_hop_limit {
             return Err(Error::InvalidHopLimit);
         }
-        Ok(next)
+        if is_too_big && self.path_mtu.hears(cx.token(), Family::Ip6, buffer, skip) {
+            return Err(Error::PathMtu);
+        }
+        next.ok_or(Error::UnknownType)
     }
 }
 

@@ -1,7 +1,7 @@
 //! IPv6: in, looked up, rewritten, received.
 
 mod extensions;
-mod frag;
+pub(crate) mod frag;
 mod hop_by_hop;
 mod input;
 mod link_local;

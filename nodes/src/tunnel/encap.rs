@@ -8,6 +8,7 @@ use vnet::{
     graph::{Node, NodeCx, NodeFlags, NodeSpec, PacketCx, Slot, Verdict},
     interface::SwIfIndex,
     tunnel::{Inner, Kind, Payload, Sender, Table, Tunnels, Version},
+    wire::ip4,
 };
 
 use super::{
@@ -31,6 +32,7 @@ vnet::next_nodes! {
         Lookup6 => "ip6-lookup",
         Punt4 => "ip4-punt",
         Punt6 => "ip6-punt",
+        Fragment6 => "ip6-frag",
     }
 }
 
@@ -45,6 +47,7 @@ vnet::node_errors! {
         TooDeep => ("too-many-encapsulations", "packet went through tunnels of this machine too often", Error),
         NoHeadroom => ("no-headroom", "no room for the outer header", Error),
         TooLong => ("too-long", "outer packet would be longer than 65535 octets", Error),
+        PathMtu => ("path-mtu", "longer than the path mtu, and not to be fragmented", Error, FragmentationAndDf),
         Offload => ("offload", "packet to which something is still to be done", Error),
         NotIp => ("not-ip", "neither ip4 nor ip6 in a tunnel of ip packets", Error),
     }
@@ -102,6 +105,21 @@ impl Exit {
         let table =
             if dpo.kind() == DpoKind::Lookup { SwIfIndex(dpo.index()) } else { SwIfIndex::NONE };
         Ok(Self { next, adjacency: dpo.index(), table })
+    }
+
+    /// Where an outer packet goes that is too long for the way to the far end, though the interface below may have room for it. That is a
+    /// frame's: packets are no longer than their tunnel's room.
+    #[cold]
+    fn narrow(self, sender: &Sender, buffer: &mut Buffer) -> Result<Next, Error> {
+        if sender.family == Family::Ip6 && self.next == Next::Rewrite6 {
+            crate::ip6::frag::note(buffer, sender.path_mtu.into());
+            return Ok(Next::Fragment6);
+        }
+        let ip = buffer.view::<ip4::Header>().filter(|_| sender.family == Family::Ip4);
+        let is_kept_whole =
+            ip.is_some_and(|ip| ip.flags_fragment.get() & ip4::Header::DONT_FRAGMENT != 0);
+        // Routers on the way cut what they may.
+        if is_kept_whole { Err(Error::PathMtu) } else { Ok(self.next) }
     }
 }
 
@@ -182,6 +200,9 @@ fn send(
     buffer.adjacency = exit.adjacency;
     buffer.opaque[1] = buffer.tx.0;
     buffer.tx = exit.table;
+    if length > sender.path_mtu {
+        return exit.narrow(sender, buffer).map(Slot::from);
+    }
     Ok(exit.next.into())
 }
 

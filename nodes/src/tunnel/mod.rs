@@ -11,6 +11,7 @@ mod decap;
 mod ecn;
 mod encap;
 mod outer;
+mod path_mtu;
 mod trace;
 
 use vnet::{
@@ -24,6 +25,8 @@ use vnet::{
 };
 
 use crate::{ip::IpProtocols, udp::UdpPorts};
+
+pub(crate) use path_mtu::PathMtu;
 
 /// The nodes that receive, of both families: for `device-input`, which begins at them.
 pub(crate) const INPUTS: [&str; 8] = [
@@ -56,13 +59,12 @@ const fn nodes(kind: Kind, family: Family) -> [&'static str; 2] {
 }
 
 /// Registers nodes and commands, and provides the [`Tunnels`].
-pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
-    let tunnels = Tunnels::register(r);
-    encap::specs(&tunnels, &r.forwarding()).into_iter().for_each(|spec| r.node(spec));
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols, tunnels: &Tunnels) {
+    encap::specs(tunnels, &r.forwarding()).into_iter().for_each(|spec| r.node(spec));
     let (reader, views) = (r.forwarding(), r.interface_views());
-    decap::specs(&tunnels, &reader, &views).into_iter().for_each(|spec| r.node(spec));
+    decap::specs(tunnels, &reader, &views).into_iter().for_each(|spec| r.node(spec));
     commands::commands().into_iter().for_each(|command| r.command(command));
-    let followed = tunnels;
+    let followed = tunnels.clone();
     r.on_interface_event(move |main, event| {
         if let Event::Deleted { sw_if_index, .. } = event
             && let Some(gone) = followed.forget(main, *sw_if_index)

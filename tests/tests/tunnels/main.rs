@@ -11,6 +11,7 @@ mod mtu;
 #[allow(dead_code, reason = "some are for those who route")]
 mod packets;
 mod passage;
+mod path_mtu;
 #[path = "../forwarding/scene.rs"]
 #[allow(dead_code, reason = "some are for those who route")]
 mod scene;

@@ -38,6 +38,14 @@ impl LinkKind {
     pub const fn ethernet(mac: [u8; 6]) -> Self {
         Self::Ethernet { mac, tags: OutputTags::Untagged }
     }
+
+    /// Octets of the VLAN tags of what leaves.
+    pub(crate) const fn tag_octets(self) -> u16 {
+        match self {
+            Self::Ethernet { tags, .. } => tags.octets(),
+            Self::PointToPoint | Self::Midchain | Self::ReceiveOnly => 0,
+        }
+    }
 }
 
 /// The longest packets that may leave an interface, in bytes from the IP header on.

@@ -9,7 +9,7 @@ use super::path_list::PathLists;
 use super::prefix::TypedPrefix;
 use super::reader::Shared;
 use super::routes::Routes;
-use super::stack::Stacks;
+use super::stack::{PathMtus, Stacks};
 use super::tables::Tables;
 use super::{
     Family, FibError, FibIndex, ForwardingReader, IpPrefix, Path, PathTarget, Source, TableId,
@@ -70,6 +70,7 @@ pub struct Forwarding {
     pub(super) neighbors: NeighborTable,
     pub(super) interfaces: BTreeMap<SwIfIndex, Interface>,
     pub(super) stacks: Stacks,
+    pub(super) path_mtus: PathMtus,
     /// Packets and bytes by route number, where lookup nodes count.
     pub(super) counters: Option<Combined>,
 }
@@ -102,6 +103,7 @@ impl Forwarding {
             neighbors: NeighborTable::new(),
             interfaces: BTreeMap::new(),
             stacks: Stacks::new(),
+            path_mtus: PathMtus::new(),
             counters: None,
         };
         for family in [Family::Ip4, Family::Ip6] {

@@ -14,6 +14,8 @@ use crate::interface::{InterfaceAddress, SwIfIndex};
 #[derive(Debug)]
 pub(super) struct Interface {
     pub(super) link: Link,
+    /// The interface whose frames its own are, of a sub-interface.
+    over: Option<SwIfIndex>,
     /// In the order in which they were added.
     addresses: Vec<InterfaceAddress>,
 }
@@ -32,7 +34,7 @@ impl Forwarding {
         self.interfaces
             .entry(interface)
             .and_modify(|known| known.link = link)
-            .or_insert_with(|| Interface { link, addresses: Vec::new() });
+            .or_insert_with(|| Interface { link, over: None, addresses: Vec::new() });
         let link = self.link_on_stack(interface).unwrap_or(link);
         for &index in &adjacencies {
             let refreshed = self.adjacencies.refresh(&self.shared.adjacencies, index, &link);
@@ -40,6 +42,18 @@ impl Forwarding {
         }
         self.settle_watchers(&adjacencies);
         Ok(())
+    }
+
+    /// Says that what a known interface sends are frames of another one, whose sub-interface it is.
+    pub fn set_carrier(&mut self, interface: SwIfIndex, over: SwIfIndex) {
+        if let Some(known) = self.interfaces.get_mut(&interface) {
+            known.over = Some(over);
+        }
+    }
+
+    /// The interface whose frames those of an interface are: itself, unless it is a sub-interface.
+    pub(super) fn carrier(&self, interface: SwIfIndex) -> SwIfIndex {
+        self.interfaces.get(&interface).and_then(|known| known.over).unwrap_or(interface)
     }
 
     /// Deletes an interface: its addresses and neighbours, and the paths that name it. Routes with other paths keep

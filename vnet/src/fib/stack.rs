@@ -5,7 +5,8 @@
 //! every tunnel that it concerns, and costs those that send a load.
 //!
 //! Two things follow from what is below. *Room*: packets on the interface may be no longer than what fits into the packets of the
-//! interfaces below; its adjacencies say so. *Loops*: an interface that leads back to itself, directly or through others, sends
+//! interfaces below, and into what was learnt of the way to the destination ([`Forwarding::set_path_mtu`]); its adjacencies say so,
+//! and those of its sub-interfaces. *Loops*: an interface that leads back to itself, directly or through others, sends
 //! nothing, and its word says why ([`Dpo::STACK_LOOP`]).
 
 use core::net::IpAddr;
@@ -52,6 +53,9 @@ pub(super) struct Stacked {
     room: u16,
 }
 
+/// The longest packets that pass to a destination, by the table in which that is looked up.
+pub(super) type PathMtus = BTreeMap<(FibIndex, IpAddr), u16>;
+
 /// All stacked interfaces.
 pub(super) type Stacks = BTreeMap<SwIfIndex, Stacked>;
 
@@ -91,6 +95,10 @@ impl Forwarding {
     /// Undoes [`Forwarding::stack_interface`], where it was done.
     pub fn unstack_interface(&mut self, interface: SwIfIndex) {
         let Some(gone) = self.stacks.remove(&interface) else { return };
+        let way = |stacked: &Stacked| (stacked.stack.table, stacked.stack.destination);
+        if !self.stacks.values().any(|other| way(other) == way(&gone)) {
+            self.path_mtus.remove(&way(&gone));
+        }
         self.shared.load_balances.store(gone.word, Dpo::DROP);
         if !self.adjacencies.of_interface(interface).is_empty() {
             self.restack_adjacencies(interface);
@@ -108,6 +116,25 @@ impl Forwarding {
         Some(Stacking { stack, word, dpo, looped, room })
     }
 
+    /// Says how long packets may be that pass all the way to a destination of stacked interfaces, which is looked up in `table`; or that
+    /// this is not known any more. Interfaces that are stacked on it follow.
+    pub fn set_path_mtu(&mut self, table: FibIndex, destination: IpAddr, mtu: Option<u16>) {
+        let way = (table, destination);
+        let before = match mtu {
+            Some(mtu) => self.path_mtus.insert(way, mtu),
+            None => self.path_mtus.remove(&way),
+        };
+        if before != mtu {
+            self.settle_stacks();
+        }
+    }
+
+    /// What was said of it last.
+    #[must_use]
+    pub fn path_mtu(&self, table: FibIndex, destination: IpAddr) -> Option<u16> {
+        self.path_mtus.get(&(table, destination)).copied()
+    }
+
     /// Settles stacks anew when a list of theirs is among those that were.
     pub(super) fn settle_stacks_of(&mut self, is_settled: impl Fn(PathListId) -> bool) {
         if self.stacks.values().any(|stacked| is_settled(stacked.list)) {
@@ -118,7 +145,9 @@ impl Forwarding {
     /// What adjacencies of an interface are made of: what was said about it, with no more room than is below.
     pub(super) fn link_on_stack(&self, interface: SwIfIndex) -> Option<Link> {
         let link = self.link(interface)?;
-        let Some(&Stacked { room, .. }) = self.stacks.get(&interface) else { return Some(link) };
+        let carrier = self.carrier(interface);
+        let Some(&Stacked { room, .. }) = self.stacks.get(&carrier) else { return Some(link) };
+        let room = if carrier == interface { room } else { less(room, link.kind.tag_octets()) };
         let MaxPacket { ip4, ip6 } = link.max_l3_bytes;
         let max_l3_bytes = MaxPacket { ip4: ip4.min(room), ip6: ip6.min(room) };
         let kind = match link.kind {
@@ -170,6 +199,7 @@ impl Forwarding {
         let mut seen = BTreeSet::new();
         let mut ahead = self.below(interface).1;
         while let Some(next) = ahead.pop() {
+            let next = self.carrier(next);
             if next == interface {
                 return true;
             }
@@ -190,13 +220,16 @@ impl Forwarding {
         if !stacked.looped {
             let (family, below) = self.below(interface);
             for next in below {
-                let own = self.link(next).map_or(u16::MAX, |link| link.max_l3_bytes.of(family));
-                room = room.min(own).min(self.room(next, known));
+                let Some(link) = self.link(next) else { continue };
+                let carrier = self.carrier(next);
+                let tags = if carrier == next { 0 } else { link.kind.tag_octets() };
+                let carried = less(self.room(carrier, known), tags);
+                room = room.min(link.max_l3_bytes.of(family)).min(carried);
             }
+            let Stack { destination, table, .. } = stacked.stack;
+            room = room.min(self.path_mtu(table, destination).unwrap_or(u16::MAX));
         }
-        if room != u16::MAX {
-            room = room.saturating_sub(stacked.stack.overhead);
-        }
+        let room = less(room, stacked.stack.overhead);
         known.insert(interface, room);
         room
     }
@@ -208,11 +241,21 @@ impl Forwarding {
         self.settle_watchers(&adjacencies);
     }
 
-    /// Has the adjacencies of an interface follow it. Where no body is free they stay as they are until they next change.
+    /// Has the adjacencies of an interface and of its sub-interfaces follow it. Where no body is free they stay as they are until they
+    /// next change.
     fn refresh_interface(&mut self, interface: SwIfIndex) {
-        let Some(link) = self.link_on_stack(interface) else { return };
-        for index in self.adjacencies.of_interface(interface) {
-            let _: bool = self.adjacencies.refresh(&self.shared.adjacencies, index, &link);
+        let of_it = |other: &SwIfIndex| self.carrier(*other) == interface;
+        let concerned: Vec<SwIfIndex> = self.interfaces.keys().copied().filter(of_it).collect();
+        for interface in concerned {
+            let Some(link) = self.link_on_stack(interface) else { continue };
+            for index in self.adjacencies.of_interface(interface) {
+                let _: bool = self.adjacencies.refresh(&self.shared.adjacencies, index, &link);
+            }
         }
     }
+}
+
+/// Room without so many octets; what is not limited stays so.
+const fn less(room: u16, octets: u16) -> u16 {
+    if room == u16::MAX { room } else { room.saturating_sub(octets) }
 }

@@ -67,6 +67,15 @@ pub enum OutputTags {
 }
 
 impl OutputTags {
+    /// How long they are.
+    pub(crate) const fn octets(self) -> u16 {
+        match self {
+            Self::Untagged => 0,
+            Self::Single(..) => 4,
+            Self::Double(..) => 8,
+        }
+    }
+
     /// What stands between a frame's addresses and its payload of type `payload`: the tags, of priority 0, and the
     /// type; 2, 6 or 10 bytes.
     #[must_use]

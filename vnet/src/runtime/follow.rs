@@ -153,7 +153,12 @@ impl Main {
         };
         let max_l3_bytes = MaxPacket { ip4: most(MtuKind::Ip4), ip6: most(MtuKind::Ip6) };
         let up = sw.admin_up && hw.link.up;
-        self.forwarding.set_interface(interface, Link { kind, max_l3_bytes, next: 0, up })
+        let above = sw.sub().map(|sub| sub.super_if);
+        self.forwarding.set_interface(interface, Link { kind, max_l3_bytes, next: 0, up })?;
+        if let Some(above) = above {
+            self.forwarding.set_carrier(interface, above);
+        }
+        Ok(())
     }
 
     fn report<E: core::fmt::Display>(&self, subclass: &'static str, result: Result<(), E>) {

@@ -38,7 +38,7 @@ pub use inner::{Inner, Version};
 pub use key::{Ends, Key, Selector};
 pub use operations::{NewTunnel, Tunnels};
 pub use show::Style;
-pub use table::{Sender, Table};
+pub use table::{Sender, Table, Way};
 
 use crate::{
     buffer::Buffer,

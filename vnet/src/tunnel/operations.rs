@@ -100,9 +100,17 @@ impl Tunnels {
         let overhead = super::Outer::of(&tunnel).overhead(tunnel.payload);
         let stack = Stack { destination: tunnel.remote, table: tunnel.table, overhead };
         let word = main.forwarding_mut().stack_interface(tunnel.interface, stack)?;
+        let path_mtu = main.forwarding().path_mtu(tunnel.table, tunnel.remote);
         main.change_interfaces(|table| table.set_overlay(tunnel.interface, tunnel.overlay()))?;
-        self.0.write(main.held_mut()).insert(tunnel, word);
+        self.0.write(main.held_mut()).insert(tunnel, word, path_mtu);
         Ok(())
+    }
+
+    /// Says how long packets may be that pass all the way to a far end, in the table in which it is looked up; or that this is not known any
+    /// more. The room of all tunnels to it follows.
+    pub fn set_path_mtu(&self, main: &mut Main, of: (FibIndex, IpAddr), mtu: Option<u16>) {
+        main.forwarding_mut().set_path_mtu(of.0, of.1, mtu);
+        self.0.write(main.held_mut()).set_path_mtu(of, mtu);
     }
 
     /// Nodes find the tunnel of an interface no more; forwarding forgets its stack with the interface.

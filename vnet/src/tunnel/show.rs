@@ -93,4 +93,5 @@ fn record(main: &Main, tunnel: &Tunnel) -> Record {
             "max_packet",
             stacking.map(|stacking| u32::from(stacking.room)).filter(|room| *room < 65535),
         )
+        .field("path_mtu", main.forwarding().path_mtu(*table, *remote).map(u32::from))
 }

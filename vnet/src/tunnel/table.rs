@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Ends, Flags, Key, Kind, Outer, Payload, Selector, Tunnel, key::ByKey};
 use crate::{
-    fib::{Family, LoadBalanceIndex},
+    fib::{Family, FibIndex, LoadBalanceIndex},
     interface::SwIfIndex,
 };
 
@@ -24,6 +24,29 @@ pub struct Sender {
     pub flags: Flags,
     /// The number of the word that says what becomes of outer packets.
     pub word: LoadBalanceIndex,
+    /// The longest outer packets that pass all the way, as far as it was learnt; else `u16::MAX`.
+    pub path_mtu: u16,
+}
+
+/// What tells whose an outer packet is that was sent, as far as it is quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Way {
+    /// Its kind; `None` of datagrams, which are of the kind that their port says.
+    pub kind: Option<Kind>,
+    /// Its source.
+    pub local: IpAddr,
+    /// Its destination.
+    pub remote: IpAddr,
+    /// The port that it was for.
+    pub port: Option<u16>,
+}
+
+impl Way {
+    fn of(tunnel: &Tunnel) -> Self {
+        let Tunnel { kind, local, remote, ports, .. } = *tunnel;
+        let port = ports.map(|ports| ports.remote);
+        Self { kind: port.is_none().then_some(kind), local, remote, port }
+    }
 }
 
 /// All tunnels.
@@ -34,6 +57,8 @@ pub struct Table {
     slots: Vec<Option<Box<(Tunnel, Sender)>>>,
     ip4: ByKey<u32>,
     ip6: ByKey<u128>,
+    /// How many tunnels go which way, in which table.
+    ways: BTreeMap<(FibIndex, Way), usize>,
 }
 
 impl Table {
@@ -70,6 +95,12 @@ impl Table {
         self.ip6.get(key).copied()
     }
 
+    /// Whether there is a tunnel whose packets go a way.
+    #[must_use]
+    pub fn has_way(&self, table: FibIndex, way: Way) -> bool {
+        self.ways.contains_key(&(table, way))
+    }
+
     /// Whether there is one of any kind.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -103,8 +134,9 @@ impl Table {
         }
     }
 
-    pub(super) fn insert(&mut self, tunnel: Tunnel, word: LoadBalanceIndex) {
+    pub(super) fn insert(&mut self, tunnel: Tunnel, word: LoadBalanceIndex, path_mtu: Option<u16>) {
         let interface = tunnel.interface;
+        *self.ways.entry((tunnel.table, Way::of(&tunnel))).or_default() += 1;
         match ends(&tunnel) {
             Either::Ip4(key) => drop(self.ip4.insert(key, interface)),
             Either::Ip6(key) => drop(self.ip6.insert(key, interface)),
@@ -121,12 +153,30 @@ impl Table {
             payload: tunnel.payload,
             flags: tunnel.flags,
             word,
+            path_mtu: path_mtu.unwrap_or(u16::MAX),
         };
         self.slots[at] = Some(Box::new((tunnel, sender)));
     }
 
+    /// Says how long packets may be that go to a far end.
+    pub(super) fn set_path_mtu(&mut self, of: (FibIndex, IpAddr), mtu: Option<u16>) {
+        for slot in self.slots.iter_mut().flatten() {
+            let (tunnel, sender) = &mut **slot;
+            if (tunnel.table, tunnel.remote) == of {
+                sender.path_mtu = mtu.unwrap_or(u16::MAX);
+            }
+        }
+    }
+
     pub(super) fn remove(&mut self, interface: SwIfIndex) -> Option<Tunnel> {
         let (tunnel, _) = *self.slots.get_mut(interface.0 as usize)?.take()?;
+        let way = (tunnel.table, Way::of(&tunnel));
+        if let Some(tunnels) = self.ways.get_mut(&way) {
+            *tunnels -= 1;
+            if *tunnels == 0 {
+                self.ways.remove(&way);
+            }
+        }
         match ends(&tunnel) {
             Either::Ip4(key) => drop(self.ip4.remove(&key)),
             Either::Ip6(key) => drop(self.ip6.remove(&key)),

@@ -11,7 +11,7 @@ use core::net::IpAddr;
 
 use super::*;
 use crate::adjacency::{AdjacencyKind, Link, LinkKind, MaxPacket};
-use crate::interface::{InterfaceAddress, SwIfIndex};
+use crate::interface::{InterfaceAddress, OutputTags, SwIfIndex, TagType, VlanId};
 use crate::neighbor::NeighborFlags;
 use crate::runtime::EngineTime;
 

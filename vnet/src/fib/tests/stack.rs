@@ -98,6 +98,46 @@ fn packets_on_a_tunnel_fit_into_those_below_it() {
 }
 
 #[test]
+fn packets_on_a_tunnel_fit_into_what_passes_all_the_way() {
+    let mut forwarding = tunnel_to("192.0.2.2");
+    set_route(&mut forwarding, "172.16.0.0/16", &[Path::attached(TUNNEL)]);
+    forwarding.set_path_mtu(FIB, address("192.0.2.9"), Some(1300));
+    assert_eq!(room(&forwarding), 9000 - OVERHEAD, "that is another way");
+    forwarding.set_path_mtu(FIB, address("192.0.2.2"), Some(1400));
+    assert_eq!(room(&forwarding), 1380);
+    // A tunnel in it, and one of frames with tags.
+    forwarding.set_interface(OTHER, ethernet(OTHER.0, true)).unwrap();
+    stack(&mut forwarding, OTHER, "172.16.0.9");
+    assert_eq!(stacking(&forwarding, OTHER).room, 1360);
+    let sub = SwIfIndex(12);
+    let tags = OutputTags::Single(TagType::Dot1q, VlanId::new(7).unwrap());
+    let LinkKind::Ethernet { mac, .. } = ethernet(OTHER.0, true).kind else { panic!() };
+    let kind = LinkKind::Ethernet { mac, tags };
+    forwarding.set_interface(sub, Link { kind, ..ethernet(OTHER.0, true) }).unwrap();
+    forwarding.set_carrier(sub, OTHER);
+    let flags = NeighborFlags::STATIC;
+    let far = address("10.0.0.2");
+    forwarding.set_neighbor(sub, far, [2; 6], flags, EngineTime(0)).unwrap();
+    set_route(&mut forwarding, "172.16.0.0/24", &[Path::via(far, sub)]);
+    assert!(stacking(&forwarding, OTHER).looped, "by its own sub-interface");
+    set_route(&mut forwarding, "172.17.0.0/16", &[Path::via(far, sub)]);
+    forwarding.delete_route(FIB, prefix("172.16.0.0/24"), Source::Cli).unwrap();
+    let reader = forwarding.reader();
+    let of_sub = |forwarding: &Forwarding| {
+        let table = reader.ip4_table(FIB).unwrap();
+        let dpo =
+            forwarding.reader().load_balance(table.lookup_one(u32::from_be_bytes([172, 17, 0, 1])));
+        forwarding.reader().adjacency(dpo.adjacency_index()).max_l3_bytes()
+    };
+    assert_eq!(of_sub(&forwarding), 1356);
+    forwarding.set_path_mtu(FIB, address("192.0.2.2"), None);
+    assert_eq!(
+        (room(&forwarding), of_sub(&forwarding)),
+        (9000 - OVERHEAD, 9000 - 2 * OVERHEAD - 4)
+    );
+}
+
+#[test]
 fn a_tunnel_that_leads_back_to_itself_sends_nothing_until_it_does_no_more() {
     let mut forwarding = tunnel_to("203.0.113.9");
     set_route(&mut forwarding, "203.0.113.0/24", &[Path::attached(TUNNEL)]);
