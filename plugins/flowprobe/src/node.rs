@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use vnet::{
     buffer::{Buffer, BufferFlags},
     fib::ForwardingReader,
-    flow::{Context, Counters, Direction, FlowRecord, Meter, Observed},
+    flow::{Alarm, Context, Counters, Direction, FlowRecord, Meter, Observed},
     frame::Frame,
     graph::{NoNext, Node, NodeCx, NodeSpec, Onward, Verdict},
     interface::{InterfaceViews, SwIfIndex},
@@ -25,7 +25,6 @@ use crate::{
     site::{Dropped, IpInput, IpOutput, L2Input, L2Output, Site},
     trace::Trace,
     variant::Variant,
-    walker::Alarm,
 };
 
 /// Groups of flows that a node looks at after each frame for what is due.
@@ -231,6 +230,7 @@ pub(crate) fn observed<S: Site>(buffer: &Buffer, with_link: bool, now: PacketTim
         start: view.start,
         is_own_export: is_ours && buffer.flags().contains(BufferFlags::FLOW_REPORT),
         context: &Context::NONE,
+        outer_port: 0,
     }
 }
 

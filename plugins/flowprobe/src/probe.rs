@@ -7,7 +7,7 @@ use std::{
 };
 
 use vnet::{
-    flow::Scope,
+    flow::{Alarm, Scope},
     graph::FeatureError,
     interface::{Event, SwIfIndex},
     ipfix::{
@@ -29,7 +29,7 @@ use crate::{
     sampling::Settings,
     setting::{Configured, Recorded, Setting},
     variant::{Directions, Variant},
-    walker::{self, Alarm},
+    walker,
 };
 
 const VARIANTS: usize = Variant::ALL.len();

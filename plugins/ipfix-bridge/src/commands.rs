@@ -41,56 +41,66 @@ fn active() -> value::Value<u32> {
     value::number(0..=MAX_ACTIVE).hint("seconds")
 }
 
-vnet::args! {
+/// The arguments of a command that configures an exporter: its own, and those of flows and targets, which all have.
+macro_rules! exporter_args {
+    (struct $name:ident { $($own:ident: $type:ty = $member:expr),+ $(,)? }) => {
+        vnet::args! {
+            struct $name {
+                $($own: $type = $member,)+
+                del: bool = flag("del").help("measures no more; what is held is sent first"),
+                targets: Option<BTreeSet<Target>> = keyword("targets", targets()).optional()
+                    .help("collectors over UDP, port 4739 unless said"),
+                active_timeout: Option<u32> = keyword("cache_active_timeout", active()).optional()
+                    .help("a flow ends when it is so old"),
+                max_flows: Option<u32> = keyword("cache_max_flows", value::id("n")).optional()
+                    .help("the oldest flow makes room for one more; 0: a record a packet"),
+                idle_timeout: Option<u32> = keyword("cache_idle_timeout", value::id("seconds")).optional()
+                    .help("a flow ends when no packet came for so long; 0, the default: it does not"),
+                end_of_flow: Option<bool> = keyword("end-of-flow", boolean()).optional()
+                    .help("a FIN or RST ends a flow, false unless said"),
+                ip_length: Option<bool> = keyword("ip-length", boolean()).optional()
+                    .help("what pads a frame is no part of IP, false unless said"),
+                profile: Option<Profile> = keyword("profile", value::words(&Profile::WORDS)).optional()
+                    .help("messages as RFC 7011 has them, or as Open vSwitch sends them; rfc unless said"),
+            }
+        }
+
+        impl $name {
+            fn cache(&self) -> CacheChange {
+                CacheChange {
+                    targets: self.targets.clone(),
+                    active_timeout: self.active_timeout,
+                    max_flows: self.max_flows,
+                    idle_timeout: self.idle_timeout,
+                    end_of_flow: self.end_of_flow,
+                    ip_length: self.ip_length,
+                    profile: self.profile,
+                }
+            }
+        }
+    };
+}
+
+exporter_args! {
     struct Bridge {
         id: BdId = positional(bd_id()),
-        del: bool = flag("del").help("measures no more; what is held is sent first"),
-        targets: Option<BTreeSet<Target>> = keyword("targets", targets()).optional()
-            .help("collectors over UDP, port 4739 unless said"),
         sampling: Option<NonZeroU32> = keyword("sampling", value::number(1..=u32::MAX).hint("n")
             .map(|n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN))).optional()
             .help("one frame of n, 400 unless said"),
         obs_domain_id: Option<u32> = keyword("obs_domain_id", value::id("n")).optional(),
         obs_point_id: Option<u32> = keyword("obs_point_id", value::id("n")).optional(),
-        active_timeout: Option<u32> = keyword("cache_active_timeout", active()).optional()
-            .help("a flow ends when it is so old"),
-        max_flows: Option<u32> = keyword("cache_max_flows", value::id("n")).optional()
-            .help("the oldest flow makes room for one more; 0: a record a frame"),
-        idle_timeout: Option<u32> = keyword("cache_idle_timeout", value::id("seconds")).optional()
-            .help("a flow ends when no frame came for so long; 0, the default: it does not"),
         tunnel_sampling: Option<bool> = keyword("enable-tunnel-sampling", boolean()).optional()
             .help("records tell of tunnels, true unless said"),
         input_sampling: Option<bool> = keyword("enable-input-sampling", boolean()).optional()
             .help("frames that come, true unless said"),
         output_sampling: Option<bool> = keyword("enable-output-sampling", boolean()).optional()
             .help("frames that leave, true unless said"),
-        end_of_flow: Option<bool> = keyword("end-of-flow", boolean()).optional()
-            .help("a FIN or RST ends a flow, false unless said"),
-        ip_length: Option<bool> = keyword("ip-length", boolean()).optional()
-            .help("what pads a frame is no part of IP, false unless said"),
-        profile: Option<Profile> = keyword("profile", value::words(&Profile::WORDS)).optional()
-            .help("messages as RFC 7011 has them, or as Open vSwitch sends them; rfc unless said"),
     }
 }
 
-vnet::args! {
+exporter_args! {
     struct Set {
         id: u32 = positional(value::id("id")),
-        del: bool = flag("del").help("what is held is sent first"),
-        targets: Option<BTreeSet<Target>> = keyword("targets", targets()).optional()
-            .help("collectors over UDP, port 4739 unless said"),
-        active_timeout: Option<u32> = keyword("cache_active_timeout", active()).optional()
-            .help("a flow ends when it is so old"),
-        max_flows: Option<u32> = keyword("cache_max_flows", value::id("n")).optional()
-            .help("the oldest flow makes room for one more; 0: a record a sample"),
-        idle_timeout: Option<u32> = keyword("cache_idle_timeout", value::id("seconds")).optional()
-            .help("a flow ends when no packet came for so long; 0, the default: it does not"),
-        end_of_flow: Option<bool> = keyword("end-of-flow", boolean()).optional()
-            .help("a FIN or RST ends a flow, false unless said"),
-        ip_length: Option<bool> = keyword("ip-length", boolean()).optional()
-            .help("what pads a frame is no part of IP, false unless said"),
-        profile: Option<Profile> = keyword("profile", value::words(&Profile::WORDS)).optional()
-            .help("messages as RFC 7011 has them, or as Open vSwitch sends them; rfc unless said"),
     }
 }
 
@@ -133,18 +143,8 @@ pub(crate) fn register(r: &mut Registrar, bridge: &IpfixBridge) {
 
 impl From<Bridge> for BridgeChange {
     fn from(args: Bridge) -> Self {
-        let Bridge { targets, active_timeout, max_flows, idle_timeout, .. } = args;
-        let Bridge { end_of_flow, ip_length, profile, .. } = args;
         Self {
-            cache: CacheChange {
-                targets,
-                active_timeout,
-                max_flows,
-                idle_timeout,
-                end_of_flow,
-                ip_length,
-                profile,
-            },
+            cache: args.cache(),
             sampling: args.sampling,
             obs_domain_id: args.obs_domain_id,
             obs_point_id: args.obs_point_id,
@@ -157,18 +157,6 @@ impl From<Bridge> for BridgeChange {
 
 impl From<Set> for SetChange {
     fn from(args: Set) -> Self {
-        let Set { targets, active_timeout, max_flows, idle_timeout, .. } = args;
-        let Set { end_of_flow, ip_length, profile, .. } = args;
-        Self {
-            cache: CacheChange {
-                targets,
-                active_timeout,
-                max_flows,
-                idle_timeout,
-                end_of_flow,
-                ip_length,
-                profile,
-            },
-        }
+        Self { cache: args.cache() }
     }
 }

@@ -11,9 +11,13 @@
 //! | `target` | `host[:port]`, and the addresses that come of it |
 //! | `exporter` | an exporter of the engine, and how its collectors follow the targets |
 //! | `metering` | the meters of an exporter, and a report for each observation domain |
-//! | `bridges`, `sets` | [`IpfixBridge`]: what is configured, and what follows from changes |
+//! | `bridges` | [`IpfixBridge`]: what is configured, and where it is kept |
+//! | `bridge`, `sets` | the exporter of a bridge domain, and that of a collector set |
+//! | `exporters` | how they come and go |
+//! | `ports` | which interfaces are observed, and what is known of their frames |
 //! | `tunnel` | ports that are ends of tunnels |
 //! | `point` | what a thread has |
+//! | `room` | how many flows threads hold together |
 //! | `node` | the two observation points in the graph |
 //! | `sample` | the action by which rules of others sample into collector sets |
 //! | `past` | frames that `l2-input` shows where they pass the observation points |
@@ -24,16 +28,20 @@
 //!
 //! `docs/OVS-IPFIX.md` says how to use it, and where it differs from Open vSwitch's.
 
+mod bridge;
 mod bridges;
 mod commands;
 mod error;
 mod exporter;
+mod exporters;
 mod metering;
 mod node;
 mod options;
 mod past;
 mod point;
+mod ports;
 mod retry;
+mod room;
 mod sample;
 mod sets;
 mod show;

@@ -1,11 +1,10 @@
 //! The meters of an exporter, one on every thread, and a report for each observation domain of its records.
 
+use std::sync::Arc;
+
 use vnet::{
     action::ActionId,
-    flow::{
-        Config, Counters, Families, FlowRecord, Meter, Pages, RecordSet, Scope, Switch,
-        sample::Gaps,
-    },
+    flow::{Config, Counters, Families, FlowRecord, Meter, Pages, RecordSet, Switch, sample::Gaps},
     graph::{Gate, Gates},
     ipfix::{
         engine::{FlowQueues, Ipfix, QueueCounters},
@@ -16,13 +15,11 @@ use vnet::{
 
 use crate::{
     IpfixBridgeError, Profile,
-    bridges::Seeds,
+    bridge::Seeds,
     options::Cache,
     point::{LocalPoint, MAX_EXPORTERS, MeteringId, Moment, ThreadMeter, domain_of},
+    room::{Room, reserved},
 };
-
-/// Flows for which a thread reserves room, whatever more may be configured: what is not used takes no memory.
-const ROOM: usize = 1 << 20;
 
 /// What meters are made for, and made anew for otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +30,23 @@ pub(crate) struct Kind {
     pub(crate) ip_length: bool,
     /// Whether packets are measured by which links are watched.
     pub(crate) bfd: bool,
+    /// For how many flows there is room.
+    room: usize,
+}
+
+impl Kind {
+    /// As this says; whether records tell of tunnels, and of packets by which links are watched.
+    pub(crate) fn of(cache: &Cache, tunnels: bool, bfd: bool) -> Self {
+        let Cache { profile, end_of_flow, ip_length, max_flows, .. } = *cache;
+        Self { profile, tunnels, end_of_flow, ip_length, bfd, room: reserved(max_flows) }
+    }
 }
 
 /// What the main thread has of the meters.
 pub(crate) struct Metering {
     pub(crate) id: MeteringId,
     pub(crate) kind: Kind,
+    room: Arc<Room>,
     places: Places,
     ipfix: Ipfix,
     reports: Vec<DomainReport>,
@@ -104,13 +112,6 @@ fn append<'r>(reports: impl IntoIterator<Item = &'r DomainReport>, record: &Flow
     }
 }
 
-/// How many of the flows of an exporter a thread holds.
-fn share(main: &mut Main, point: LocalPoint, max_flows: u32) -> usize {
-    let mut threads = 0;
-    main.for_each_local(point, |_| threads += 1);
-    (max_flows as usize).div_ceil(threads.max(1))
-}
-
 impl Metering {
     /// Begins to measure, and nothing yet.
     pub(crate) fn start(
@@ -124,13 +125,13 @@ impl Metering {
     ) -> Result<Self, IpfixBridgeError> {
         let point = places.point;
         let gates = places.own.unwrap_or([Gate(ActionId::NONE); 2]);
-        let most_flows = share(main, point, cache.max_flows);
-        let Kind { tunnels, end_of_flow: connections, ip_length: trims, bfd, .. } = kind;
+        let most_flows = cache.max_flows as usize;
+        let Kind { tunnels, end_of_flow: connections, ip_length: trims, bfd, room, .. } = kind;
         let config = Config {
             switch: Some(Switch { most_flows, tunnels, connections, trims, bfd }),
             active: cache.active(),
             passive: cache.idle(),
-            max_flows: ROOM,
+            max_flows: room,
             pages: Pages::Settling,
             ..Config::new(Families::all(), RecordSet::all())
         };
@@ -142,11 +143,14 @@ impl Metering {
         if is_full {
             return Err(IpfixBridgeError::TooMany);
         }
-        let mut made = made.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
+        let made = made.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let room = Room::new(made.len(), cache.max_flows);
+        let mut made = made.into_iter().enumerate();
         main.for_each_local(point, |local| {
-            local.meters.extend(made.next().map(|meter| ThreadMeter {
+            local.meters.extend(made.next().map(|(thread, meter)| ThreadMeter {
                 of: id,
                 meter,
+                share: room.share(thread),
                 outboxes: Vec::new(),
                 gates,
                 observed: [0; 2],
@@ -154,7 +158,7 @@ impl Metering {
         });
         let ipfix = ipfix.clone();
         let past = core::mem::take(past);
-        Ok(Self { id, kind, places, ipfix, reports: Vec::new(), past })
+        Ok(Self { id, kind, room, places, ipfix, reports: Vec::new(), past })
     }
 
     /// Has records of this observation domain sent, if they are not yet.
@@ -193,13 +197,12 @@ impl Metering {
         let moment = Moment::of(main);
         let id = self.id;
         main.for_each_local(self.places.point, |local| {
-            let Some(ThreadMeter { meter, outboxes, .. }) = local.find_mut(id) else { return };
-            meter.advance(moment.metered());
+            let Some(to) = local.find_mut(id) else { return };
             // Flows do not know to whom they go: all end.
-            meter.flush(Scope::All, &mut |record: &FlowRecord| {
-                append(self.reports.iter().chain(&go), &moment.date(record));
+            to.flush(moment, &mut |record: &FlowRecord| {
+                append(self.reports.iter().chain(&go), record);
             });
-            outboxes.retain(|(domain, _)| domains.contains(domain));
+            to.outboxes.retain(|(domain, _)| domains.contains(domain));
         });
         for DomainReport { report, queues, .. } in go {
             self.ipfix.retire_report(report);
@@ -212,24 +215,23 @@ impl Metering {
     pub(crate) fn flush(&self, main: &mut Main) {
         let (moment, id) = (Moment::of(main), self.id);
         main.for_each_local(self.places.point, |local| {
-            let Some(ThreadMeter { meter, .. }) = local.find_mut(id) else { return };
-            meter.advance(moment.metered());
-            meter.flush(Scope::All, &mut |record: &FlowRecord| {
-                append(&self.reports, &moment.date(record));
-            });
+            if let Some(to) = local.find_mut(id) {
+                to.flush(moment, &mut |record: &FlowRecord| append(&self.reports, record));
+            }
         });
     }
 
     /// Holds flows as this says from now on, and ends what is too much.
     pub(crate) fn set_aging(&self, main: &mut Main, cache: &Cache) {
-        let most_flows = share(main, self.places.point, cache.max_flows);
+        self.room.set(cache.max_flows);
         let (moment, id) = (Moment::of(main), self.id);
         main.for_each_local(self.places.point, |local| {
-            let Some(ThreadMeter { meter, .. }) = local.find_mut(id) else { return };
-            meter.set_aging(most_flows, cache.active(), cache.idle());
+            let Some(ThreadMeter { meter, share, .. }) = local.find_mut(id) else { return };
+            meter.set_aging(share.most(), cache.active(), cache.idle());
             meter.advance(moment.metered());
             let sink = &mut |record: &FlowRecord| append(&self.reports, &moment.date(record));
             while meter.sweep(64, sink) {}
+            share.tell(meter.live_flows());
         });
     }
 

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use vnet::{
     buffer::{Buffer, BufferFlags},
     flow::{
-        Direction, Observed, Start,
+        Alarm, Context, Direction, Observed, Start,
         sample::{Packets, Selection},
     },
     frame::{FRAME_SIZE, Frame},
@@ -19,10 +19,7 @@ use vnet::{
     wire::{ethernet, link::LinkType},
 };
 
-use crate::{
-    point::{LocalPoint, Moment, NOBODY, Point, Port, context},
-    walker::Alarm,
-};
+use crate::point::{LocalPoint, Moment, NOBODY, Point, Port};
 
 /// The arcs of a direction.
 pub(crate) const fn arcs(direction: Direction) -> [&'static str; 3] {
@@ -225,6 +222,12 @@ pub(crate) fn observed<'b>(
         Direction::Ingress => buffer.rx,
         Direction::Egress => buffer.tx,
     };
+    let (context, outer_port) = match ports.get(interface.0 as usize) {
+        Some(Some(port)) => {
+            (&port.contexts[direction as usize], port.outer_port(buffer, direction))
+        }
+        _ => (&Context::NONE, 0),
+    };
     Observed {
         bytes: buffer.current(),
         wire_length: buffer.length_in_chain() as u32,
@@ -234,7 +237,8 @@ pub(crate) fn observed<'b>(
         direction,
         start: Start::Link(LinkType::Ethernet),
         is_own_export: buffer.flags().contains(BufferFlags::FLOW_REPORT),
-        context: context(ports, interface, direction),
+        context,
+        outer_port,
     }
 }
 

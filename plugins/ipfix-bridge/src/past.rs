@@ -5,7 +5,7 @@
 use vnet::{
     action::{Action, ActionError, Packets, Perform, PerformCx},
     command::Error,
-    flow::Direction,
+    flow::{Alarm, Direction},
     plugin::Registrar,
     runtime::Main,
 };
@@ -13,7 +13,6 @@ use vnet::{
 use crate::{
     node,
     point::{LocalPoint, Moment, Point},
-    walker::Alarm,
 };
 
 /// Its name.

@@ -1,15 +1,18 @@
 //! What a thread has: a meter for each exporter, and what is known of each interface.
 
-use crate::sample::ThreadSample;
 use core::ops::Range;
 
 use vnet::{
-    flow::{Context, Direction, FlowRecord, Meter, Observed, sample::Selection},
+    buffer::Buffer,
+    flow::{Context, Direction, FlowRecord, Meter, Observed, Scope, sample::Selection},
     graph::{Gate, Gates},
     interface::SwIfIndex,
     ipfix::engine::Outbox,
     runtime::{EngineTime, Local, PacketTime},
+    tunnel::SourcePorts,
 };
+
+use crate::{room::Share, sample::ThreadSample};
 
 /// Most exporters that there can be at a time.
 pub(crate) const MAX_EXPORTERS: usize = 254;
@@ -25,6 +28,7 @@ pub(crate) struct MeteringId(pub(crate) u32);
 pub(crate) struct ThreadMeter {
     pub(crate) of: MeteringId,
     pub(crate) meter: Meter,
+    pub(crate) share: Share,
     /// By observation domain.
     pub(crate) outboxes: Vec<(u32, Outbox)>,
     /// Which frames are measured of those that come, and of those that leave.
@@ -40,6 +44,20 @@ pub(crate) struct Port {
     pub(crate) meter: u8,
     /// What is known of frames that come, and of those that leave.
     pub(crate) contexts: [Context; 2],
+    /// Where it is the end of a tunnel whose datagrams have source ports.
+    pub(crate) source_ports: Option<SourcePorts>,
+}
+
+impl Port {
+    /// The source port of the datagram in which a frame came, or in which it will leave; 0 for none.
+    #[inline(always)]
+    pub(crate) fn outer_port(&self, buffer: &Buffer, direction: Direction) -> u16 {
+        match (self.source_ports, direction) {
+            (None, _) => 0,
+            (Some(ports), Direction::Ingress) => ports.received(buffer).unwrap_or(0),
+            (Some(ports), Direction::Egress) => ports.sent(buffer),
+        }
+    }
 }
 
 /// The meters of a thread, and the ports of the bridge domains that are measured, by interface.
@@ -67,19 +85,6 @@ impl Point {
     /// The meter of an exporter.
     pub(crate) fn find_mut(&mut self, of: MeteringId) -> Option<&mut ThreadMeter> {
         self.meters.iter_mut().find(|meter| meter.of == of)
-    }
-}
-
-/// What is known of a frame at an interface.
-#[inline(always)]
-pub(crate) fn context(
-    ports: &[Option<Port>],
-    interface: SwIfIndex,
-    direction: Direction,
-) -> &Context {
-    match ports.get(interface.0 as usize) {
-        Some(Some(port)) => &port.contexts[direction as usize],
-        _ => &Context::NONE,
     }
 }
 
@@ -128,8 +133,17 @@ impl ThreadMeter {
         packets: impl IntoIterator<Item = Observed<'p>>,
         moment: Moment,
     ) {
-        let Self { meter, outboxes, .. } = self;
+        let Self { meter, share, outboxes, .. } = self;
+        meter.set_most_flows(share.most());
         meter.frame(packets, &mut |r: &FlowRecord| hand_over(outboxes, &moment.date(r)));
+        share.tell(meter.live_flows());
+    }
+
+    /// Ends all flows; `sink` gets their records.
+    pub(crate) fn flush(&mut self, moment: Moment, sink: &mut impl FnMut(&FlowRecord)) {
+        self.meter.advance(moment.metered());
+        self.meter.flush(Scope::All, &mut |record: &FlowRecord| sink(&moment.date(record)));
+        self.share.tell(self.meter.live_flows());
     }
 
     /// Which frames of those at `run` are measured.
@@ -152,12 +166,15 @@ impl ThreadMeter {
 
     /// Ends what is due, as far as there is room for records; whether there may be more to do now, or no room.
     pub(crate) fn sweep(&mut self, moment: Moment, groups: usize) -> Sweep {
-        let Self { meter, outboxes, .. } = self;
+        let Self { meter, share, outboxes, .. } = self;
         if !outboxes.iter().all(|(_, outbox)| outbox.has_room()) {
             return Sweep::NoRoom;
         }
         let sink = &mut |record: &FlowRecord| hand_over(outboxes, &moment.date(record));
-        if meter.sweep(groups, sink) { Sweep::More } else { Sweep::Done }
+        meter.set_most_flows(share.most());
+        let more = meter.sweep(groups, sink);
+        share.tell(meter.live_flows());
+        if more { Sweep::More } else { Sweep::Done }
     }
 }
 

@@ -10,7 +10,7 @@ use vnet::{
     buffer::{Buffer, BufferFlags},
     command::{Error, NoNames, keyword, value},
     flow::{
-        Context, Direction, Observed, Rate, Site, Start,
+        Alarm, Context, Direction, Observed, Rate, Site, Start,
         sample::{Method, Sampler, Selection},
     },
     interface::SwIfIndex,
@@ -21,10 +21,9 @@ use vnet::{
 
 use crate::{
     IpfixBridge, IpfixBridgeError,
-    bridges::Seeds,
+    bridge::Seeds,
     node::Unseen,
     point::{LocalPoint, MeteringId, Moment, NOBODY, Point},
-    walker::Alarm,
 };
 
 vnet::args! {
@@ -280,5 +279,6 @@ fn observed<'b>(buffer: &'b Buffer, context: &'b Context, moment: Moment) -> Obs
         start,
         is_own_export: buffer.flags().contains(BufferFlags::FLOW_REPORT),
         context,
+        outer_port: 0,
     }
 }

@@ -6,7 +6,7 @@ use vnet::runtime::Main;
 
 use crate::{
     IpfixBridge, IpfixBridgeError, SetChange, SetOptions, Target,
-    bridges::{check, stop},
+    bridge::{check, stop},
     exporter::{Exporter, warn},
     metering::{Kind, Metering, Past},
     options::Cache,
@@ -125,13 +125,7 @@ impl IpfixBridge {
         set: &mut Set,
     ) -> Result<(), IpfixBridgeError> {
         let Set { options, exporter, metering, past } = set;
-        let kind = Kind {
-            profile: options.cache.profile,
-            tunnels: false,
-            end_of_flow: options.cache.end_of_flow,
-            ip_length: options.cache.ip_length,
-            bfd: true,
-        };
+        let kind = Kind::of(&options.cache, false, true);
         if !exporter.has_collectors() {
             if metering.is_some() || !options.cache.targets.is_empty() {
                 warn(main, "no collectors could be initialized, IPFIX exporter disabled");

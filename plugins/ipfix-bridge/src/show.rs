@@ -10,7 +10,7 @@ use vnet::{
 
 use crate::{
     IpfixBridge, Sampled,
-    bridges::Bridge,
+    bridge::Bridge,
     exporter::Exporter,
     metering::{Metering, Past},
     options::Cache,

@@ -6,7 +6,7 @@ use vnet::{
     flow::{Direction, Outer, TunnelKind},
     interface::SwIfIndex,
     runtime::Main,
-    tunnel::{self, Tunnels},
+    tunnel::{self, SourcePorts, Tunnels},
 };
 
 use crate::IpfixBridge;
@@ -43,7 +43,8 @@ impl Tunnel {
         Some(Self { kind, local: local.octets(), remote: remote.octets(), ports, key })
     }
 
-    /// The outer header of frames that come, or of those that leave; their source ports differ, and are not told.
+    /// The outer header of frames that come, or of those that leave. Source ports differ from frame to frame: see
+    /// [`IpfixBridge::source_ports_at`].
     pub(crate) fn outer(&self, direction: Direction) -> Outer {
         let Self { kind, local, remote, ports: [here, there], key } = *self;
         let (source, destination, destination_port) = match direction {
@@ -59,6 +60,14 @@ impl IpfixBridge {
     pub(crate) fn tunnel_at(&self, main: &Main, interface: SwIfIndex) -> Option<Tunnel> {
         let said = self.look().tunnels.get(&interface).copied();
         said.or_else(|| Tunnel::of(main.provided::<Tunnels>()?.view(main).of(interface)?))
+    }
+
+    /// How source ports are found of the datagrams of a tunnel of the engine's; of those of others they are not known.
+    pub(crate) fn source_ports_at(&self, main: &Main, interface: SwIfIndex) -> Option<SourcePorts> {
+        if self.look().tunnels.contains_key(&interface) {
+            return None;
+        }
+        main.provided::<Tunnels>()?.view(main).of(interface)?.source_ports()
     }
 
     /// Says that an interface is the end of a tunnel that is none of the engine's ([`Tunnels`]), or is the end of none of those. That

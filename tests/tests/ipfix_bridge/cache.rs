@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use peloton_tests::{Lab, START};
+use vnet::runtime::Clock;
+
 use super::scene::{BD, Scene, udp};
 
 const ACTIVE: u64 = 2;
@@ -241,4 +244,51 @@ fn everything_that_was_sampled_is_in_a_record_or_held_or_counted() {
     }
     scene.lab.run("ipfix bridge 10 targets none");
     assert_eq!(scene.exported().sum("packetDeltaCount"), 2 * 8 * 40);
+}
+
+/// `flows` flows of one frame each come by pg0 on a worker.
+fn flows_on(scene: &Scene, worker: usize, first: u16, flows: u16) {
+    scene.lab.run(&format!(
+        "packet-generator new {{ name w worker {worker} limit {flows} size 64-64 interface pg0 \
+         node ethernet-input data {{ IP4: 02:00:00:00:00:01 -> 02:00:00:00:00:02 \
+         UDP: 10.0.0.1 -> 10.0.0.2 UDP: {first} - {} -> 53 incrementing 18 }} }}",
+        first + flows - 1
+    ));
+    scene.lab.run("packet-generator enable-stream w");
+    scene.lab.engine.run_until_idle();
+    scene.lab.run("packet-generator delete w");
+}
+
+#[test]
+fn threads_hold_no_more_flows_together_than_is_configured() {
+    let lab = Lab::with_workers(Clock::virtual_at(START), 2, vec![ipfix_bridge::plugin()]);
+    let scene = Scene::on(lab);
+    scene.measure_input("cache_max_flows 300 cache_active_timeout 4000");
+    let cached = || {
+        scene.wait(1);
+        scene.lab.engine.with(|main| scene.bridge.bridge_statistics(main, BD).unwrap().cached)
+    };
+    // One thread has all the room that the others do not need.
+    flows_on(&scene, 0, 1000, 300);
+    assert_eq!(cached(), 300);
+    assert!(scene.exported().records.is_empty());
+    // Another one has its share, for which the oldest flows of the first one go.
+    flows_on(&scene, 1, 2000, 90);
+    assert_eq!(cached(), 300);
+    let exported = scene.exported();
+    assert_eq!(exported.reasons(), [LACK; 90]);
+    assert!(exported.all("sourceTransportPort").iter().all(|port| (1000..1090).contains(port)));
+    // Less is configured, and more comes to both.
+    scene.measure_input("cache_max_flows 50");
+    assert!(cached() <= 50);
+    let mut told = 90 + scene.exported().sum("packetDeltaCount");
+    for round in 0..4 {
+        flows_on(&scene, 0, 3000 + 100 * round, 100);
+        flows_on(&scene, 1, 4000 + 100 * round, 100);
+        assert!(cached() <= 50);
+        told += scene.exported().sum("packetDeltaCount");
+    }
+    scene.lab.run("ipfix bridge 10 targets none");
+    told += scene.exported().sum("packetDeltaCount");
+    assert_eq!(told, 300 + 90 + 4 * 200);
 }

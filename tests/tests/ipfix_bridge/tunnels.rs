@@ -1,9 +1,12 @@
 //! Frames that come and leave in tunnels.
 
+use std::{collections::BTreeMap, fs, path::Path};
+
 use ipfix_bridge::Tunnel;
+use peloton_tests::{program::not_run, tshark};
 use vnet::{flow::TunnelKind, interface::SwIfIndex};
 
-use super::scene::{Exported, Scene, udp};
+use super::scene::{Exported, Scene, capture, udp};
 
 const LOCAL: [u8; 4] = [10, 9, 0, 1];
 const REMOTE: [u8; 4] = [10, 9, 0, 2];
@@ -81,6 +84,79 @@ fn tunnels_of_the_engine_are_told_of_as_they_are_bridged() {
         (&left["tunnelType"], &left["tunnelDestinationTransportPort"]),
         (&1.into(), &4789.into())
     );
+}
+
+/// Source ports of datagrams by those of the datagrams in them, as tshark has them.
+fn ports_of(file: &Path) -> Option<BTreeMap<u64, u64>> {
+    let ports = |which: &str| -> Option<Vec<u64>> {
+        let rows = tshark(file, &["-E", &format!("occurrence={which}")], &["udp.srcport"])?;
+        Some(rows.iter().map(|row| row[0].parse().unwrap()).collect())
+    };
+    Some(ports("l")?.into_iter().zip(ports("f")?).collect())
+}
+
+/// The same of records of a direction.
+fn ports_told(exported: &Exported, direction: u64) -> BTreeMap<u64, u64> {
+    let records = exported.records.iter().filter(|r| r["flowDirection"] == direction);
+    let ports = ["sourceTransportPort", "tunnelSourceTransportPort"];
+    let told = records.filter(|r| r["template"] == 265);
+    told.map(|r| ports.map(|port| r[port].as_u64().unwrap()).into()).collect()
+}
+
+#[test]
+fn the_source_port_of_a_tunnel_is_that_of_the_datagrams_that_tshark_sees() {
+    const TEST: &str = "the_source_port_of_a_tunnel_is_that_of_the_datagrams_that_tshark_sees";
+    for (create, interface) in [
+        ("vxlan tunnel src 192.0.2.1 dst 192.0.2.2", "vxlan_tunnel0"),
+        ("geneve tunnel local 192.0.2.1 remote 192.0.2.2", "geneve_tunnel0"),
+    ] {
+        let scene = Scene::new();
+        scene.configure("sampling 1 cache_max_flows 1000 cache_active_timeout 60");
+        let file =
+            std::env::temp_dir().join(format!("peloton-{interface}-{}.pcap", std::process::id()));
+        scene.lab.script(&format!(
+            "set interface l3 pg2
+             set interface ip address pg2 192.0.2.1/24
+             set ip neighbor pg2 192.0.2.2 02:00:00:00:00:0a
+             create {create} vni 13
+             set interface l2 bridge {interface} 10
+             l2fib add 02:00:00:00:00:02 10 {interface} static
+             packet-generator capture pg2 pcap {}",
+            file.display()
+        ));
+        let frames: Vec<_> = (1..=20).map(|port| udp([port, 53], 100)).collect();
+        scene.send(&frames);
+        scene.lab.run("packet-generator capture pg2 disable");
+        scene.lab.run("ipfix bridge 10 targets none");
+        let Some(seen) = ports_of(&file) else { return not_run(TEST, "tshark is missing") };
+        assert_eq!(ports_told(&scene.exported(), 1), seen, "{interface}");
+        let several: std::collections::BTreeSet<_> = seen.values().collect();
+        assert!(seen.len() == 20 && several.len() > 10 && !seen.values().any(|port| *port == 0));
+        // The same datagrams come back from the other end.
+        let mut back = frames_of(&file);
+        for frame in &mut back {
+            frame[..12].rotate_left(6);
+            frame[26..34].rotate_left(4);
+        }
+        fs::write(&file, capture(&back)).unwrap();
+        scene.configure("sampling 1 cache_max_flows 1000 cache_active_timeout 60");
+        scene.send_by("pg2", &back);
+        scene.lab.run("ipfix bridge 10 targets none");
+        assert_eq!(ports_told(&scene.exported(), 0), seen, "{interface}");
+        fs::remove_file(file).unwrap();
+    }
+}
+
+/// The frames of a capture of the generator's.
+fn frames_of(file: &Path) -> Vec<Vec<u8>> {
+    let (pcap, mut frames) = (fs::read(file).unwrap(), Vec::new());
+    let mut rest = &pcap[24..];
+    while rest.len() > 16 {
+        let len = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+        frames.push(rest[16..16 + len].to_vec());
+        rest = &rest[16 + len..];
+    }
+    frames
 }
 
 #[test]

@@ -34,6 +34,7 @@
 //! | file | idea |
 //! |---|---|
 //! | `meter` | the public face: frames, sweeps, flushes |
+//! | `tables` | the tables of a meter, and how packets come into them |
 //! | `observe` | what is known of a packet, and how it becomes a key and a sample |
 //! | `site`, `outer` | for whom packets are sampled, and the tunnels that they came in |
 //! | `switched` | frames of a switch on their way into tables |
@@ -48,6 +49,7 @@
 //! | `directory` | which slots are taken, and where a flow may lie |
 //! | `growth` | how a table takes more slots into use |
 //! | `cache` | memory and staging of one table |
+//! | `alarm` | when threads look for flows that are due |
 //! | `memory` | how many flows fit into how much memory |
 //! | `hash` | CRC32C and prefetch |
 //! | `fragments` | which flow later fragments belong to |
@@ -55,6 +57,7 @@
 //!
 //! The rules of time and of accounting, and measured figures, are in `docs/FLOWS.md`.
 
+mod alarm;
 mod brief;
 mod cache;
 #[cfg(test)]
@@ -86,10 +89,12 @@ mod site;
 mod starts;
 mod switched;
 mod table;
+mod tables;
 #[cfg(test)]
 mod twin;
 mod vector;
 
+pub use alarm::{Alarm, Left};
 pub(crate) use brief::Brief;
 pub use config::{Config, DEFAULT_MAX_FLOWS, Families, Pages, RecordSet, StartTime, Switch};
 pub use context::{Context, FlowContext, Known};

@@ -33,6 +33,9 @@ pub struct Observed<'a> {
     pub is_own_export: bool,
     /// What is known of it beyond its octets; looked at where flows are told apart by that.
     pub context: &'a Context,
+    /// Source port of the datagram that it came in, or will leave in, where that differs from packet to packet: then it stands in place
+    /// of that of the context's [`Outer`](super::Outer). 0 otherwise.
+    pub outer_port: u16,
 }
 
 impl<'a> Observed<'a> {
@@ -49,6 +52,7 @@ impl<'a> Observed<'a> {
             start,
             is_own_export: false,
             context: &Context::NONE,
+            outer_port: 0,
         }
     }
 }
@@ -123,8 +127,8 @@ impl From<Miss> for Unmeasured {
 impl<'a> Observed<'a> {
     #[inline(always)]
     pub(super) fn point(&self) -> Point<'a> {
-        let &Self { rx: ingress, tx: egress, direction, context, .. } = self;
-        Point { ingress, egress, direction, context }
+        let &Self { rx: ingress, tx: egress, direction, context, outer_port, .. } = self;
+        Point { ingress, egress, direction, context, outer_port }
     }
 
     #[inline(always)]

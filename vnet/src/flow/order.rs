@@ -11,9 +11,9 @@ use super::{
     details::Extra,
     directory::GROUP,
     key::{Kind, SampleOf, Slot},
-    meter::Tables,
     rules::Rules,
     table::Table,
+    tables::Tables,
 };
 
 /// No slot.

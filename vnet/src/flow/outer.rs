@@ -57,7 +57,7 @@ pub struct Outer {
     pub source: [u8; 4],
     /// Destination, likewise.
     pub destination: [u8; 4],
-    /// Source port, 0 where it is not known or there is none.
+    /// Source port, 0 where it is not known, there is none or each packet says it.
     pub source_port: u16,
     /// Destination port, likewise.
     pub destination_port: u16,

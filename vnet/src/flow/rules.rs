@@ -82,6 +82,11 @@ impl Rules {
         self.set_timers(active, passive);
     }
 
+    /// Holds so many flows from now on, of switches that hold any.
+    pub(super) fn set_most_flows(&mut self, most_flows: usize) {
+        self.most_flows = most_flows.min(self.room);
+    }
+
     /// Has flows end after these times from now on.
     pub(super) fn set_timers(&mut self, active: Duration, passive: Duration) {
         self.active = nanoseconds(active);

@@ -10,8 +10,8 @@ use super::{
     details::{Framed, Sizes},
     key::{Kind4, Kind6, KindOther},
     lanes::BATCH,
-    meter::Tables,
     rules::Sample,
+    tables::Tables,
 };
 use crate::wire::{
     ethernet::{self, EtherType, VlanTag},

@@ -161,15 +161,39 @@ impl Tunnel {
     /// and `l2-input-*`, and as long as nothing was put in front of it. `None` without ports.
     #[must_use]
     pub fn received_port(&self, buffer: &Buffer) -> Option<u16> {
-        self.ports?;
-        buffer.from_offset(buffer.l4_offset).first_chunk().map(|port| u16::from_be_bytes(*port))
+        self.source_ports()?.received(buffer)
     }
 
     /// The source port of the datagram that the packet in `buffer` will be in, whose current position is where the tunnel's payload
     /// begins. `None` without ports.
     #[must_use]
     pub fn sent_port(&self, buffer: &Buffer) -> Option<u16> {
-        self.ports?;
-        Some(Inner::of(self.payload, buffer.current()).source_port())
+        Some(self.source_ports()?.sent(buffer))
+    }
+
+    /// How to find the source ports of its datagrams, for whoever keeps that by interface. `None` without ports.
+    #[must_use]
+    pub fn source_ports(&self) -> Option<SourcePorts> {
+        self.ports.map(|_| SourcePorts(self.payload))
+    }
+}
+
+/// How to find the source ports of a tunnel's datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourcePorts(Payload);
+
+impl SourcePorts {
+    /// See [`Tunnel::received_port`].
+    #[inline]
+    #[must_use]
+    pub fn received(self, buffer: &Buffer) -> Option<u16> {
+        buffer.from_offset(buffer.l4_offset).first_chunk().map(|port| u16::from_be_bytes(*port))
+    }
+
+    /// See [`Tunnel::sent_port`].
+    #[inline]
+    #[must_use]
+    pub fn sent(self, buffer: &Buffer) -> u16 {
+        Inner::of(self.0, buffer.current()).source_port()
     }
 }

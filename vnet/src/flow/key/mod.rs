@@ -145,6 +145,7 @@ pub(super) struct Point<'a> {
     pub(super) egress: SwIfIndex,
     pub(super) direction: Direction,
     pub(super) context: &'a Context,
+    pub(super) outer_port: u16,
 }
 
 /// What is looked for in packets of a kind beyond their key and counters.

@@ -195,11 +195,12 @@ impl KindOther for OtherSwitched {
 }
 
 /// Addresses, ports with the kind, key; zeros where there is no tunnel.
-fn outer_words(outer: Option<&Outer>) -> [u64; 3] {
-    let Some(outer) = outer else { return [0; 3] };
+fn outer_words(point: Point<'_>) -> [u64; 3] {
+    let Some(outer) = &point.context.outer else { return [0; 3] };
     let Outer { kind, source, destination, source_port, destination_port, key } = *outer;
     let addresses =
         u64::from(u32::from_le_bytes(source)) | u64::from(u32::from_le_bytes(destination)) << 32;
+    let source_port = if point.outer_port == 0 { source_port } else { point.outer_port };
     let ports = u64::from(source_port) | u64::from(destination_port) << 16;
     [addresses, ports | u64::from(kind as u8) << 32, key]
 }
@@ -218,7 +219,7 @@ fn describe_outer([addresses, ports, key]: [u64; 3], record: &mut FlowRecord) {
 }
 
 macro_rules! tunnelled {
-    ($name:ident, $plain:ident, $words:literal, $slot:ident) => {
+    ($name:ident, $plain:ident, $words:literal, $slot:ident, $makes:ident($($part:ident: $type:ty),*)) => {
         impl Kind for $name {
             type Key = [u64; $words];
             type Slot = $slot;
@@ -236,42 +237,16 @@ macro_rules! tunnelled {
                 describe_outer([addresses, ports, tunnel], record);
             }
         }
+
+        impl $makes for $name {
+            fn key(point: Point<'_>, link: &Link, $($part: $type,)* framed: &Framed) -> Self::Key {
+                let outer = outer_words(point);
+                joined($plain::key(point, link, $($part,)* framed), outer)
+            }
+        }
     };
 }
 
-tunnelled!(V4Tunnelled, V4Switched, 9, SwitchSlot9);
-tunnelled!(V6Tunnelled, V6Switched, 12, SwitchSlot12);
-tunnelled!(OtherTunnelled, OtherSwitched, 7, SwitchSlot7);
-
-impl Kind4 for V4Tunnelled {
-    fn key(
-        point: Point<'_>,
-        link: &Link,
-        ip: &ip4::Header,
-        transport: &Transport,
-        framed: &Framed,
-    ) -> Self::Key {
-        let outer = outer_words(point.context.outer.as_ref());
-        joined(V4Switched::key(point, link, ip, transport, framed), outer)
-    }
-}
-
-impl Kind6 for V6Tunnelled {
-    fn key(
-        point: Point<'_>,
-        link: &Link,
-        ip: &ip6::Header,
-        transport: &Transport,
-        framed: &Framed,
-    ) -> Self::Key {
-        let outer = outer_words(point.context.outer.as_ref());
-        joined(V6Switched::key(point, link, ip, transport, framed), outer)
-    }
-}
-
-impl KindOther for OtherTunnelled {
-    fn key(point: Point<'_>, link: &Link, framed: &Framed) -> Self::Key {
-        let outer = outer_words(point.context.outer.as_ref());
-        joined(OtherSwitched::key(point, link, framed), outer)
-    }
-}
+tunnelled!(V4Tunnelled, V4Switched, 9, SwitchSlot9, Kind4(ip: &ip4::Header, transport: &Transport));
+tunnelled!(V6Tunnelled, V6Switched, 12, SwitchSlot12, Kind6(ip: &ip6::Header, transport: &Transport));
+tunnelled!(OtherTunnelled, OtherSwitched, 7, SwitchSlot7, KindOther());
