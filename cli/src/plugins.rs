@@ -45,6 +45,7 @@ pub const KNOWN: &[Known] = &[
     Known { name: "flowprobe", standing: Standing::Plugin, make: flowprobe::plugin },
     Known { name: "ipfix_bridge", standing: Standing::Plugin, make: ipfix_bridge::plugin },
     Known { name: "ping", standing: Standing::Plugin, make: ping::plugin },
+    Known { name: "stats", standing: Standing::Core, make: stats::plugin },
     Known { name: "tap", standing: Standing::Core, make: tap::plugin },
 ];
 
@@ -224,6 +225,7 @@ mod tests {
             "flowprobe",
             "ipfix_bridge",
             "ping",
+            "stats",
             "tap",
         ];
         assert_eq!(has(&choice), expected);

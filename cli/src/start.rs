@@ -123,6 +123,10 @@ fn build(startup: &Startup) -> Result<Assembled, Failure> {
         Some(buffers) => builder.buffers(buffers),
         None => builder,
     };
+    let builder = match &startup.unix.runtime_dir {
+        Some(folder) => builder.runtime_dir(folder.clone()),
+        None => builder,
+    };
     let assembled = Assembled::build(builder, &startup.plugins).map_err(Failure::failed)?;
     let log = match &startup.unix.log {
         Some(path) => {

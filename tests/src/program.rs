@@ -43,6 +43,18 @@ pub fn has(test: &str, programs: &[&str]) -> bool {
     false
 }
 
+/// A Python that has VPP's own clients, which `tests/run --install` brings; if there is none, says that `test` did not run.
+#[must_use]
+pub fn papi(test: &str) -> Option<Command> {
+    let path = env::var_os("PELOTON_PAPI").map(PathBuf::from);
+    let path = path.unwrap_or_else(|| workspace().join("target/papi/bin/python"));
+    if path.exists() {
+        return Some(Command::new(path));
+    }
+    not_run(test, "vpp_papi is missing");
+    None
+}
+
 /// Tells the test run's summary that a test lacked what it needs.
 pub fn not_run(test: &str, reason: &str) {
     eprintln!("NOT RUN: {test}: {reason}");

@@ -51,7 +51,6 @@ fn a_startup_file_of_vpp_is_read_and_what_has_no_effect_is_named() {
         "s.conf:7:3: `unix gid' has no effect here",
         "s.conf:13:1: `api-trace' has no effect here",
         "s.conf:14:1: `api-segment' has no effect here",
-        "s.conf:21:11: `statseg per-node-counters' has no effect here",
     ];
     assert_eq!(startup.notes, expected);
 }

@@ -21,7 +21,6 @@ pub(super) const STANZAS: &[Stanza] = &[
     Stanza { name: "buffers", words: BUFFERS },
     Stanza { name: "plugins", words: PLUGINS },
     Stanza { name: "logging", words: LOGGING },
-    Stanza { name: "statseg", words: STATSEG },
 ];
 
 /// The stanzas of VPP that mean nothing here, whatever stands in them.
@@ -260,15 +259,6 @@ const LOGGING: &[(&str, Kind)] = &[
             ],
         ),
     ),
-];
-
-const STATSEG: &[(&str, Kind)] = &[
-    ("default", Kind::VppFlag),
-    ("page-size", Kind::VppValue),
-    ("per-node-counters", Kind::VppValue),
-    ("size", Kind::VppValue),
-    ("socket-name", Kind::VppValue),
-    ("update-interval", Kind::VppValue),
 ];
 
 fn set_path(place: &mut Option<PathBuf>, value: &str) -> Result<(), Refusal> {

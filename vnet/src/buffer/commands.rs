@@ -16,8 +16,7 @@ pub(crate) fn commands() -> Vec<Command> {
 }
 
 fn show(main: &mut Main) -> Table {
-    main.publish_magazines();
-    let usage = main.pool().usage();
+    let usage = main.buffer_usage();
     let mut table = Table::new([
         Column::new("Pool Name", 20, Align::Left),
         Column::new("Index", 6, Align::Center),
@@ -32,7 +31,7 @@ fn show(main: &mut Main) -> Table {
         Column::new("Pages", 0, Align::Left),
     ]);
     table.row([
-        "default-numa-0".into(),
+        super::POOL_NAME.into(),
         0u32.into(),
         0u32.into(),
         (size_of::<super::Buffer>() as u64).into(),

@@ -31,6 +31,9 @@ pub use offload::{Gso, Offload, OnWire};
 pub use pool::{BufferPool, Magazine, PoolUsage};
 pub use template::{Notes, Template};
 
+/// The name of an engine's pool, as in VPP.
+pub const POOL_NAME: &str = "default-numa-0";
+
 /// How the frame and dispatch modules reach the buffers whose indices they own.
 pub(crate) mod access {
     pub(crate) use super::pool::{buffer_mut, prefetch};

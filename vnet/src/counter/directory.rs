@@ -4,7 +4,10 @@ use super::{
     CounterError,
     mapping::{Mapping, WORD},
 };
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{
+    Ordering::{Relaxed, Release},
+    fence,
+};
 use std::{collections::HashMap, sync::Arc};
 
 /// Version of the layout.
@@ -151,21 +154,40 @@ impl Directory {
     }
 
     /// First half of `changing`, for callers that hold more than the directory.
+    ///
+    /// The epoch moves here and not at the end: whoever sees a part of the change then sees a new epoch, in whichever order it
+    /// asks for epoch and mark afterwards (docs/COUNTERS.md has the proof).
     pub(super) fn begin(&mut self) {
         self.depth += 1;
-        self.mapping.word(HEADER_IN_PROGRESS).store(1, Relaxed);
-        // Everything written below this line is seen after the mark above.
-        core::sync::atomic::fence(Release);
+        if self.depth == 1 {
+            self.mapping.word(HEADER_IN_PROGRESS).store(1, Relaxed);
+            let epoch = self.mapping.word(HEADER_EPOCH);
+            epoch.store(epoch.load(Relaxed).wrapping_add(1), Release);
+            // Everything written below this line is seen after the mark and the epoch above.
+            fence(Release);
+        }
     }
 
     /// Second half of `changing`.
     pub(super) fn end(&mut self) {
         self.depth -= 1;
         if self.depth == 0 {
-            let epoch = self.mapping.word(HEADER_EPOCH);
-            epoch.store(epoch.load(Acquire).wrapping_add(1), Release);
             self.mapping.word(HEADER_IN_PROGRESS).store(0, Release);
         }
+    }
+
+    /// The epoch, which moves with every change.
+    pub(super) fn epoch(&self) -> u64 {
+        self.mapping.word(HEADER_EPOCH).load(Relaxed)
+    }
+
+    /// Name, number, type and value of every entry that there is.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, u32, u32, u64)> {
+        self.names.iter().map(|(name, entry)| {
+            let at = Self::START + entry.0 as usize * ENTRY;
+            let word = |at: usize| self.mapping.word(at).load(Relaxed);
+            (name.as_str(), entry.0, vector_len(word(at)) as u32, word(at + ENTRY_VALUE))
+        })
     }
 
     /// Whether an entry could be made of this name.

@@ -88,6 +88,10 @@ impl Lanes {
         self.capacity
     }
 
+    pub(super) fn rows(&self) -> usize {
+        self.threads.len()
+    }
+
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -137,7 +141,9 @@ impl Lanes {
         }
         let _one_at_a_time = self.cleared();
         if wanted > self.len() {
-            for header in self.threads.iter().filter_map(|lane| lane.words().first()) {
+            // Readers take the rows from the first to the last: one that finds the new length in a row finds it in all that
+            // follow.
+            for header in self.threads.iter().rev().filter_map(|lane| lane.words().first()) {
                 header.store(vector_header(wanted), Release);
             }
             self.len.store(wanted, Release);
@@ -167,34 +173,22 @@ impl Lanes {
         }
     }
 
-    pub(super) fn clear_element(&self, index: u32) {
+    pub(super) fn zero(&self, index: u32) {
         let index = index as usize;
-        if index >= self.capacity {
-            return;
-        }
-        for (lane, base) in self.threads.iter().zip(self.cleared().iter_mut()) {
-            if base.len() < (index + 1) * self.width {
-                base.resize((index + 1) * self.width, 0);
-            }
-            let now = self.load(lane, index);
-            for (base, now) in base.iter_mut().skip(index * self.width).zip(now).take(self.width) {
-                *base = now;
-            }
+        if index < self.capacity {
+            self.zero_words(index * self.width, self.width);
         }
     }
 
-    pub(super) fn zero(&self, index: u32) {
-        let index = index as usize;
-        if index >= self.capacity {
-            return;
-        }
+    pub(super) fn zero_all(&self) {
+        self.zero_words(0, self.len() * self.width);
+    }
+
+    fn zero_words(&self, from: usize, count: usize) {
         for (lane, base) in self.threads.iter().zip(self.cleared().iter_mut()) {
-            for word in lane.words().iter().skip(self.word(index)).take(self.width) {
-                word.store(0, Relaxed);
-            }
-            for base in base.iter_mut().skip(index * self.width).take(self.width) {
-                *base = 0;
-            }
+            let words = lane.words().iter().skip(1 + from).take(count);
+            words.for_each(|word| word.store(0, Relaxed));
+            base.iter_mut().skip(from).take(count).for_each(|base| *base = 0);
         }
     }
 

@@ -9,9 +9,14 @@ use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::{
     fs::File,
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd},
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd},
+        unix::fs::MetadataExt,
+    },
     sync::Arc,
 };
+
+use super::SegmentPages;
 
 /// Bytes in a word; every offset in the segment counts words.
 pub(super) const WORD: usize = 8;
@@ -29,12 +34,17 @@ pub(super) struct Mapping {
 }
 
 impl Mapping {
-    /// Makes and maps a file of `bytes`, rounded up to whole words.
+    /// Makes and maps a file of `bytes`, rounded up to whole words, or to huge pages. These are the system's to give, all at
+    /// once: a file of which it cannot have them all is refused here, and not missed when a page is touched.
     ///
     /// The file can be handed to other processes: it is sealed against resizing and against new writable mappings.
-    pub(super) fn new(bytes: usize) -> io::Result<Arc<Self>> {
-        let bytes = bytes.next_multiple_of(WORD);
-        let file = memory_file()?;
+    pub(super) fn new(bytes: usize, pages: SegmentPages) -> io::Result<Arc<Self>> {
+        let file = memory_file(pages)?;
+        let unit = match pages {
+            SegmentPages::Small => WORD,
+            SegmentPages::Huge(_) => file.metadata()?.blksize() as usize,
+        };
+        let bytes = bytes.checked_next_multiple_of(unit).ok_or(io::ErrorKind::OutOfMemory)?;
         file.set_len(bytes as u64)?;
         let raw = MmapOptions::new().len(bytes).map_raw(&file)?;
         seal(&file)?;
@@ -69,6 +79,16 @@ impl Mapping {
         assert!(at.checked_add(len).is_some_and(|end| end <= self.words()), "{at} + {len} words");
         let start = self.raw.as_mut_ptr().cast_const().cast::<AtomicU64>().wrapping_add(at);
         Region { start, len, mapping: Arc::clone(self) }
+    }
+
+    /// Bytes of the file that are memory by now.
+    pub(super) fn touched(&self) -> u64 {
+        self.file.metadata().map_or(0, |file| file.blocks() * 512)
+    }
+
+    /// The file once more, opened for reading only.
+    pub(super) fn read_only(&self) -> io::Result<File> {
+        File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }
 }
 
@@ -129,8 +149,15 @@ fn prefetch(word: *const AtomicU64) {
 #[cfg(not(target_arch = "x86_64"))]
 fn prefetch(_word: *const AtomicU64) {}
 
-fn memory_file() -> io::Result<File> {
+fn memory_file(pages: SegmentPages) -> io::Result<File> {
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    let flags = match pages {
+        SegmentPages::Small => flags,
+        SegmentPages::Huge(None) => flags | libc::MFD_HUGETLB,
+        SegmentPages::Huge(Some(log2)) => {
+            flags | libc::MFD_HUGETLB | libc::c_uint::from(log2) << libc::MAP_HUGE_SHIFT
+        }
+    };
     // SAFETY: the name is a C string constant, and the call touches no other memory.
     let fd = unsafe { libc::memfd_create(c"stat segment".as_ptr(), flags) };
     if fd < 0 {
@@ -152,34 +179,37 @@ fn seal(file: &File) -> io::Result<()> {
 mod tests {
     use super::*;
     use core::sync::atomic::Ordering::Relaxed;
+    use std::io::Write;
 
     #[test]
     fn whoever_gets_the_file_can_map_it_for_reading_only() {
-        let mapping = Mapping::new(1 << 16).unwrap();
+        let mapping = Mapping::new(1 << 16, SegmentPages::Small).unwrap();
         mapping.word(3).store(77, Relaxed);
         let file = File::from(mapping.as_fd().try_clone_to_owned().unwrap());
         assert!(MmapOptions::new().map_raw(&file).is_err());
         assert!(file.set_len(1).is_err());
         let read_only = MmapOptions::new().map_raw_read_only(&file).unwrap();
         assert_eq!(read_only.len(), 1 << 16);
+        let reopened = mapping.read_only().unwrap();
+        assert!(MmapOptions::new().map_raw(&reopened).is_err() && (&reopened).write(b"x").is_err());
+        assert_eq!(MmapOptions::new().map_raw_read_only(&reopened).unwrap().len(), 1 << 16);
         mapping.word(3).store(78, Relaxed);
         assert_eq!(mapping.region(3, 1).words()[0].load(Relaxed), 78);
     }
 
     #[test]
     fn reserved_space_costs_no_memory_until_it_is_touched() {
-        use std::os::unix::fs::MetadataExt;
-        let mapping = Mapping::new(16 << 30).unwrap();
+        let mapping = Mapping::new(16 << 30, SegmentPages::Small).unwrap();
         let file = File::from(mapping.as_fd().try_clone_to_owned().unwrap());
         assert_eq!(file.metadata().unwrap().blocks(), 0);
         mapping.word((8 << 30) / WORD).store(1, Relaxed);
-        let bytes = file.metadata().unwrap().blocks() * 512;
+        let bytes = mapping.touched();
         assert!((1..=2 << 20).contains(&bytes), "{bytes} bytes for one word");
     }
 
     #[test]
     fn a_region_keeps_its_memory_after_the_segment_is_gone() {
-        let mapping = Mapping::new(4096).unwrap();
+        let mapping = Mapping::new(4096, SegmentPages::Small).unwrap();
         let region = mapping.region(8, 8).part(2, 4);
         drop(mapping);
         assert_eq!(region.offset(), 10);

@@ -34,6 +34,7 @@ mod names;
 mod scalar;
 mod segment;
 mod shared;
+mod system;
 mod vector;
 mod writer;
 
@@ -41,13 +42,19 @@ pub use error::CounterError;
 pub use errors::{ErrorCounters, ErrorIndex, ErrorReason, ErrorRow, ErrorWriter, Severity};
 pub use names::NameVector;
 pub use scalar::Scalar;
-pub use segment::Segment;
+pub use segment::{EntryInfo, Segment, SegmentPages, SegmentSize};
 pub use shared::Counter;
 pub(crate) use shared::{Counters, Writers};
+pub use system::SystemCounters;
 pub use vector::{Combined, Count, CounterVector, Element, Simple};
 pub use writer::{CombinedWriter, SimpleWriter};
 
 use core::fmt;
+
+/// A name as a part of a path in the segment.
+pub(crate) fn segment_name(name: &str) -> String {
+    name.replace('/', "_")
+}
 
 /// Number of a thread: 0 is the main thread, workers follow. It is the first index of every counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

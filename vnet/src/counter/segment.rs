@@ -7,6 +7,8 @@ use super::{
     mapping::{Mapping, Region, WORD},
 };
 use std::{
+    fs::File,
+    io,
     os::fd::{AsFd, BorrowedFd},
     sync::Arc,
 };
@@ -17,6 +19,44 @@ const DEFAULT_BYTES: usize = 16 << 30;
 const DIRECTORY_ENTRIES: usize = 1 << 21;
 /// A small segment keeps an eighth of itself for the directory, at 144 bytes an entry.
 const DIRECTORY_SHARE: usize = 8 * 144;
+
+/// How large a segment is, and of what memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentSize {
+    /// Bytes of address space, at least 64 KiB.
+    pub bytes: usize,
+    /// The pages that become memory when they are touched.
+    pub pages: SegmentPages,
+}
+
+impl Default for SegmentSize {
+    fn default() -> Self {
+        Self { bytes: DEFAULT_BYTES, pages: SegmentPages::Small }
+    }
+}
+
+/// Pages of a segment's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SegmentPages {
+    /// Those of the system. They become memory when they are touched.
+    #[default]
+    Small,
+    /// Huge pages of so many bits of address, or of the system's default size. The system sets them aside at once.
+    Huge(Option<u8>),
+}
+
+/// An entry of a segment's directory, as readers in other processes find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryInfo {
+    /// Its place in the directory.
+    pub number: u32,
+    /// Its name.
+    pub name: String,
+    /// Its type, by the number that stands in the segment.
+    pub kind: u32,
+    /// Its value: the number of a scalar, the pointer to a vector, the two numbers of a symlink.
+    pub value: u64,
+}
 
 /// Counters of an engine in one shared mapping, laid out as VPP's stats segment version 2. It belongs to the main
 /// thread; what it hands out can be used from any.
@@ -49,14 +89,19 @@ enum Entry {
 impl Segment {
     /// A segment for `threads` threads, the main thread included, with 16 GiB of address space.
     pub fn new(threads: u16) -> Result<Self, CounterError> {
-        Self::with_size(threads, DEFAULT_BYTES)
+        Self::sized(threads, SegmentSize::default())
     }
 
     /// A segment with `bytes` of address space, at least 64 KiB.
     pub fn with_size(threads: u16, bytes: usize) -> Result<Self, CounterError> {
-        let bytes = bytes.max(64 << 10);
-        let mapping =
-            Mapping::new(bytes).map_err(|source| CounterError::Create { bytes, source })?;
+        Self::sized(threads, SegmentSize { bytes, pages: SegmentPages::Small })
+    }
+
+    /// A segment of this size and memory.
+    pub fn sized(threads: u16, size: SegmentSize) -> Result<Self, CounterError> {
+        let bytes = size.bytes.max(64 << 10);
+        let mapping = Mapping::new(bytes, size.pages)
+            .map_err(|source| CounterError::Create { bytes, source })?;
         let capacity = DIRECTORY_ENTRIES.min(bytes / DIRECTORY_SHARE);
         Ok(Self {
             directory: Directory::new(&mapping, capacity),
@@ -79,22 +124,31 @@ impl Segment {
     /// Registers a simple counter vector with room for `capacity` elements, none of them visible yet
     /// ([`validate`](super::CounterVector::validate)).
     pub fn simple(&mut self, name: &str, capacity: usize) -> Result<Simple, CounterError> {
-        self.vector(name, Kind::SimpleVector, 1, capacity).map(Simple::new)
+        self.vector(name, Kind::SimpleVector, self.threads, (1, capacity)).map(Simple::new)
     }
 
     /// Registers a combined counter vector; otherwise like [`Self::simple`].
     pub fn combined(&mut self, name: &str, capacity: usize) -> Result<Combined, CounterError> {
-        self.vector(name, Kind::CombinedVector, 2, capacity).map(Combined::new)
+        self.vector(name, Kind::CombinedVector, self.threads, (2, capacity)).map(Combined::new)
+    }
+
+    /// Registers a vector of `len` numbers that has one row, the main thread's, whatever threads there are: figures of the whole
+    /// engine, which their one writer sets.
+    pub fn figures(&mut self, name: &str, len: usize) -> Result<Simple, CounterError> {
+        self.together(|this| {
+            let figures = this.vector(name, Kind::SimpleVector, 1, (1, len)).map(Simple::new)?;
+            figures.validate(len).map(|()| figures)
+        })
     }
 
     /// Registers a number that counts up.
     pub fn scalar(&mut self, name: &str) -> Result<Scalar, CounterError> {
-        self.number(name, Kind::Scalar)
+        self.value(name, Kind::Scalar)
     }
 
     /// Registers a number that goes up and down.
     pub fn gauge(&mut self, name: &str) -> Result<Scalar, CounterError> {
-        self.number(name, Kind::Gauge)
+        self.value(name, Kind::Gauge)
     }
 
     /// Registers a vector of at most `capacity` names.
@@ -167,6 +221,37 @@ impl Segment {
         result
     }
 
+    /// The directory, in the order of names.
+    #[must_use]
+    pub fn directory(&self) -> Vec<EntryInfo> {
+        let entries = self.directory.entries();
+        let mut entries: Vec<_> = entries
+            .map(|(name, number, kind, value)| {
+                let name = name.to_owned();
+                EntryInfo { number, name, kind, value }
+            })
+            .collect();
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// Changes of the directory so far.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.directory.epoch()
+    }
+
+    /// Bytes of address space, and of these the ones that are memory by now.
+    #[must_use]
+    pub fn usage(&self) -> (u64, u64) {
+        ((self.mapping.words() * WORD) as u64, self.mapping.touched())
+    }
+
+    /// The file for other processes: open for reading only, so that none can write to it, whatever it does.
+    pub fn read_only(&self) -> io::Result<File> {
+        self.mapping.read_only()
+    }
+
     /// Counters to which something was added beyond their capacity, and how much.
     pub fn lost(&self) -> impl Iterator<Item = (&str, Count)> {
         self.entries.iter().filter_map(|entry| {
@@ -180,16 +265,16 @@ impl Segment {
         &mut self,
         name: &str,
         kind: Kind,
-        width: usize,
-        capacity: usize,
+        rows: usize,
+        (width, capacity): (usize, usize),
     ) -> Result<Arc<Lanes>, CounterError> {
         self.check(name, capacity)?;
-        let lanes = match self.spare_lanes(width, capacity) {
+        let lanes = match self.spare_lanes(rows, width, capacity) {
             Some(lanes) => lanes.recycled(name),
             None => {
-                let words = Lanes::words(self.threads, width, capacity);
+                let words = Lanes::words(rows, width, capacity);
                 let start = self.reserve(name, words)?;
-                Lanes::new(&self.mapping, start, name, self.threads, (width, capacity))
+                Lanes::new(&self.mapping, start, name, rows, (width, capacity))
             }
         };
         let lanes = Arc::new(lanes);
@@ -198,7 +283,7 @@ impl Segment {
         Ok(lanes)
     }
 
-    fn number(&mut self, name: &str, kind: Kind) -> Result<Scalar, CounterError> {
+    fn value(&mut self, name: &str, kind: Kind) -> Result<Scalar, CounterError> {
         let index = self.publish(name, kind, 0, Entry::Vacant)?;
         let value = Arc::new(self.mapping.region(Directory::value_at(index), 1));
         self.entries[index.0 as usize] = Entry::Scalar(Arc::clone(&value));
@@ -263,9 +348,10 @@ impl Segment {
     }
 
     /// Memory of a removed counter of the same shape, once nobody can write there any more.
-    fn spare_lanes(&mut self, width: usize, capacity: usize) -> Option<Lanes> {
+    fn spare_lanes(&mut self, rows: usize, width: usize, capacity: usize) -> Option<Lanes> {
         let fits = |lanes: &Arc<Lanes>| {
-            lanes.width() == width && lanes.capacity() == capacity && Arc::strong_count(lanes) == 1
+            let shape = (lanes.rows(), lanes.width(), lanes.capacity());
+            shape == (rows, width, capacity) && Arc::strong_count(lanes) == 1
         };
         let found = self.spare.iter().position(fits)?;
         Arc::into_inner(self.spare.swap_remove(found))

@@ -75,7 +75,8 @@ impl<E: Element> CounterVector<E> {
         self.len() == 0
     }
 
-    /// Makes at least `len` elements visible to readers. Nothing moves, nothing shrinks, and the epoch stays.
+    /// Makes at least `len` elements visible to readers. Nothing moves, nothing shrinks, and the epoch stays; a reader that takes
+    /// the rows in their order finds none that is shorter than one before it.
     pub fn validate(&self, len: usize) -> Result<(), CounterError> {
         self.lanes.validate(len)
     }
@@ -86,15 +87,15 @@ impl<E: Element> CounterVector<E> {
         self.lanes.clear();
     }
 
-    /// [`Self::clear`] for one element.
-    pub fn clear_element(&self, index: u32) {
-        self.lanes.clear_element(index);
-    }
-
     /// Sets an element to 0 in the segment, because its index has a new owner. Only for an element that no thread is
     /// counting in: an addition at the same moment may survive, or bring the old value back.
     pub fn zero(&self, index: u32) {
         self.lanes.zero(index);
+    }
+
+    /// [`Self::zero`] for all elements, while no thread is counting.
+    pub fn zero_all(&self) {
+        self.lanes.zero_all();
     }
 }
 
@@ -250,16 +251,16 @@ mod tests {
     enum Step {
         Add(u16, u32, u64),
         Clear,
-        ClearElement(u32),
         Zero(u32),
+        ZeroAll,
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             8 => (0..3_u16, 0..10_u32, any::<u64>()).prop_map(|(t, i, n)| Step::Add(t, i, n)),
             1 => Just(Step::Clear),
-            1 => (0..10_u32).prop_map(Step::ClearElement),
             1 => (0..10_u32).prop_map(Step::Zero),
+            1 => Just(Step::ZeroAll),
         ]
     }
 
@@ -279,15 +280,15 @@ mod tests {
                             *cell = cell.wrapping_add(n);
                         }
                     }
-                    Step::Clear => {
-                        counter.clear();
+                    Step::Clear | Step::ZeroAll => {
+                        match step {
+                            Step::Clear => counter.clear(),
+                            _ => counter.zero_all(),
+                        }
                         naive = [[0; 8]; 3];
                     }
-                    Step::ClearElement(i) | Step::Zero(i) => {
-                        match step {
-                            Step::Zero(_) => counter.zero(i),
-                            _ => counter.clear_element(i),
-                        }
+                    Step::Zero(i) => {
+                        counter.zero(i);
                         for row in &mut naive {
                             row.iter_mut().skip(i as usize).take(1).for_each(|cell| *cell = 0);
                         }

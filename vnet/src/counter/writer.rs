@@ -29,6 +29,15 @@ impl SimpleWriter {
         }
     }
 
+    /// Sets element `index`, where the counter is a figure that its writer knows better than what was there. An index beyond the
+    /// capacity is nobody's.
+    #[inline(always)]
+    pub fn set(&self, index: u32, n: u64) {
+        if let Some(word) = self.0.elements.words().get(index as usize) {
+            word.store(n, Relaxed);
+        }
+    }
+
     /// Asks the CPU to fetch the line of element `index`; any index will do.
     #[inline(always)]
     pub fn prefetch(&self, index: u32) {

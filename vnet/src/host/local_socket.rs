@@ -14,8 +14,8 @@ use std::{
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Clients that may wait until somebody looks.
-const BACKLOG: i32 = 128;
+/// Clients that may wait until somebody looks: as many as the system allows, for one that finds no place is not told to wait.
+const BACKLOG: i32 = libc::SOMAXCONN;
 /// Looks at a lock that another program of ours holds for a moment.
 const ATTEMPTS: usize = 100;
 

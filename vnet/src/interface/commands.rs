@@ -204,7 +204,7 @@ fn shows() -> Vec<Command> {
             "clear interfaces",
             "Count interfaces from zero.",
             |cx: CommandCx, (): ()| {
-                cx.with(|m| m.interface_counters().clear());
+                cx.with(Main::clear_interface_counters);
             },
         ),
     ]

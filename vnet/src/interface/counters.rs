@@ -1,9 +1,9 @@
 //! Counters of interfaces.
 
-use super::{Event, SwIfIndex, table::segment_name};
+use super::{Event, SwIfIndex};
 use crate::counter::{
     Combined, CombinedWriter, Count, CounterError, NameVector, Segment, Simple, SimpleWriter,
-    ThreadIndex,
+    ThreadIndex, segment_name,
 };
 
 /// Interfaces that have room in the counters.
@@ -173,16 +173,10 @@ impl InterfaceCounters {
         })
     }
 
-    /// `clear interfaces`: all counters of all interfaces start from 0 for the readers of this process.
-    pub fn clear(&self) {
-        self.combined().for_each(|(_, counter)| counter.clear());
-        self.simple().for_each(|(_, counter)| counter.clear());
-    }
-
-    /// [`Self::clear`] for one interface.
-    pub fn clear_interface(&self, interface: SwIfIndex) {
-        self.combined().for_each(|(_, counter)| counter.clear_element(interface.0));
-        self.simple().for_each(|(_, counter)| counter.clear_element(interface.0));
+    /// Sets all counters of all interfaces to 0, while no thread counts.
+    pub(crate) fn zero(&self) {
+        self.combined().for_each(|(_, counter)| counter.zero_all());
+        self.simple().for_each(|(_, counter)| counter.zero_all());
     }
 
     /// What `show interface` lists for an interface, in its order: name and number, those that are not 0.

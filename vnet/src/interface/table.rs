@@ -8,6 +8,7 @@ use super::{
     pool::Pool,
     tags::{Candidate, MainInterface},
 };
+use crate::counter::segment_name;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -386,11 +387,6 @@ impl Default for InterfaceTable {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// A name as paths in the stats segment have it.
-pub(super) fn segment_name(name: &str) -> String {
-    name.replace('/', "_")
 }
 
 pub(super) fn is_unicast(mac: [u8; 6]) -> bool {

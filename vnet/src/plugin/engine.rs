@@ -6,6 +6,7 @@ use std::{
     error::Error,
     future::Future,
     io,
+    path::PathBuf,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant, UNIX_EPOCH},
@@ -23,7 +24,9 @@ use crate::{
     buffer::{ArenaError, BufferPool, Magazine},
     classify,
     command::{self, Reply, Session, Terminal, Tree, TreeError},
-    counter::{CounterError, ErrorCounters, ErrorIndex, Segment, ThreadIndex},
+    counter::{
+        CounterError, ErrorCounters, ErrorIndex, Segment, SegmentSize, SystemCounters, ThreadIndex,
+    },
     error::{self, DropError, DropNode, ErrorSet},
     fib::{FibError, Forwarding, MAX_ROUTES},
     graph::{FeatureError, Features, Graph, GraphError},
@@ -115,6 +118,8 @@ pub struct Builder {
     clock: Clock,
     buffers: u32,
     workers: Vec<Option<usize>>,
+    segment: SegmentSize,
+    runtime_dir: PathBuf,
 }
 
 impl Builder {
@@ -153,11 +158,27 @@ impl Builder {
         self
     }
 
+    /// How large the counters' segment is, and of what memory.
+    #[must_use]
+    pub fn segment(mut self, size: SegmentSize) -> Self {
+        self.segment = size;
+        self
+    }
+
+    /// The folder in which plugins make sockets that were given no path; `/run/peloton` unless said otherwise.
+    #[must_use]
+    pub fn runtime_dir(mut self, folder: PathBuf) -> Self {
+        self.runtime_dir = folder;
+        self
+    }
+
     /// Builds the graph and starts the processes.
     ///
     /// # Errors
     /// When plugins contradict each other, or there is no memory.
-    pub fn build(self) -> Result<Engine, BuildError> {
+    pub fn build(mut self) -> Result<Engine, BuildError> {
+        let settings: Vec<_> = self.plugins.iter_mut().filter_map(|p| p.settings.take()).collect();
+        self = settings.into_iter().fold(self, |builder, set| set(builder));
         let engine = EngineId::new();
         let views = Shared::new(engine, InterfaceViews::default());
         let mut forwarding = Forwarding::new()?;
@@ -172,7 +193,9 @@ impl Builder {
             return Err(BuildError::Workers(count));
         }
         let threads = 0..=count as u16;
-        let segment = Segment::new(1 + count as u16)?;
+        let mut segment = Segment::sized(1 + count as u16, self.segment)?;
+        let system = SystemCounters::new(&mut segment)?;
+        system.boottime.set(self.clock.wall().0 / 1_000_000_000);
 
         let rx_placement = Shared::new(engine, RxPlacement::default());
         let mut registrar = Registrar::new(
@@ -184,6 +207,7 @@ impl Builder {
             segment,
             self.clock.clone(),
         );
+        registrar.runtime_dir = self.runtime_dir;
         registrar.node(DropNode::spec(views.clone(), taps.clone()));
         error::register_arc(&mut registrar);
         register_api(&mut registrar);
@@ -272,6 +296,8 @@ impl Builder {
             graph,
             errors,
             segment,
+            system,
+            node_counters: None,
             features,
             worker,
             workers: Workers::new(engine, workers, &beds),
@@ -377,7 +403,14 @@ impl Engine {
     #[must_use]
     pub fn builder() -> Builder {
         let (plugins, workers) = (Vec::new(), Vec::new());
-        Builder { plugins, clock: Clock::real(), buffers: BUFFERS, workers }
+        Builder {
+            plugins,
+            clock: Clock::real(),
+            buffers: BUFFERS,
+            workers,
+            segment: SegmentSize::default(),
+            runtime_dir: PathBuf::from("/run/peloton"),
+        }
     }
 
     /// The way to the engine that processes have.

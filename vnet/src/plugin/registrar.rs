@@ -1,6 +1,13 @@
 //! What a plugin registers.
 
-use std::{cell::RefCell, error::Error, future::Future, pin::Pin, rc::Rc};
+use std::{
+    cell::RefCell,
+    error::Error,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    rc::Rc,
+};
 
 use crate::{
     action::{Action, ActionError, Actions, MakePerform, Perform, Performers},
@@ -19,8 +26,9 @@ use crate::{
     trace::Taps,
 };
 
-use super::{Command, Provided, Stanza};
+use super::{Builder, Command, Provided, Stanza};
 
+type Settings = Box<dyn FnOnce(Builder) -> Builder>;
 type Register = Box<dyn FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>>>;
 
 /// A plugin: its name, and what it registers.
@@ -30,6 +38,7 @@ pub struct Plugin {
     pub(crate) description: &'static str,
     pub(crate) load_after: Vec<&'static str>,
     stanza: Option<Stanza>,
+    pub(super) settings: Option<Settings>,
     pub(crate) register: Register,
 }
 
@@ -42,7 +51,8 @@ impl Plugin {
         register: impl FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>> + 'static,
     ) -> Self {
         let register = Box::new(register);
-        Self { name, version, description, load_after: Vec::new(), stanza: None, register }
+        let (load_after, stanza, settings) = (Vec::new(), None, None);
+        Self { name, version, description, load_after, stanza, settings, register }
     }
 
     /// It is registered after the plugin `name`, where the engine has that.
@@ -56,6 +66,13 @@ impl Plugin {
     #[must_use]
     pub fn reads(mut self, stanza: Stanza) -> Self {
         self.stanza = Some(stanza);
+        self
+    }
+
+    /// What it has the engine built with: `settings` is called before anything is made or registered.
+    #[must_use]
+    pub fn builds_with(mut self, settings: impl FnOnce(Builder) -> Builder + 'static) -> Self {
+        self.settings = Some(Box::new(settings));
         self
     }
 
@@ -114,6 +131,7 @@ pub struct Registrar {
     gates: Local<Gates>,
     pub(super) ipfix: Ipfix,
     pub(super) api: Api,
+    pub(super) runtime_dir: PathBuf,
 }
 
 impl Registrar {
@@ -158,6 +176,7 @@ impl Registrar {
             gates,
             ipfix: Ipfix::new(clock),
             api: Api::default(),
+            runtime_dir: PathBuf::new(),
         }
     }
 
@@ -281,6 +300,12 @@ impl Registrar {
     #[must_use]
     pub fn gates(&self) -> Local<Gates> {
         self.gates
+    }
+
+    /// The folder for sockets that were given no path.
+    #[must_use]
+    pub fn runtime_dir(&self) -> &Path {
+        &self.runtime_dir
     }
 
     /// The engine's IPFIX exporter, to which reports are added.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Clock, Dispatching, Interrupt, Interrupts, NodeState, NodeStats, WorkerState, cycles,
-    handoff::Ways,
+    Clock, Dispatching, Interrupt, Interrupts, NodeState, NodeStats, NodeWriters, WorkerState,
+    cycles, handoff::Ways,
 };
 use crate::{
     counter::ErrorIndex,
@@ -24,6 +24,8 @@ const TO_INTERRUPT: usize = 5;
 pub struct Worker {
     pub(crate) state: WorkerState,
     nodes: Vec<Runtime>,
+    /// Where other processes read the counts of nodes, if they are to.
+    published: Option<NodeWriters>,
     inputs: Vec<NodeIndex>,
     nexts: Box<[u16; FRAME_SIZE]>,
     interrupts: Arc<Interrupts>,
@@ -58,6 +60,7 @@ impl Worker {
         Self {
             state,
             nodes: Vec::new(),
+            published: None,
             inputs: Vec::new(),
             nexts: Box::new([0; FRAME_SIZE]),
             interrupts,
@@ -201,7 +204,11 @@ impl Worker {
             // A process has no instance; packets sent to one are counted when the frame is recycled.
             None => before,
         };
-        runtime.stats.add(packets as u64, cycles().wrapping_sub(start));
+        let clocks = cycles().wrapping_sub(start);
+        runtime.stats.add(packets as u64, clocks);
+        if let Some(published) = &self.published {
+            published.add(index, packets as u64, clocks);
+        }
         self.state.recycle(frame);
         packets
     }
@@ -239,6 +246,19 @@ impl Worker {
     #[must_use]
     pub fn stats(&self, node: NodeIndex) -> NodeStats {
         self.nodes[node.0 as usize].stats
+    }
+
+    /// Has other processes read the counts of nodes, too.
+    pub(crate) fn publish_stats(&mut self, writers: NodeWriters) {
+        for (index, runtime) in (0..).map(NodeIndex).zip(&self.nodes) {
+            writers.set(index, &runtime.stats);
+        }
+        self.published = Some(writers);
+    }
+
+    /// Where they read them.
+    pub(crate) fn published(&self) -> Option<&NodeWriters> {
+        self.published.as_ref()
     }
 
     /// Packets that `node` has sent on, by next slot.

@@ -3,16 +3,16 @@
 use std::{collections::VecDeque, rc::Rc, sync::Arc};
 
 use super::{
-    BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, Shared, Tables,
-    Worker, handoff::Ways, thread_name, workers::Workers,
+    BarrierHeld, Clock, Dispatching, EngineId, EngineTime, Interrupt, Local, NodeCounters, Shared,
+    Tables, Worker, handoff::Ways, thread_name, workers::Workers,
 };
 use crate::{
     action::Actions,
     api,
-    buffer::{Buffer, BufferPool},
+    buffer::{Buffer, BufferPool, PoolUsage},
     classify::Classifier,
     command::Tree,
-    counter::{Combined, ErrorCounters, Segment},
+    counter::{Combined, CounterError, ErrorCounters, Segment, SystemCounters, ThreadIndex},
     fib::Forwarding,
     frame::Frame,
     graph::{
@@ -24,7 +24,7 @@ use crate::{
     },
     log::Log,
     plugin::{CommandCx, PluginInfo, Provided},
-    process::Watched,
+    process::{ProcessStats, Watched},
     trace::{Taps, TraceFilter, TraceWanted},
 };
 
@@ -36,6 +36,9 @@ pub struct Main {
     pub(crate) graph: Graph,
     pub(crate) errors: ErrorCounters,
     pub(crate) segment: Segment,
+    pub(crate) system: SystemCounters,
+    /// Counts of nodes that other processes read, if they are to.
+    pub(crate) node_counters: Option<NodeCounters>,
     pub(crate) features: Features,
     pub(crate) tables: Shared<FeatureTables>,
     pub(crate) worker: Worker,
@@ -138,6 +141,42 @@ impl Main {
         &mut self.segment
     }
 
+    /// The entries that the mapping begins with.
+    #[must_use]
+    pub fn system_counters(&self) -> &SystemCounters {
+        &self.system
+    }
+
+    /// Has every thread count the calls, packets and clocks of nodes where other processes read them, from here on: a load and a
+    /// store for each of these whenever a node runs.
+    ///
+    /// # Errors
+    /// When they are counted there already, or there is no room.
+    pub fn count_nodes(&mut self) -> Result<(), CounterError> {
+        let mut counters = NodeCounters::new(&mut self.segment)?;
+        counters.follow(&mut self.segment, &self.graph)?;
+        let threads = (0..self.threads() as u16).map(ThreadIndex);
+        let writers: Result<Vec<_>, _> = threads.map(|thread| counters.writers(thread)).collect();
+        let mut writers = writers?.into_iter();
+        self.for_each_worker(|_, worker| {
+            if let Some(writers) = writers.next() {
+                worker.publish_stats(writers);
+            }
+        });
+        self.node_counters = Some(counters);
+        Ok(())
+    }
+
+    /// Copies the counts of processes, which run on the main thread, to where those of nodes are counted.
+    pub fn publish_processes(&self, processes: &[ProcessStats]) {
+        let Some(writers) = self.worker.published() else { return };
+        for process in processes {
+            if let Some(node) = self.graph.find(&process.name) {
+                writers.set(node, &process.stats);
+            }
+        }
+    }
+
     /// The feature arcs.
     #[must_use]
     pub fn features(&self) -> &Features {
@@ -171,6 +210,9 @@ impl Main {
         let (graph, features) = (&self.graph, &self.features);
         self.worker.add_nodes(graph, features, &added);
         self.workers.all().for_each(|worker| worker.add_nodes(graph, features, &added));
+        if let Some(counters) = &mut self.node_counters {
+            counters.follow(&mut self.segment, &self.graph)?;
+        }
         Ok(added[0])
     }
 
@@ -398,16 +440,29 @@ impl Main {
     /// Sets all counts of `show runtime` back.
     pub fn clear_stats(&mut self) {
         self.for_each_worker(|_, worker| worker.clear_stats());
+        if let Some(counters) = &self.node_counters {
+            self.segment.together(|_| counters.clear());
+        }
         self.cleared_at = self.clock.now();
+        self.system.last_stats_clear.set(self.cleared_at.since(EngineTime(0)).as_secs());
+    }
+
+    /// Sets the counters of all interfaces to 0, also where other processes read them. Workers stand still meanwhile, so that
+    /// none brings an old number back.
+    pub fn clear_interface_counters(&mut self) {
+        self.workers.hold();
+        let counters = &self.interface_counters;
+        self.segment.together(|_| counters.zero());
     }
 
     pub(crate) fn seconds_since_clear(&self) -> f64 {
         self.clock.now().since(self.cleared_at).as_secs_f64()
     }
 
-    /// Lets `show buffers` see what lies in magazines.
-    pub(crate) fn publish_magazines(&mut self) {
+    /// How many buffers are where, those in magazines of threads included. Workers stand still meanwhile.
+    pub fn buffer_usage(&mut self) -> PoolUsage {
         self.for_each_worker(|_, worker| worker.state.magazine.publish());
+        self.pool.usage()
     }
 
     /// Ends [`Engine::run`](crate::plugin::Engine::run) after this round.
