@@ -17,11 +17,11 @@ mod ip;
 mod ip4;
 mod ip6;
 mod l2;
-mod nd;
-mod neighbor;
+pub mod nd;
+pub mod neighbor;
 pub mod pg;
 pub mod ping;
-mod punt;
+pub mod punt;
 mod reassembly;
 mod segments;
 mod sink;
@@ -50,6 +50,7 @@ pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         r.node(sink::Sink::spec());
         r.node(punt::Punt::spec(r.interface_views()));
+        r.api().file(&punt::api::PUNT);
         r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
         let starts = [DEVICES, &tunnel::INPUTS].concat();
         r.arc(ArcSpec::new("device-input", &starts, "ethernet-input"));

@@ -1,5 +1,7 @@
 //! `error-punt`: where packets end that the host might want, each under its reason.
 
+pub mod api;
+
 use vnet::{
     buffer::Buffer,
     frame::Frame,

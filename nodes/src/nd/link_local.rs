@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use vnet::{
     command::{ApiError, Error, positional, value},
-    fib::Family,
+    fib::{Family, api::sw_interface_ip6_enable_disable},
     interface::{Event, InterfaceAddress, SwIfIndex},
     plugin::{Command, CommandCx, Registrar},
     runtime::Main,
@@ -24,6 +24,14 @@ pub(super) fn register(r: &mut Registrar) {
     let enabled = Enabled::default();
     let (of_hook, of_disable) = (enabled.clone(), enabled.clone());
     r.on_interface_event(move |main, event| follow(main, &of_hook, event));
+    let of_call = enabled.clone();
+    r.api().call(move |cx, request: sw_interface_ip6_enable_disable| {
+        let interface = SwIfIndex(request.sw_if_index);
+        cx.with(|main| match request.enable {
+            true => enable(main, &of_call, interface),
+            false => disable(main, &of_call, interface),
+        })
+    });
     r.command(Command::sync(
         "enable ip6 interface",
         "Enable IPv6 on an interface: it gets a link-local address.",
@@ -45,12 +53,10 @@ fn enable(main: &mut Main, enabled: &Enabled, interface: SwIfIndex) -> Result<()
 }
 
 fn disable(main: &mut Main, enabled: &Enabled, interface: SwIfIndex) -> Result<(), Error> {
+    main.interfaces().hardware_of(interface)?;
     if !enabled.borrow_mut().remove(&interface) {
-        let name = main.interface_name(interface);
-        return Err(Error::failed(
-            ApiError::InvalidValue,
-            format!("IPv6 was not enabled on {name}"),
-        ));
+        let text = format!("IPv6 was not enabled on {}", main.interface_name(interface));
+        return Err(Error::failed(ApiError::Ip6NotEnabled, text));
     }
     take(main, enabled, interface);
     Ok(())

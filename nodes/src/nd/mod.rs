@@ -4,6 +4,7 @@
 //! Nodes check messages, answer those for addresses of their interfaces, and tell the rest to the main thread.
 
 mod advertise;
+pub mod api;
 mod dad;
 mod link_local;
 mod listener;
@@ -69,6 +70,7 @@ vnet::next_nodes! {
 
 /// Registers nodes, processes and commands.
 pub(crate) fn register(r: &mut Registrar, (ears, desk): (&Ears, &Desk), types: &Icmp6Types) {
+    r.api().file(&api::IP6_ND);
     let proxied = proxy::register(r);
     neighbor::specs(ears, &proxied).into_iter().for_each(|spec| r.node(spec));
     router::specs(ears).into_iter().for_each(|spec| r.node(spec));

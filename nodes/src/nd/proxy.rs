@@ -11,6 +11,8 @@ use vnet::{
     runtime::{Main, Shared},
 };
 
+use super::api::{ip6nd_proxy_add_del, ip6nd_proxy_details, ip6nd_proxy_dump};
+
 /// Hosts for which is answered: the interface behind which each of them is.
 #[derive(Debug, Default)]
 pub(super) struct Proxied(BTreeMap<(FibIndex, Ipv6Addr), SwIfIndex>);
@@ -35,6 +37,7 @@ vnet::args! {
 pub(super) fn register(r: &mut Registrar) -> Shared<Proxied> {
     let proxied = r.shared(Proxied::default());
     let (of_set, of_hook, of_show) = (proxied.clone(), proxied.clone(), proxied.clone());
+    let (of_call, of_dump) = (proxied.clone(), proxied.clone());
     r.command(
         Command::sync(
             "set ip6 nd proxy",
@@ -49,6 +52,18 @@ pub(super) fn register(r: &mut Registrar) -> Shared<Proxied> {
         move |cx: CommandCx, (): ()| cx.with(|main| show(main, &of_show)),
     ));
     r.on_interface_event(move |main, event| follow(main, &of_hook, event));
+    r.api().call(move |cx, request: ip6nd_proxy_add_del| {
+        let ip6nd_proxy_add_del { sw_if_index, is_add, ip } = request;
+        let interface = SwIfIndex(sw_if_index);
+        let args = Set { interface, delete: !is_add, host: ip.into() };
+        cx.with(|main| set(main, &of_call, &args))
+    });
+    r.api().dump(move |cx, _: ip6nd_proxy_dump| {
+        let details = |(&(_, host), interface): (&(_, Ipv6Addr), &SwIfIndex)| {
+            ip6nd_proxy_details { sw_if_index: interface.0, ip: host.octets() }
+        };
+        cx.with(|main| of_dump.view(main.held()).0.iter().map(details).collect::<Vec<_>>())
+    });
     proxied
 }
 

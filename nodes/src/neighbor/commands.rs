@@ -22,7 +22,7 @@ vnet::args! {
 }
 
 /// As many as there are adjacencies, less some for routes.
-const MAX_LIMIT: u32 = 120_000;
+pub(super) const MAX_LIMIT: u32 = 120_000;
 
 /// The commands; `ages` has the processes that wait for neighbours to grow old look again.
 pub(crate) fn commands(ages: &[Bell; 2]) -> Vec<Command> {

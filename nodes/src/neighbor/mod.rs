@@ -5,6 +5,7 @@
 //! table of [`vnet::neighbor`] and calls the threads ([`process`]), which let their packets go on ([`waiting`]).
 
 pub(crate) mod announce;
+pub mod api;
 mod commands;
 pub(crate) mod follow;
 pub(crate) mod frame;
@@ -70,6 +71,7 @@ pub(crate) fn register(r: &mut Registrar) -> (Ears, Desk) {
         asked: Rc::default(),
     };
     commands::commands(&office.ages).into_iter().for_each(|command| r.command(command));
+    api::register(r, &office.ages);
     let of_process = office.clone();
     r.process("ip-neighbor-process", move |cx| process::learn(cx, of_process));
     for (family, name) in

@@ -12,46 +12,46 @@ use vnet::{
 };
 
 use super::{
-    expire,
+    api, expire,
     family::{Ip4, Ip6, Place, Version},
     names::names,
-    settings::{InForce, Kind, Settings},
+    settings::{InForce, Kind, Limits, Settings},
     show::{self, Shown},
     store::Store,
 };
 
 /// Which versions of IP are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Switched([bool; 2]);
+pub(super) struct Switched(pub(super) [bool; 2]);
 
 vnet::args! {
-    struct SetInterface {
-        interface: SwIfIndex = positional(value::interface()),
-        on: Switched = choice([
+    pub(super) struct SetInterface {
+        pub(super) interface: SwIfIndex = positional(value::interface()),
+        pub(super) on: Switched = choice([
             ("on", Switched([true, true])),
             ("off", Switched([false, false])),
             ("ip4", Switched([true, false])),
             ("ip6", Switched([false, true])),
         ]),
-        kind: Kind = choice([("shallow-virtual", Kind::ShallowVirtual)]).or(Kind::Full)
+        pub(super) kind: Kind = choice([("shallow-virtual", Kind::ShallowVirtual)]).or(Kind::Full)
             .help("tell fragments their ports instead of putting them together"),
     }
 }
 
 vnet::args! {
-    struct SetLimits {
-        kind: Kind = choice([("full", Kind::Full), ("shallow-virtual", Kind::ShallowVirtual)])
+    pub(super) struct SetLimits {
+        pub(super) kind: Kind = choice([("full", Kind::Full), ("shallow-virtual", Kind::ShallowVirtual)])
             .or(Kind::Full),
-        timeout: Option<u32> = keyword("timeout", value::number(1..=600_000)).optional()
+        pub(super) timeout: Option<u32> = keyword("timeout", value::number(Limits::MILLISECONDS)).optional()
             .help("milliseconds after which a datagram is given up"),
-        max_reassemblies: Option<u32> =
-            keyword("max-reassemblies", value::number(1..=65536)).optional()
+        pub(super) max_reassemblies: Option<u32> =
+            keyword("max-reassemblies", value::number(Limits::REASSEMBLIES)).optional()
             .help("datagrams at a time, of each thread"),
-        max_length: Option<u32> =
-            keyword("max-reassembly-length", value::number(1..=8192)).optional()
+        pub(super) max_length: Option<u32> =
+            keyword("max-reassembly-length", value::number(Limits::LENGTH)).optional()
             .help("fragments of a datagram that wait"),
-        expire_walk_interval: Option<u32> =
-            keyword("expire-walk-interval", value::number(1..=600_000)).optional()
+        pub(super) expire_walk_interval: Option<u32> =
+            keyword("expire-walk-interval", value::number(Limits::MILLISECONDS)).optional()
             .help("milliseconds between two looks for datagrams whose time is over"),
     }
 }
@@ -63,7 +63,7 @@ vnet::args! {
 }
 
 /// What the command has switched on: others enable the same nodes for themselves.
-type Switches = Rc<RefCell<BTreeSet<(SwIfIndex, &'static str)>>>;
+pub(super) type Switches = Rc<RefCell<BTreeSet<(SwIfIndex, &'static str)>>>;
 
 pub(super) fn register(r: &mut Registrar, in_force: &InForce) {
     let switches = Switches::default();
@@ -73,6 +73,7 @@ pub(super) fn register(r: &mut Registrar, in_force: &InForce) {
             followed.borrow_mut().retain(|(interface, _)| interface != sw_if_index);
         }
     });
+    api::register(r.api(), in_force, &switches);
     let set = move |cx: CommandCx, args: SetInterface| {
         cx.with(|main| set_interface(main, &switches, &args))
     };
@@ -101,7 +102,7 @@ pub(super) fn register_show<T: Shown>(r: &mut Registrar, store: &Store<T>) {
     r.command(Command::sync(path, "Show what is being reassembled.", show));
 }
 
-fn set_interface(main: &mut Main, switches: &Switches, args: &SetInterface) -> Result<(), Error> {
+pub(super) fn set_interface(main: &mut Main, switches: &Switches, args: &SetInterface) -> Result<(), Error> {
     let SetInterface { interface, on: Switched(on), kind } = *args;
     for (family, on) in [Family::Ip4, Family::Ip6].into_iter().zip(on) {
         let arc = reassembly::arc(family, Direction::Input);
@@ -134,7 +135,7 @@ fn feature(family: Family) -> &'static str {
     }
 }
 
-fn set_limits(
+pub(super) fn set_limits(
     main: &mut Main,
     in_force: &InForce,
     family: Family,

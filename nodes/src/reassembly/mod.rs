@@ -12,11 +12,12 @@
 //! | `handoff` | fragments on their way to another thread |
 //! | `expire` | the end of those whose time is over |
 //! | `errors`, `names` | what is counted; what things are called |
-//! | `commands`, `show` | the limits as commands |
+//! | `commands`, `show`, `api` | the limits as commands and messages |
 //!
 //! A datagram is looked after by one thread, chosen by a hash of what names it, and fragments that come to another one are handed over:
 //! threads share nothing. With workers the main thread looks after none.
 
+mod api;
 mod commands;
 mod datagrams;
 mod errors;

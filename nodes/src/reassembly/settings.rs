@@ -1,5 +1,7 @@
 //! How many datagrams, how many fragments, and for how long.
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 use vnet::{
     command::{ApiError, OperationError},
@@ -30,6 +32,15 @@ pub(super) struct Settings {
     pub(super) max_length: u32,
     /// Milliseconds between two looks for datagrams whose time is over, where no fragment comes meanwhile.
     pub(super) expire_walk_interval: u32,
+}
+
+/// What each of them can be.
+pub(super) struct Limits;
+
+impl Limits {
+    pub(super) const MILLISECONDS: RangeInclusive<u32> = 1..=600_000;
+    pub(super) const REASSEMBLIES: RangeInclusive<u32> = 1..=65536;
+    pub(super) const LENGTH: RangeInclusive<u32> = 1..=8192;
 }
 
 impl Settings {

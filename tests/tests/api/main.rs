@@ -1,9 +1,14 @@
 //! The binary API: messages as VPP's clients know them, answered from the engine's own operations.
 
 mod checksums;
+mod discovery;
+mod neighbors;
 mod program;
 mod reference;
+mod routes;
+mod tables;
 mod trace;
+mod twins;
 
 use std::time::Duration;
 

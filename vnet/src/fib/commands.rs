@@ -22,8 +22,25 @@ impl OperationError for FibError {
     fn api_error(&self) -> ApiError {
         match self {
             Self::NoSuchTable(..) | Self::NoSuchFib(..) => ApiError::NoSuchFib,
-            Self::NoSuchRoute(..) | Self::NoSuchPath(..) => ApiError::NoSuchEntry,
-            _ => ApiError::Unspecified,
+            Self::NoSuchRoute(..) | Self::NoSuchPath(..) | Self::NoSuchNeighbor(..) => {
+                ApiError::NoSuchEntry
+            }
+            Self::TableExists(..) => ApiError::ValueExist,
+            Self::TableInUse(..) => ApiError::RsrcInUse,
+            Self::NoSuchInterface(..) | Self::InterfaceIndex(..) => ApiError::InvalidSwIfIndex,
+            Self::ReceiveOnly(..) => ApiError::Unsupported,
+            Self::NoPaths(..) => ApiError::NoPathsInRoute,
+            Self::TooManyPaths(..) => ApiError::LimitExceeded,
+            Self::FamilyMismatch(..) => ApiError::FibPathUnsupportedNhProto,
+            Self::TablesFull(..)
+            | Self::RoutesFull
+            | Self::LookupFull(..)
+            | Self::AdjacenciesFull => ApiError::TableTooBig,
+            Self::Prefix(..) => ApiError::InvalidPrefixLength,
+            Self::DuplicateAddress(..) => ApiError::DuplicateIfAddress,
+            Self::AddressInUse(..) => ApiError::AddressInUse,
+            Self::NoSuchAddress(..) => ApiError::AddressNotFoundForInterface,
+            Self::Map(..) | Self::HasAddresses(..) => ApiError::Unspecified,
         }
     }
 }

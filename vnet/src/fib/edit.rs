@@ -151,6 +151,20 @@ impl Forwarding {
         })
     }
 
+    /// The routes of a table behind a prefix, or all of them, in the same order.
+    pub fn routes_after(
+        &self,
+        family: Family,
+        fib: FibIndex,
+        after: Option<IpPrefix>,
+    ) -> Result<Box<dyn Iterator<Item = (IpPrefix, LoadBalanceIndex)> + '_>, FibError> {
+        Ok(match after.map(IpPrefix::typed) {
+            None => self.routes(family, fib)?,
+            Some(TypedPrefix::Ip4(after)) => Box::new(named(self.ip4.rib(fib)?.iter_after(after))),
+            Some(TypedPrefix::Ip6(after)) => Box::new(named(self.ip6.rib(fib)?.iter_after(after))),
+        })
+    }
+
     /// How many routes a table has of each length, from 0 on.
     pub fn routes_per_length(&self, family: Family, fib: FibIndex) -> Result<&[u32], FibError> {
         Ok(match family {
@@ -189,6 +203,13 @@ impl Forwarding {
             looped: list.looped,
             buckets: (0..dpo.buckets()).map(bucket).collect(),
         })
+    }
+
+    /// The prefix of a route, whose paths it forwards by, and these.
+    #[must_use]
+    pub fn forwarding_paths(&self, index: LoadBalanceIndex) -> Option<(IpPrefix, Source, &[Path])> {
+        let route = self.routes.get(index)?;
+        Some((self.prefix_of(route)?, route.source, &self.lists.get(route.list)?.set.paths))
     }
 
     /// The prefix of a route in its table.

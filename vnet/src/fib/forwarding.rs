@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::interfaces::Interface;
 use super::load_balance::BucketPool;
+use super::neighbors::NeighborHook;
 use super::path_list::PathLists;
 use super::prefix::TypedPrefix;
 use super::reader::Shared;
@@ -68,6 +69,7 @@ pub struct Forwarding {
     pub(super) buckets: BucketPool,
     pub(super) adjacencies: AdjacencyTable,
     pub(super) neighbors: NeighborTable,
+    pub(super) neighbor_hooks: Vec<NeighborHook>,
     pub(super) interfaces: BTreeMap<SwIfIndex, Interface>,
     pub(super) stacks: Stacks,
     pub(super) path_mtus: PathMtus,
@@ -101,6 +103,7 @@ impl Forwarding {
             buckets: BucketPool::new(),
             adjacencies,
             neighbors: NeighborTable::new(),
+            neighbor_hooks: Vec::new(),
             interfaces: BTreeMap::new(),
             stacks: Stacks::new(),
             path_mtus: PathMtus::new(),
@@ -204,6 +207,29 @@ impl Forwarding {
             Family::Ip6 => self.ip6.id(fib),
         }
         .ok_or(FibError::NoSuchFib(family, fib))
+    }
+
+    /// What a table is called: the operator's name for it, or one made of its id.
+    pub fn table_name(&self, family: Family, fib: FibIndex) -> Result<String, FibError> {
+        let id = self.table_id(family, fib)?;
+        let (name, long) = match family {
+            Family::Ip4 => (self.ip4.name(fib), "ipv4"),
+            Family::Ip6 => (self.ip6.name(fib), "ipv6"),
+        };
+        Ok(name.map_or_else(|| format!("{long}-VRF:{id}"), str::to_owned))
+    }
+
+    /// Gives a table a name, or with an empty one takes it away.
+    pub fn name_table(
+        &mut self,
+        family: Family,
+        fib: FibIndex,
+        name: &str,
+    ) -> Result<(), FibError> {
+        match family {
+            Family::Ip4 => self.ip4.set_name(fib, name),
+            Family::Ip6 => self.ip6.set_name(fib, name),
+        }
     }
 
     /// All tables of a family, by id.

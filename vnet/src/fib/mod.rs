@@ -21,6 +21,7 @@
 //!
 //! [`Adjacencies::body`]: crate::adjacency::Adjacencies::body
 
+pub mod api;
 mod commands;
 mod components;
 mod dpo;
@@ -54,6 +55,7 @@ mod tables;
 mod tests;
 mod weights;
 
+pub(crate) use api::register_api;
 pub(crate) use commands::commands;
 pub use dpo::{Dpo, DpoKind, Refusal};
 pub use edit::RouteInfo;

@@ -11,6 +11,9 @@ use crate::interface::SwIfIndex;
 use crate::neighbor::{Learnt, Neighbor, NeighborConfig, NeighborFlags, NeighborKey};
 use crate::runtime::EngineTime;
 
+/// What is called for a neighbour that is there, or is gone.
+pub(super) type NeighborHook = Box<dyn Fn(NeighborKey, &Neighbor, bool)>;
+
 impl Forwarding {
     /// Sets a neighbour's MAC address: `set ip neighbor`. Its adjacency is complete from now on, and unless the flags
     /// say otherwise its address has a route. A learnt neighbour does not replace a static one.
@@ -50,12 +53,27 @@ impl Forwarding {
         }
         self.settle_watchers(&[adjacency]);
         let had_route = old.is_some() && self.has_route(key);
-        self.neighbors.insert(key, Neighbor { mac, flags, updated: now, adjacency });
-        self.route_neighbor(key, had_route).inspect_err(|_| {
+        let new = Neighbor { mac, flags, updated: now, adjacency };
+        self.neighbors.insert(key, new);
+        if let Err(error) = self.route_neighbor(key, had_route) {
             if old.is_none() {
                 self.forget_neighbor(key);
             }
-        })
+            return Err(error);
+        }
+        if old.is_none_or(|old| (old.mac, old.flags) != (mac, flags)) {
+            self.tell_neighbor(key, &new, true);
+        }
+        Ok(())
+    }
+
+    /// Calls `hook` for each neighbour that is added, changes, or is removed: then with `false`.
+    pub fn on_neighbor(&mut self, hook: impl Fn(NeighborKey, &Neighbor, bool) + 'static) {
+        self.neighbor_hooks.push(Box::new(hook));
+    }
+
+    fn tell_neighbor(&self, key: NeighborKey, neighbor: &Neighbor, is_there: bool) {
+        self.neighbor_hooks.iter().for_each(|hook| hook(key, neighbor, is_there));
     }
 
     /// Takes note of what a neighbour has said of itself. Known and unchanged, it is confirmed, which costs readers nothing; what is
@@ -134,13 +152,13 @@ impl Forwarding {
         address: IpAddr,
     ) -> Result<(), FibError> {
         let key = NeighborKey { interface, address };
-        if self.neighbors.get(key).is_none() {
-            return Err(FibError::NoSuchNeighbor(interface, address));
-        }
+        let gone = self.neighbor(interface, address);
+        let gone = gone.ok_or(FibError::NoSuchNeighbor(interface, address))?;
         if self.has_route(key) {
             self.delete_neighbor_route(self.home_of(key), key)?;
         }
         self.forget_neighbor(key);
+        self.tell_neighbor(key, &gone, false);
         Ok(())
     }
 
@@ -153,6 +171,15 @@ impl Forwarding {
     /// All neighbours of a family, by interface and address.
     pub fn neighbors(&self, family: Family) -> impl Iterator<Item = (NeighborKey, &Neighbor)> {
         self.neighbors.of_family(family)
+    }
+
+    /// Those behind one in that order, or all.
+    pub fn neighbors_after(
+        &self,
+        family: Family,
+        after: Option<NeighborKey>,
+    ) -> impl Iterator<Item = (NeighborKey, &Neighbor)> {
+        self.neighbors.of_family_after(family, after)
     }
 
     /// Whether a neighbour's address has a route from it.

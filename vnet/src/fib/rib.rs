@@ -166,7 +166,40 @@ impl<K: Key> Rib<K> {
 
     /// All routes, by address, then by length.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Prefix<K>, LoadBalanceIndex)> {
-        let mut stack = vec![0];
+        self.walk(vec![0])
+    }
+
+    /// The routes behind `after` in that order, whether it has a route or not.
+    pub(super) fn iter_after(
+        &self,
+        after: Prefix<K>,
+    ) -> impl Iterator<Item = (Prefix<K>, LoadBalanceIndex)> {
+        // Subtrees behind it, the nearest last.
+        let mut stack = Vec::new();
+        let mut at = 0;
+        loop {
+            let node = &self.nodes[at as usize];
+            if !node.prefix().covers(after) {
+                // All of it is inside or behind `after`, or all before.
+                stack.extend((node.key >= after.key).then_some(at));
+                break;
+            }
+            let behind = match node.len == after.len {
+                true => &node.children[..],
+                false if after.key.bit(node.len) => &[],
+                false => &node.children[1..],
+            };
+            stack.extend(behind.iter().rev().filter(|&&child| child != 0));
+            at = node.children[usize::from(after.key.bit(node.len))];
+            if at == 0 || node.len == after.len {
+                break;
+            }
+        }
+        self.walk(stack)
+    }
+
+    /// The routes of these subtrees, the last first.
+    fn walk(&self, mut stack: Vec<u32>) -> impl Iterator<Item = (Prefix<K>, LoadBalanceIndex)> {
         core::iter::from_fn(move || {
             while let Some(at) = stack.pop() {
                 let node: &Node<K> = &self.nodes[at as usize];
@@ -209,6 +242,7 @@ impl<K: Key> Rib<K> {
 mod tests {
     use std::collections::BTreeMap;
     use std::collections::btree_map::Entry;
+    use std::ops::Bound;
 
     use proptest::prelude::*;
 
@@ -227,6 +261,10 @@ mod tests {
                 let node = rib.insert(prefix, route);
                 assert_eq!(rib.prefix(node), prefix);
                 vacant.insert(route);
+            }
+            for &Edit { prefix, .. } in edits {
+                let behind = map.range((Bound::Excluded(prefix), Bound::Unbounded));
+                assert!(rib.iter_after(prefix).eq(behind.map(|(&prefix, &route)| (prefix, route))));
             }
             assert!(rib.iter().eq(map.iter().map(|(&prefix, &route)| (prefix, route))));
             let total: u32 = rib.counts().iter().sum();

@@ -26,14 +26,13 @@ pub trait ShowContext {
 impl Forwarding {
     /// The line above a table's routes.
     pub fn describe_table(&self, family: Family, fib: FibIndex) -> Result<String, FibError> {
-        let id = self.table_id(family, fib)?;
+        let name = self.table_name(family, fib)?;
         let bound = self.interfaces.keys().filter(|&&i| self.fib_of(i, family) == fib).count();
         let interfaces = if bound > 0 { format!("interface:{bound}, ") } else { String::new() };
         let owner = if fib == FibIndex::DEFAULT { "default-route" } else { "CLI" };
         Ok(format!(
-            "{}-VRF:{id}, fib_index:{fib}, flow hash:[src dst sport dport proto flowlabel ] epoch:0 flags:none \
-             locks:[{interfaces}{owner}:1, ]",
-            long_name(family),
+            "{name}, fib_index:{fib}, flow hash:[src dst sport dport proto flowlabel ] epoch:0 flags:none \
+             locks:[{interfaces}{owner}:1, ]"
         ))
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Tables<K: Lpm> {
 
 struct Table<K> {
     id: TableId,
+    /// What the operator calls it beside its number; empty for nothing.
+    name: Box<str>,
     rib: Rib<K>,
 }
 
@@ -101,7 +103,7 @@ impl<K: Lpm> Tables<K> {
         if self.tables.len() <= position {
             self.tables.resize_with(position + 1, || None);
         }
-        self.tables[position] = Some(Table { id, rib: Rib::new() });
+        self.tables[position] = Some(Table { id, name: Box::default(), rib: Rib::new() });
     }
 
     /// Gives up a table whose routes are gone.
@@ -128,6 +130,17 @@ impl<K: Lpm> Tables<K> {
 
     pub(super) fn id(&self, fib: FibIndex) -> Option<TableId> {
         Some(self.tables.get(fib.0 as usize)?.as_ref()?.id)
+    }
+
+    pub(super) fn name(&self, fib: FibIndex) -> Option<&str> {
+        let name = &*self.tables.get(fib.0 as usize)?.as_ref()?.name;
+        Some(name).filter(|name| !name.is_empty())
+    }
+
+    pub(super) fn set_name(&mut self, fib: FibIndex, name: &str) -> Result<(), FibError> {
+        let table = self.tables.get_mut(fib.0 as usize).and_then(Option::as_mut);
+        table.ok_or(FibError::NoSuchFib(K::FAMILY, fib))?.name = name.into();
+        Ok(())
     }
 
     pub(super) fn rib(&self, fib: FibIndex) -> Result<&Rib<K>, FibError> {

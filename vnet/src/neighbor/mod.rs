@@ -4,7 +4,7 @@ mod commands;
 
 use core::fmt;
 use core::net::IpAddr;
-use core::ops::RangeBounds;
+use core::ops::{Bound, RangeBounds};
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitflags::bitflags;
@@ -166,8 +166,18 @@ impl NeighborTable {
         &self,
         family: Family,
     ) -> impl Iterator<Item = (NeighborKey, &Neighbor)> {
+        self.of_family_after(family, None)
+    }
+
+    /// Those behind one, or all.
+    pub(crate) fn of_family_after(
+        &self,
+        family: Family,
+        after: Option<NeighborKey>,
+    ) -> impl Iterator<Item = (NeighborKey, &Neighbor)> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.neighbors
-            .iter()
+            .range((start, Bound::Unbounded))
             .filter(move |(key, _)| Family::of(key.address) == family)
             .map(|(&key, neighbor)| (key, neighbor))
     }

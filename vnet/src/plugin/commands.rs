@@ -17,6 +17,7 @@ crate::args! {
 /// All messages of the framework, each from the module of its object.
 pub(super) fn register_api(registrar: &mut Registrar) {
     api::register(registrar);
+    fib::register_api(registrar);
     runtime::register_api(registrar);
 }
 

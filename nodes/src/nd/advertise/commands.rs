@@ -15,54 +15,54 @@ use super::{
 };
 
 /// RFC 4861, section 6.2.1.
-const MAX_LIFETIME: u32 = 9000;
-const MAX_MAX_INTERVAL: u32 = 1800;
+pub(super) const MAX_LIFETIME: u32 = 9000;
+pub(super) const MAX_MAX_INTERVAL: u32 = 1800;
 
 vnet::args! {
-    struct Initial {
-        count: u32 = positional(value::number(1..=INITIAL)),
-        interval: u32 = positional(value::number(1..=INITIAL_INTERVAL)),
+    pub(super) struct Initial {
+        pub(super) count: u32 = positional(value::number(1..=INITIAL)),
+        pub(super) interval: u32 = positional(value::number(1..=INITIAL_INTERVAL)),
     }
 }
 
 vnet::args! {
-    struct Interval {
-        max: u32 = positional(value::number(4..=MAX_MAX_INTERVAL)),
-        min: Option<u32> = positional(value::number(3..=default_min(MAX_MAX_INTERVAL))).optional(),
+    pub(super) struct Interval {
+        pub(super) max: u32 = positional(value::number(4..=MAX_MAX_INTERVAL)),
+        pub(super) min: Option<u32> = positional(value::number(3..=default_min(MAX_MAX_INTERVAL))).optional(),
     }
 }
 
 vnet::args! {
-    struct PrefixArgs {
-        prefix: value::IpWithLength = positional(value::prefix()),
-        valid: Option<u32> = positional(value::id("valid-seconds")).optional(),
-        preferred: Option<u32> = positional(value::id("preferred-seconds")).optional(),
-        infinite: bool = flag("infinite").help("it is valid and preferred for ever"),
-        _default: bool = flag("default").help("valid for 30 days, preferred for 7"),
-        no_advertise: bool = flag("no-advertise").help("it is kept and not advertised"),
-        off_link: bool = flag("off-link").help("hosts with it are not all on the link"),
-        no_autoconfig: bool = flag("no-autoconfig").help("hosts do not make themselves addresses of it"),
-        no_onlink: bool = flag("no-onlink").help("as off-link"),
+    pub(super) struct PrefixArgs {
+        pub(super) prefix: value::IpWithLength = positional(value::prefix()),
+        pub(super) valid: Option<u32> = positional(value::id("valid-seconds")).optional(),
+        pub(super) preferred: Option<u32> = positional(value::id("preferred-seconds")).optional(),
+        pub(super) infinite: bool = flag("infinite").help("it is valid and preferred for ever"),
+        pub(super) _default: bool = flag("default").help("valid for 30 days, preferred for 7"),
+        pub(super) no_advertise: bool = flag("no-advertise").help("it is kept and not advertised"),
+        pub(super) off_link: bool = flag("off-link").help("hosts with it are not all on the link"),
+        pub(super) no_autoconfig: bool = flag("no-autoconfig").help("hosts do not make themselves addresses of it"),
+        pub(super) no_onlink: bool = flag("no-onlink").help("as off-link"),
     }
 }
 
 vnet::args! {
-    struct Nd {
-        interface: SwIfIndex = positional(value::interface()),
-        no: bool = flag("no").help("back to what it is without this command"),
-        managed: bool = flag("ra-managed-config-flag").help("addresses are to be had by DHCPv6"),
-        other: bool = flag("ra-other-config-flag").help("other settings are to be had by DHCPv6"),
-        suppress: bool = flag("ra-suppress").help("nothing is sent"),
-        suppress_link: bool = flag("ra-suppress-link-layer").help("without the MAC address"),
-        unicast: bool = flag("ra-send-unicast").help("who asks is answered alone"),
-        lifetime: Option<u32> = keyword("ra-lifetime", value::number(0..=MAX_LIFETIME)).optional()
+    pub(super) struct Nd {
+        pub(super) interface: SwIfIndex = positional(value::interface()),
+        pub(super) no: bool = flag("no").help("back to what it is without this command"),
+        pub(super) managed: bool = flag("ra-managed-config-flag").help("addresses are to be had by DHCPv6"),
+        pub(super) other: bool = flag("ra-other-config-flag").help("other settings are to be had by DHCPv6"),
+        pub(super) suppress: bool = flag("ra-suppress").help("nothing is sent"),
+        pub(super) suppress_link: bool = flag("ra-suppress-link-layer").help("without the MAC address"),
+        pub(super) unicast: bool = flag("ra-send-unicast").help("who asks is answered alone"),
+        pub(super) lifetime: Option<u32> = keyword("ra-lifetime", value::number(0..=MAX_LIFETIME)).optional()
             .help("seconds for which this is a default router"),
-        initial: Option<Initial> = group("ra-initial").optional()
+        pub(super) initial: Option<Initial> = group("ra-initial").optional()
             .help("how many follow each other at the beginning, and in which time"),
-        interval: Option<Interval> = group("ra-interval").optional()
+        pub(super) interval: Option<Interval> = group("ra-interval").optional()
             .help("longest and shortest time between two"),
-        cease: bool = flag("ra-cease").help("hosts are told that this is no router, and then nothing"),
-        prefix: Option<PrefixArgs> = group("prefix").optional(),
+        pub(super) cease: bool = flag("ra-cease").help("hosts are told that this is no router, and then nothing"),
+        pub(super) prefix: Option<PrefixArgs> = group("prefix").optional(),
     }
 }
 
@@ -84,23 +84,21 @@ fn invalid(text: String) -> Error {
 }
 
 impl Advertiser {
-    fn set(&self, main: &mut Main, args: &Nd) -> Result<(), Error> {
+    pub(super) fn set(&self, main: &mut Main, args: &Nd) -> Result<(), Error> {
         let interface = args.interface;
         let name = main.interface_name(interface);
         let link_local = main.interfaces().interface(interface).and_then(|i| i.link_local);
         if link_local.is_none() {
-            return Err(invalid(format!(
-                "IPv6 is not enabled on {name}: `enable ip6 interface {name}'"
-            )));
+            let text = format!("IPv6 is not enabled on {name}: `enable ip6 interface {name}'");
+            return Err(Error::failed(ApiError::Ip6NotEnabled, text));
         }
-        let mut routers = self.0.routers.borrow_mut();
-        let mut new = routers.get(&interface).cloned().unwrap_or_else(Router::new);
+        let mut new = self.router(interface);
         match &args.prefix {
             Some(prefix) => set_prefix(&mut new, prefix, args.no)?,
             None => set_router(&mut new, args)?,
         }
         new.restart(main.clock().now());
-        routers.insert(interface, new);
+        self.0.routers.borrow_mut().insert(interface, new);
         self.0.bell.ring();
         Ok(())
     }

@@ -33,6 +33,8 @@ const VALID: u32 = 2_592_000;
 const PREFERRED: u32 = 604_800;
 /// For ever.
 pub(super) const INFINITE: u32 = u32::MAX;
+/// What hosts are told to begin with as hop limit.
+pub(super) const HOP_LIMIT: u8 = 64;
 /// Prefixes that one interface advertises: as many as an advertisement of 1280 bytes has room for.
 pub(super) const MAX_PREFIXES: usize = 37;
 
@@ -161,7 +163,7 @@ impl Router {
                 code: 0,
                 checksum: U16::ZERO,
             },
-            hop_limit: 64,
+            hop_limit: HOP_LIMIT,
             flags: flag(self.managed, RouterAdvertisement::MANAGED)
                 | flag(self.other, RouterAdvertisement::OTHER),
             lifetime: U16::new(u16::try_from(lifetime).unwrap_or(u16::MAX)),

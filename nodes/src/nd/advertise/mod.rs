@@ -1,5 +1,6 @@
 //! Router advertisements: sent from time to time and to those that ask, on interfaces where that is configured.
 
+mod api;
 mod commands;
 mod config;
 
@@ -52,6 +53,7 @@ pub(crate) fn register(r: &mut Registrar, links: &Shared<Links>) -> Advertiser {
     });
     r.process("ip6-ra-process", move |cx| of_process.run(cx));
     r.on_interface_event(move |main, event| of_hook.follow(main, event));
+    api::register(r.api(), &advertiser);
     commands::commands(&advertiser).into_iter().for_each(|command| r.command(command));
     advertiser
 }
@@ -83,6 +85,11 @@ impl Advertiser {
             router.due = router.due.min(earliest);
             self.0.bell.ring();
         }
+    }
+
+    /// The settings of an interface, as they are or would be.
+    fn router(&self, interface: SwIfIndex) -> Router {
+        self.0.routers.borrow().get(&interface).cloned().unwrap_or_else(Router::new)
     }
 
     fn frame(
