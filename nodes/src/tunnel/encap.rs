@@ -6,7 +6,8 @@ use vnet::{
     fib::{Dpo, DpoKind, Family, ForwardingReader},
     frame::Frame,
     graph::{Node, NodeCx, NodeFlags, NodeSpec, PacketCx, Slot, Verdict},
-    interface::SwIfIndex,
+    interface::{InterfaceViews, SwIfIndex},
+    runtime::Shared,
     tunnel::{Inner, Kind, Payload, Sender, Table, Tunnels, Version},
     wire::ip4,
 };
@@ -57,19 +58,25 @@ vnet::node_errors! {
 struct Encap {
     tunnels: Tunnels,
     reader: ForwardingReader,
+    views: Shared<InterfaceViews>,
     /// Of the last outer packet that may be fragmented (RFC 6864).
     identification: u16,
 }
 
 /// All of them.
-pub(super) fn specs(tunnels: &Tunnels, reader: &ForwardingReader) -> Vec<NodeSpec> {
+pub(super) fn specs(
+    tunnels: &Tunnels,
+    reader: &ForwardingReader,
+    views: &Shared<InterfaceViews>,
+) -> Vec<NodeSpec> {
     let first = "vxlan4-encap";
     let names = [first, "vxlan6-encap", "geneve4-encap", "geneve6-encap", "adj-midchain-tx"];
     let spec = |name: &str| {
-        let (tunnels, reader) = (tunnels.clone(), reader.clone());
+        let (tunnels, reader, views) = (tunnels.clone(), reader.clone(), views.clone());
         let spec = NodeSpec::internal(name, move |at| Encap {
             tunnels: tunnels.clone(),
             reader: reader.clone(),
+            views: views.clone(),
             // Threads begin apart from each other.
             identification: (at.thread as u16).wrapping_mul(0x9e37),
         });
@@ -220,12 +227,13 @@ impl Node for Encap {
     type Trace = EncapTrace;
 
     fn process(&mut self, cx: &mut NodeCx<'_, Next, Error>, frame: &mut Frame) -> Verdict<Next> {
-        let Self { tunnels, reader, identification } = self;
-        let table = tunnels.read(cx.token());
+        let Self { tunnels, reader, views, identification } = self;
+        let (table, views) = (tunnels.read(cx.token()), views.read(cx.token()));
         cx.each_run(
             frame,
             |_, buffer| buffer.tx,
-            |_, interface| Run::new(table, reader, interface),
+            // What a sub-interface sends are frames of its tunnel's.
+            |_, tx| Run::new(table, reader, views.above(tx).unwrap_or(tx)),
             |cx, run, buffer| match send(cx, run, reader, identification, buffer) {
                 Ok(next) => {
                     run.sent += 1;

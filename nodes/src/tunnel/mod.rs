@@ -60,8 +60,8 @@ const fn nodes(kind: Kind, family: Family) -> [&'static str; 2] {
 
 /// Registers nodes and commands, and provides the [`Tunnels`].
 pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols, tunnels: &Tunnels) {
-    encap::specs(tunnels, &r.forwarding()).into_iter().for_each(|spec| r.node(spec));
     let (reader, views) = (r.forwarding(), r.interface_views());
+    encap::specs(tunnels, &reader, &views).into_iter().for_each(|spec| r.node(spec));
     decap::specs(tunnels, &reader, &views).into_iter().for_each(|spec| r.node(spec));
     commands::commands().into_iter().for_each(|command| r.command(command));
     let followed = tunnels.clone();

@@ -150,7 +150,7 @@ fn outer_packets_of_frames_are_cut_for_their_way_or_counted() {
             let what = format!("{} over {family}", kind.name);
             let near = near(kind, ends);
             let frame = frame_to([2, 0, 0, 0, 0, 9], &[], &inner(1500)[14..]);
-            let outer = send(&near, &[frame.clone()])[1][0][14..].to_vec();
+            let outer = send(&near, core::slice::from_ref(&frame))[1][0][14..].to_vec();
             near.send("pg1", &[too_big(ends[0], &outer, 1400)]);
             assert_eq!(known(&near, kind), Some(1400), "{what}: {:?}", near.reasons());
             let [_, out] = send(&near, &[frame]);
