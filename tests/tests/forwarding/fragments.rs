@@ -99,14 +99,14 @@ fn a_fragment_that_would_end_beyond_the_longest_packet_is_not_cut() {
 fn headers_that_nodes_on_the_way_read_are_in_front_of_each_fragment_of_our_own_packets() {
     let scene = Scene::router();
     scene.lab.run("set interface mtu packet 1300 pg1");
-    let router_alert = [43, 0, 5, 2, 0, 0, 1, 0];
-    let routing = [[60, 2, 4, 0, 0, 0, 0, 0], [0x20; 8], [0x21; 8]].concat();
-    let options = [17, 0, 1, 4, 0, 0, 0, 0];
-    let rest = [&options[..], &[7; 3001]].concat();
+    let router_alert = [43_u8, 0, 5, 2, 0, 0, 1, 0];
+    let routing: Vec<u8> = [[60_u8, 2, 4, 0, 0, 0, 0, 0], [0x20; 8], [0x21; 8]].concat();
+    let options = [17_u8, 0, 1, 4, 0, 0, 0, 0];
+    let rest = [&options[..], &[7_u8; 3001]].concat();
     let payload = [&router_alert[..], &routing, &rest].concat();
     let packet = ip6("2001:db8:1::1", "2001:db8:10::1", (0, 64), &payload);
     let path = scene.path("own.pcap");
-    write_pcap(&path, &[packet.clone()]);
+    write_pcap(&path, &[packet]);
     scene.capture("pg1");
     scene.lab.run(&format!(
         "packet-generator new {{ name own interface pg0 node ip6-lookup buffer-flags local pcap {} }}",
