@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -69,23 +70,25 @@ class OpenVSwitch(Datapath):
             folder = Path(folder)
             database, socket = folder / "conf.db", f"unix:{folder}/db.sock"
             run("ovsdb-tool", "create", str(database), "/usr/share/openvswitch/vswitch.ovsschema")
-            self.start(stack, net, "ovsdb-server", str(database), f"--remote=p{socket}", f"--unixctl={folder}/db.ctl")
+            self.start(stack, net, folder, "ovsdb-server", str(database), f"--remote=p{socket}", f"--unixctl={folder}/db.ctl")
             vsctl = ["ovs-vsctl", f"--db={socket}"]
             for _ in range(50):
                 if (folder / "db.sock").exists():
                     break
                 time.sleep(0.1)
             run(*vsctl, "--no-wait", "init")
-            switch = self.start(stack, net, "ovs-vswitchd", socket, f"--unixctl={folder}/switch.ctl", "--log-file=/dev/null")
+            switch = self.start(stack, net, folder, "ovs-vswitchd", socket, f"--unixctl={folder}/switch.ctl", "--log-file=/dev/null")
             run(*vsctl, "--timeout=20", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
             run(*vsctl, "--timeout=20", "add-port", "br0", "ra", "--", "add-port", "br0", "rb")
             # `ip netns exec` becomes the program.
-            self.pid = switch.pid
+            self.pid, self.vsctl, self.folder = switch.pid, [*vsctl, "--timeout=20"], folder
             yield
 
     @staticmethod
-    def start(stack, net, *command):
-        process = subprocess.Popen(net.within("r", *command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(stack, net, folder, *command):
+        # Its sockets are in a folder of its own.
+        own = {**os.environ, "OVS_RUNDIR": str(folder)}
+        process = subprocess.Popen(net.within("r", *command), env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         stack.callback(process.wait)
         stack.callback(process.terminate)
         return process
@@ -113,9 +116,8 @@ class Peloton(Datapath):
                 lines += [
                     self.create.format(f"r{end}", ROUTER[n - 1]),
                     f"set interface state {interface} up",
-                    f"set interface ip address {interface} 10.{n}.0.1/24",
-                    f"set ip neighbor {interface} 10.{n}.0.2 {net.mac(end)}",
                     f"set interface rx-mode {interface} {self.mode}",
+                    *self.lines(net, n, end, interface),
                 ]
             script, startup, socket = folder / "script", folder / "startup.conf", folder / "cli.sock"
             script.write_text("\n".join(lines) + "\n")
@@ -127,6 +129,13 @@ class Peloton(Datapath):
             finally:
                 process.terminate()
                 process.wait()
+
+    def lines(self, net, n, end, interface):
+        """What is configured of an interface."""
+        return [
+            f"set interface ip address {interface} 10.{n}.0.1/24",
+            f"set ip neighbor {interface} 10.{n}.0.2 {net.mac(end)}",
+        ]
 
     def notes(self):
         """Clocks of a packet in each node that packets went through, by the node's name, and packets of a frame."""
