@@ -7,6 +7,8 @@ mod collectors;
 mod commands;
 mod defects;
 mod judges;
+mod open_vswitch;
+mod readings;
 mod sample;
 mod sampling;
 mod scene;
