@@ -69,7 +69,7 @@ impl Writer {
         Self::at(path.display().to_string(), File::create(path), options)
     }
 
-    /// Writes to `path`, where nothing may be yet.
+    /// Writes to `path`, where nothing may be yet, not even a link.
     ///
     /// # Errors
     /// The file cannot be made, or something is there.
@@ -114,7 +114,7 @@ impl Writer {
         wire_len: u32,
         parts: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Stored, WriteError> {
-        if self.options.max_packets.is_some_and(|max| self.packets >= max) {
+        if self.is_full() {
             return Ok(Stored::Full);
         }
         let header_at = self.buffer.len();
@@ -133,6 +133,12 @@ impl Writer {
             self.write_out()?;
         }
         Ok(Stored::Yes)
+    }
+
+    /// Whether it holds as many packets as it may.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.options.max_packets.is_some_and(|max| self.packets >= max)
     }
 
     /// Packets in the capture so far.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use vnet::{
     command::{
         ApiError, Args, Error, OperationError, Output, choice, flag, keyword, positional, rest,
-        value::{self, Block},
+        value,
     },
     plugin::{Command, CommandCx},
     runtime::Main,
@@ -28,7 +28,7 @@ vnet::args! {
 
 vnet::args! {
     struct New {
-        definition: Block = positional(value::block()),
+        definition: String = rest("parameters"),
     }
 }
 
@@ -69,9 +69,9 @@ vnet::args! {
 const MODES: [(&str, Mode); 3] =
     [("ethernet", Mode::Ethernet), ("ip4", Mode::Ip4), ("ip6", Mode::Ip6)];
 
-/// What `packet-generator new { ... }` has in its braces.
+/// What `packet-generator new` has behind it.
 const DEFINITION: &str = "\
-Parameters, in any order: name <s>, limit <n>, rate <pps>, size <lo>-<hi> (counts up) or <lo>+<hi> (random), \
+In braces or without. Parameters, in any order: name <s>, limit <n>, rate <pps>, size <lo>-<hi> (counts up) or <lo>+<hi> (random), \
 node <node>|<interface>, interface <interface>, tx-interface <interface>, source pg<N>, worker <n>, maxframe <n>, \
 buffer-size <n>, buffer-flags <flag>, seed <n>, and pcap <file> or data { ... }.
 Data are headers from the outside in, then the payload:
@@ -101,17 +101,23 @@ fn interface_number() -> value::Value<u32> {
 pub(super) fn commands(generator: &Generator) -> Vec<Command> {
     vec![
         command("create packet-generator interface", "Make a packet-generator interface.", generator, create)
-            .details("The interface is called pg<N>. It is down, and goes up when a stream of it is enabled."),
+            .details(
+                "The interface is called pg<N>. It is down, and goes up when a stream of it is enabled. One that there is \
+                 already stays as it is.",
+            ),
         command("packet-generator new", "Define a stream of packets.", generator, new).details(DEFINITION),
         command("packet-generator enable-stream", "Start a stream, or all.", generator, enable)
-            .details("Each stream starts from its beginning. Without a name all streams are enabled."),
+            .details("Each stream starts from its beginning. Without a name all streams are enabled, however few there are."),
         command("packet-generator disable-stream", "Stop a stream, or all.", generator, disable)
-            .details("Without a name all streams are disabled."),
+            .details("Without a name all streams are disabled, however few there are."),
         command("packet-generator delete", "Delete a stream.", generator, delete),
         command("packet-generator configure", "Change a stream.", generator, configure)
             .details("Parameters: limit <n>, rate <pps>, size <lo>-<hi>, size <lo>+<hi>, buffer-size <n>."),
         command("packet-generator capture", "Write what an interface sends to a file.", generator, capture)
-            .details("The file must not exist. `disable' ends a capture and says how many packets it holds."),
+            .details(
+                "The file must not exist; it appears with the first packet, and holds whole packets whenever it is read. \
+                 `disable' ends a capture, if there is one, and says how many packets it holds.",
+            ),
         command("show packet-generator", "Show the streams.", generator, list),
     ]
 }
@@ -143,27 +149,33 @@ fn create(generator: &Generator, main: &mut Main, args: Create) -> Result<Output
     }
     let (number, mode) = (args.number, args.mode);
     let new = NewInterface { number, mac: args.mac.map(MacAddress), mode };
-    generator.create_interface(main, new)?;
+    if generator.interface(number).is_none() {
+        generator.create_interface(main, new)?;
+    }
     Ok(Output::None)
 }
 
 fn new(generator: &Generator, main: &mut Main, args: New) -> Result<Output, Error> {
-    let spec = StreamSpec::parse(&args.definition.text)?;
+    let spec = StreamSpec::parse(&args.definition)?;
     generator.new_stream(main, spec)?;
     Ok(Output::None)
 }
 
 fn enable(generator: &Generator, main: &mut Main, args: Which) -> Result<Output, Error> {
-    match generator.enable(main, args.name.as_deref())? {
-        0 => Ok(Output::from("enabled already")),
-        _ => Ok(Output::None),
+    match generator.enable(main, args.name.as_deref()) {
+        Ok(0) if args.name.is_some() => Ok(Output::from("enabled already")),
+        // As in VPP, all of none is no mistake.
+        Ok(_) | Err(PgError::NoStreams) => Ok(Output::None),
+        Err(error) => Err(error.into()),
     }
 }
 
 fn disable(generator: &Generator, main: &mut Main, args: Which) -> Result<Output, Error> {
-    match generator.disable(main, args.name.as_deref())? {
-        0 => Ok(Output::from("disabled already")),
-        _ => Ok(Output::None),
+    match generator.disable(main, args.name.as_deref()) {
+        Ok(0) if args.name.is_some() => Ok(Output::from("disabled already")),
+        // As in VPP, all of none is no mistake.
+        Ok(_) | Err(PgError::NoStreams) => Ok(Output::None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -182,11 +194,12 @@ fn configure(generator: &Generator, main: &mut Main, args: Configure) -> Result<
 
 fn capture(generator: &Generator, _: &mut Main, args: Capture) -> Result<Output, Error> {
     match (args.disable, args.file) {
-        (true, None) => {
-            let packets = generator.stop_capture(&args.interface)?;
-            Ok(Output::from(format!("{packets} packets captured")))
-        }
-        (true, Some(_)) => Err(Error::Conflict { word: "disable".to_owned() }),
+        // As VPP's tests do: they end whatever may be on, and repeat which file it was.
+        (true, _) => match generator.stop_capture(&args.interface) {
+            Ok(packets) => Ok(Output::from(format!("{packets} packets captured"))),
+            Err(PgError::NotCaptured(_)) => Ok(Output::None),
+            Err(error) => Err(error.into()),
+        },
         (false, Some(file)) => {
             generator.capture(&args.interface, &file, args.count)?;
             Ok(Output::None)
@@ -195,7 +208,9 @@ fn capture(generator: &Generator, _: &mut Main, args: Capture) -> Result<Output,
     }
 }
 
-fn list(generator: &Generator, _: &mut Main, args: Show) -> Result<Output, Error> {
+fn list(generator: &Generator, main: &mut Main, args: Show) -> Result<Output, Error> {
+    // Who waits for the end of a stream by this command finds all its packets where they went.
+    main.held_mut();
     let rows = generator.streams();
     if rows.is_empty() {
         return Ok(Output::from("no streams currently defined"));

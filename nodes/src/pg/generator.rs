@@ -22,7 +22,7 @@ use crate::capture::{Writer, WriterOptions};
 use super::{
     Data, Layer, Mode, NewInterface, PgError, Sent, SpecError, StreamSpec,
     input::{Finished, Input, Table},
-    port::{PgDevice, Port, Transmit, TxState},
+    port::{Output, PgDevice, Port, Transmit, TxState},
     program::Program,
     show::StreamRow,
     stream::{Label, Progress, Running, Source, StreamId},
@@ -127,6 +127,12 @@ impl Generator {
         let sw_if_index = main.add_device(hardware, Box::new(PgDevice(mode)))?;
         self.state.borrow_mut().ports.push(Port { name, mode, sw_if_index, tx });
         Ok(sw_if_index)
+    }
+
+    /// The packet-generator interface of that number.
+    #[must_use]
+    pub fn interface(&self, number: u32) -> Option<SwIfIndex> {
+        self.port(&format!("pg{number}"), |port| port.sw_if_index).ok()
     }
 
     /// Defines a stream, which is not enabled yet; one of the same name is deleted. Makes the interface that it belongs to,
@@ -245,20 +251,24 @@ impl Generator {
     }
 
     /// Starts to capture what leaves by the interface `name` into `file`, where nothing may be yet: `count` packets, or all.
+    /// The file is made with the first packet, and after each frame it holds all packets so far; no link is followed.
     /// A capture that is on already is ended first.
     ///
     /// # Errors
     /// When the interface is none of ours, the file exists or cannot be made, or the capture before could not be written.
     pub fn capture(&self, name: &str, file: &Path, count: Option<u64>) -> Result<(), PgError> {
-        self.start_capture(name, count, |options| {
-            Writer::create_new(file, options).map_err(|e| {
-                let file = file.display().to_string();
-                match e.source.kind() {
-                    io::ErrorKind::AlreadyExists => PgError::FileExists(file),
-                    _ => PgError::CannotOpen { file, source: e.source },
-                }
-            })
-        })
+        let shown = || file.display().to_string();
+        match file.symlink_metadata() {
+            Ok(_) => return Err(PgError::FileExists(shown())),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(PgError::CannotOpen { file: shown(), source: error });
+            }
+            Err(_) => {}
+        }
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let is_there = folder.unwrap_or(Path::new(".")).metadata();
+        is_there.map_err(|source| PgError::CannotOpen { file: shown(), source })?;
+        self.start_capture(name, count, |options| Output::File(file.to_owned(), options))
     }
 
     /// As [`Self::capture`], into `output`.
@@ -271,16 +281,18 @@ impl Generator {
         output: impl io::Write + Send + 'static,
         count: Option<u64>,
     ) -> Result<(), PgError> {
-        self.start_capture(name, count, |options| Ok(Writer::to_stream(name, output, options)))
+        let open = |options| Output::Open(Writer::to_stream(name, output, options));
+        self.start_capture(name, count, open)
     }
 
     fn start_capture(
         &self,
         name: &str,
         count: Option<u64>,
-        open: impl FnOnce(WriterOptions) -> Result<Writer, PgError>,
+        output: impl FnOnce(WriterOptions) -> Output,
     ) -> Result<(), PgError> {
-        self.port(name, |port| port.tx.start_capture(port.mode, count, open))?
+        self.port(name, |port| port.tx.start_capture(port.mode, count, output))??;
+        Ok(())
     }
 
     /// Ends the capture of the interface `name`; returns how many packets it holds.

@@ -2,6 +2,7 @@
 
 use std::{
     mem,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,7 +18,7 @@ use vnet::{
     wire::{ethernet::MacAddress, link::LinkType},
 };
 
-use super::{PgError, trace::TxTrace};
+use super::trace::TxTrace;
 use crate::capture::{self, Precision, Stored, WriteError, Writer, WriterOptions};
 
 /// What the packets of an interface begin with.
@@ -96,15 +97,41 @@ pub struct Sent {
 pub(super) struct TxState {
     packets: AtomicU64,
     bytes: AtomicU64,
-    /// Whether `capture` has a writer: what the node asks instead of taking the lock.
+    /// Whether `capture` has an output: what the node asks instead of taking the lock.
     capturing: AtomicBool,
     capture: Mutex<Capture>,
 }
 
-/// A capture is on while there is a writer.
+/// Where a capture goes.
+pub(super) enum Output {
+    /// Into a file that is made with the first packet.
+    File(PathBuf, WriterOptions),
+    /// Into what is open already.
+    Open(Writer),
+}
+
+impl Output {
+    /// The writer; makes the file if there is none yet. Whatever has come into its place since, be it a link, is left alone.
+    fn open(self) -> Result<Writer, WriteError> {
+        match self {
+            Self::File(path, options) => Writer::create_new(&path, options),
+            Self::Open(writer) => Ok(writer),
+        }
+    }
+
+    /// Ends the capture; how many packets it holds.
+    fn finish(self) -> Result<u64, WriteError> {
+        match self {
+            Self::File(..) => Ok(0),
+            Self::Open(writer) => writer.finish(),
+        }
+    }
+}
+
+/// A capture is on while there is an output.
 #[derive(Default)]
 struct Capture {
-    writer: Option<Writer>,
+    output: Option<Output>,
     /// What the last capture ended with; none when it was ended by a command.
     ended: Option<Result<u64, WriteError>>,
 }
@@ -121,24 +148,24 @@ impl TxState {
         self.capture.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a capture with the writer that `open` makes. One that is on already is ended.
+    /// Starts a capture into what `output` gives. One that is on already is ended.
     pub(super) fn start_capture(
         &self,
         mode: Mode,
         count: Option<u64>,
-        open: impl FnOnce(WriterOptions) -> Result<Writer, PgError>,
-    ) -> Result<(), PgError> {
+        output: impl FnOnce(WriterOptions) -> Output,
+    ) -> Result<(), WriteError> {
         let options = WriterOptions {
             link: mode.link(),
             precision: Precision::Micros,
             snaplen: capture::MAX_CAPTURED,
             max_packets: count,
         };
-        let writer = open(options)?;
+        let output = Some(output(options));
         let mut capture = self.lock();
-        let before = mem::replace(&mut *capture, Capture { writer: Some(writer), ended: None });
+        let before = mem::replace(&mut *capture, Capture { output, ended: None });
         self.capturing.store(count != Some(0), Ordering::Relaxed);
-        before.writer.map_or(Ok(0), Writer::finish)?;
+        before.output.map_or(Ok(0), Output::finish)?;
         Ok(())
     }
 
@@ -146,13 +173,16 @@ impl TxState {
     pub(super) fn stop_capture(&self) -> Option<Result<u64, WriteError>> {
         let mut capture = self.lock();
         self.capturing.store(false, Ordering::Relaxed);
-        let Capture { writer, ended } = mem::take(&mut *capture);
-        ended.or_else(|| writer.map(Writer::finish))
+        let Capture { output, ended } = mem::take(&mut *capture);
+        ended.or_else(|| output.map(Output::finish))
     }
 
     /// Hands what was captured so far to the system. `None` when nothing is captured.
     pub(super) fn flush_capture(&self) -> Option<Result<(), WriteError>> {
-        self.lock().writer.as_mut().map(Writer::flush)
+        match self.lock().output.as_mut()? {
+            Output::File(..) => Some(Ok(())),
+            Output::Open(writer) => Some(writer.flush()),
+        }
     }
 }
 
@@ -181,23 +211,42 @@ impl Transmit {
     fn capture(&mut self, cx: &mut NodeCx<'_, NoNext, TxError>, frame: &mut Frame) {
         let now = cx.packet_time();
         let mut capture = self.state.lock();
-        let Some(mut writer) = capture.writer.take() else { return };
-        let packets = frame.len() as u64;
-        for (i, buffer) in cx.buffers(frame).iter_mut().enumerate() {
-            let ended = match write(&mut writer, cx, buffer, now, &mut self.joined) {
-                Ok(Stored::Yes) => continue,
-                Ok(Stored::Full) => writer.finish(),
-                Err(error) => {
-                    cx.count(TxError::NotCaptured, packets - i as u64);
-                    Err(error)
-                }
-            };
-            capture.ended = Some(ended);
-            self.state.capturing.store(false, Ordering::Relaxed);
-            return;
+        let Some(output) = capture.output.take() else { return };
+        match store(output, cx, frame, now, &mut self.joined) {
+            Ok(Ok(writer)) => capture.output = Some(Output::Open(writer)),
+            Ok(Err(packets)) => capture.ended = Some(Ok(packets)),
+            Err((error, lost)) => {
+                cx.count(TxError::NotCaptured, lost);
+                capture.ended = Some(Err(error));
+            }
         }
-        capture.writer = Some(writer);
+        self.state.capturing.store(capture.output.is_some(), Ordering::Relaxed);
     }
+}
+
+/// Writes the packets of `frame`, so that they are in the file. The writer where there is to be more, or else how many packets the
+/// capture holds in the end; with an error, how many packets of the frame it costs.
+fn store(
+    output: Output,
+    cx: &NodeCx<'_, NoNext, TxError>,
+    frame: &mut Frame,
+    now: PacketTime,
+    joined: &mut Vec<u8>,
+) -> Result<Result<Writer, u64>, (WriteError, u64)> {
+    let packets = frame.len() as u64;
+    let mut writer = output.open().map_err(|error| (error, packets))?;
+    for (i, buffer) in cx.buffers(frame).iter_mut().enumerate() {
+        let lost = packets - i as u64;
+        match write(&mut writer, cx, buffer, now, joined).map_err(|error| (error, lost))? {
+            Stored::Yes => {}
+            Stored::Full => return writer.finish().map(Err).map_err(|error| (error, lost)),
+        }
+    }
+    writer.flush().map_err(|error| (error, packets))?;
+    if writer.is_full() {
+        return writer.finish().map(Err).map_err(|error| (error, packets));
+    }
+    Ok(Ok(writer))
 }
 
 fn write(

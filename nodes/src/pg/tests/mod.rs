@@ -2,6 +2,7 @@
 
 mod commands;
 mod grammar;
+mod harness;
 mod oracle;
 mod sending;
 
