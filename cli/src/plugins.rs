@@ -218,6 +218,7 @@ mod tests {
         };
         let expected = [
             "nodes",
+            "binary_api",
             "capture",
             "acl",
             "af_packet",
@@ -231,6 +232,7 @@ mod tests {
         assert_eq!(has(&choice), expected);
         let mut few = Choice { default: false, ..choice };
         assert_eq!(few.choose("flowprobe_plugin.so", true), Ok(true));
-        assert_eq!(has(&few), ["nodes", "capture", "flowprobe", "tap"]);
+        let core = ["nodes", "binary_api", "capture", "flowprobe", "stats", "tap"];
+        assert_eq!(has(&few), core);
     }
 }

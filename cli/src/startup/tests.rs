@@ -222,6 +222,10 @@ fn the_words_of_vpps_test_harness_start_an_engine_and_each_that_has_no_effect_is
     for name in ["flowprobe", "acl"] {
         plugins.choose(name, true).unwrap();
     }
+    for (plugin, path) in [("stats", "/t/stats.sock"), ("binary_api", "/t/api.sock")] {
+        plugins.tell_present(plugin);
+        plugins.tell(plugin, "socket-name".to_owned(), path.to_owned());
+    }
     assert_eq!(startup.plugins, plugins);
     let what = |note: &String| note.split('`').nth(1).unwrap().replace("' has no effect here", "");
     let expected = [
@@ -232,7 +236,6 @@ fn the_words_of_vpps_test_harness_start_an_engine_and_each_that_has_no_effect_is
         "api-segment",
         "memory",
         "physmem",
-        "statseg socket-name",
         "node",
         "api-fuzz",
         "plugin dpdk_plugin.so",

@@ -16,7 +16,11 @@ mod socket;
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use vnet::{plugin::Plugin, plugin::Registrar, process::Cx, runtime::Main};
+use vnet::{
+    plugin::{Plugin, Registrar},
+    process::Cx,
+    runtime::Main,
+};
 
 use figures::Figures;
 use settings::Settings;

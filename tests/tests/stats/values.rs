@@ -150,9 +150,11 @@ fn every_node_counts_the_calls_and_packets_of_show_runtime_on_each_thread() {
             let range = least[half]..=most[half];
             assert!(range.contains(&read[half]), "{name}: {} is not in {range:?}", read[half]);
         }
-        exact += usize::from(least == *most);
-        assert_eq!(read[0], number(&all[format!("/nodes/{name}/calls")][*thread]));
-        assert_eq!(of("clocks", *thread, index) > 0, read[0] > 0, "{name}");
+        if least == *most {
+            exact += 1;
+            assert_eq!(read[0], number(&all[format!("/nodes/{name}/calls")][*thread]));
+            assert!(of("clocks", *thread, index) > 0, "{name}");
+        }
     }
     assert!(exact > 10, "{exact} of {} nodes stood still", after.len());
     assert_eq!(after[&(1, "ip4-rewrite".to_owned())][1], 1000);
@@ -180,7 +182,7 @@ fn figures_of_the_engine_are_kept_up_to_date() {
     for heap in ["stat segment", "buffers"] {
         let [total, used, free] = ["total", "used", "free"]
             .map(|what| number(&read["all"][format!("/mem/{heap}/{what}")][0]));
-        assert!(used > 0 && total == used + free, "{heap}: {total} {used} {free}");
+        assert!(total > 0 && total == used + free, "{heap}: {total} {used} {free}");
     }
     assert_eq!(read["all"]["/sys/loops_per_worker"][0].as_array().unwrap().len(), 2);
     assert_eq!(read["all"]["/sys/vector_rate_per_worker"].as_array().unwrap().len(), 1);

@@ -385,6 +385,7 @@ impl AsFd for Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counter::ThreadIndex;
 
     fn text<T>(result: Result<T, CounterError>) -> String {
         result.err().map_or_else(String::new, |error| error.to_string())
@@ -401,7 +402,7 @@ mod tests {
         assert!(text(segment.names("/names", 1_000)).contains("/names needs 144008 bytes"));
         assert!(text(segment.simple("/huge", usize::MAX)).contains("/huge has room for"));
         assert!(!segment.contains("/net/route/to") && segment.simple("/other", 8).is_ok());
-        small.writer(crate::counter::ThreadIndex(1)).unwrap().add(7, 1);
+        small.writer(ThreadIndex(1)).unwrap().add(7, 1);
         assert_eq!(small.sum(7), 1);
     }
 
@@ -432,6 +433,26 @@ mod tests {
         drop(old);
         let third = segment.scalar("/third").unwrap();
         assert_eq!((third.value(), segment.entries.len()), (0, 2), "the slot is used again");
+    }
+
+    #[test]
+    fn figures_have_one_row_and_every_change_moves_the_epoch_once() {
+        let mut segment = Segment::with_size(3, 4 << 20).unwrap();
+        let before = segment.epoch();
+        let rates = segment.figures("/rates", 3).unwrap();
+        assert_eq!((segment.epoch() - before, rates.len()), (1, 3));
+        let writer = rates.writer(ThreadIndex::MAIN).unwrap();
+        writer.set(2, 7);
+        writer.set(2, 5);
+        writer.set(3, 9);
+        assert_eq!((rates.sum(2), rates.lost()), (5, 0));
+        assert!(rates.writer(ThreadIndex(1)).is_err());
+        let (size, memory) = segment.usage();
+        assert!(size == 4 << 20 && memory > 0 && memory < size, "{memory} of {size}");
+        let entries = segment.directory();
+        let expected =
+            EntryInfo { number: 0, name: "/rates".to_owned(), kind: 2, value: entries[0].value };
+        assert_eq!(entries, [expected]);
     }
 
     #[test]

@@ -165,7 +165,8 @@ impl Builder {
         self
     }
 
-    /// The folder in which plugins make sockets that were given no path; `/run/peloton` unless said otherwise.
+    /// The folder in which plugins make sockets that were given no path; `/run/vpp` unless said otherwise, where clients of VPP
+    /// look.
     #[must_use]
     pub fn runtime_dir(mut self, folder: PathBuf) -> Self {
         self.runtime_dir = folder;
@@ -409,7 +410,7 @@ impl Engine {
             buffers: BUFFERS,
             workers,
             segment: SegmentSize::default(),
-            runtime_dir: PathBuf::from("/run/peloton"),
+            runtime_dir: PathBuf::from("/run/vpp"),
         }
     }
 
