@@ -156,7 +156,7 @@ fn every_node_counts_the_calls_and_packets_of_show_runtime_on_each_thread() {
             assert!(of("clocks", *thread, index) > 0, "{name}");
         }
     }
-    assert!(exact > 10, "{exact} of {} nodes stood still", after.len());
+    assert!(exact > 5, "{exact} of {} nodes stood still", after.len());
     assert_eq!(after[&(1, "ip4-rewrite".to_owned())][1], 1000);
     let process = names.iter().position(|name| *name == "statseg-collector-process").unwrap();
     assert!(of("suspends", 0, process) > 0);
