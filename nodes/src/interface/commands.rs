@@ -6,7 +6,7 @@ use vnet::{
     plugin::{Command, CommandCx},
 };
 
-use super::loopback::{LoopbackError, create, create_bvi, delete, delete_bvi};
+use super::loopback::{LoopbackError, MAX_INSTANCE, create, create_bvi, delete, delete_bvi};
 
 impl OperationError for LoopbackError {
     fn api_error(&self) -> ApiError {
@@ -21,7 +21,7 @@ impl OperationError for LoopbackError {
 vnet::args! {
     struct Create {
         mac: Option<[u8; 6]> = keyword("mac", value::mac()).optional(),
-        instance: Option<u32> = keyword("instance", value::number(0..=16383)).optional(),
+        instance: Option<u32> = keyword("instance", value::number(0..=MAX_INSTANCE)).optional(),
     }
 }
 

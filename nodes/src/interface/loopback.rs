@@ -17,8 +17,10 @@ vnet::next_nodes! {
     }
 }
 
-/// The largest frame.
-const MAX_FRAME: u32 = 9216;
+/// The largest frame: there is no wire, and VPP's takes packets of 9216 octets.
+const MAX_FRAME: u32 = 9216 + 14;
+/// The largest number that one can be asked for with.
+pub(super) const MAX_INSTANCE: u32 = 16383;
 
 /// Why there is no loopback interface.
 #[derive(Debug, thiserror::Error)]

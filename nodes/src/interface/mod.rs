@@ -1,5 +1,6 @@
 //! Packets out: `interface-output`, and the loopback interface.
 
+mod api;
 mod commands;
 pub mod loopback;
 mod offload;

@@ -54,6 +54,7 @@ pub(crate) fn register(r: &mut Registrar) {
     r.node(super::offload::spec(r.interface_views()));
     r.arc(ArcSpec::new(OUTPUT, &[OUTPUT], END));
     super::commands::commands().into_iter().for_each(|command| r.command(command));
+    super::api::register(r.api());
 }
 
 /// Makes `tx`, the node that hands packets to a device, a next node of `interface-output`; the result belongs into

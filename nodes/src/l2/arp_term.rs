@@ -1,6 +1,6 @@
 //! `arp-term-l2bd`: questions for addresses that a bridge domain knows are answered by itself.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vnet::{
     buffer::Buffer,
@@ -15,7 +15,11 @@ use vnet::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, network_endian::U16};
 
-use super::{input::receive_by_bvi, trace::ArpTermTrace};
+use super::{
+    asked::{Asked, Asking},
+    input::receive_by_bvi,
+    trace::ArpTermTrace,
+};
 
 vnet::next_nodes! {
     /// Where frames go from `arp-term-l2bd`.
@@ -33,16 +37,20 @@ vnet::node_errors! {
         ArpReplies => ("arp-replies", "ARP replies sent", Info),
         NdReplies => ("nd-replies", "ND replies sent", Info),
         Unknown => ("unknown", "questions for addresses that the bridge domain does not know", Info),
+        Untold => ("events-lost", "questions that clients were not told of", Error),
         UuFlood => ("uu-flood-drop", "L2 unknown unicast where it is not flooded", Error),
     }
 }
 
 /// The node.
-pub(super) struct ArpTerm(L2);
+pub(super) struct ArpTerm {
+    l2: L2,
+    asking: Asking,
+}
 
 impl ArpTerm {
-    pub(super) fn spec(l2: L2) -> NodeSpec {
-        NodeSpec::map("arp-term-l2bd", move |_| Self(l2.clone()))
+    pub(super) fn spec(l2: L2, asking: Asking) -> NodeSpec {
+        NodeSpec::map("arp-term-l2bd", move |_| Self { l2: l2.clone(), asking: asking.clone() })
     }
 }
 
@@ -91,6 +99,33 @@ struct NdFrame {
     ethernet: Header,
     ip: ip6::Header,
     nd: Nd,
+}
+
+/// Who asks by this frame, if it is an ARP request or a neighbour solicitation or advertisement from an address that can be used
+/// elsewhere than on this link.
+fn who_asks(buffer: &Buffer) -> Option<Asked> {
+    let header = buffer.view::<Header>()?;
+    let (ip, mac): (IpAddr, _) = match EtherType(header.ethertype.get()) {
+        EtherType::ARP => {
+            let ArpFrame { ethernet, arp } = buffer.view::<ArpFrame>()?;
+            let is_request =
+                arp.is_ip4_over_ethernet() && arp.operation.get() == operation::REQUEST;
+            let is_sender = !arp.sender_mac.is_multicast() && arp.sender_mac == ethernet.source;
+            let ip = Ipv4Addr::from(arp.sender_ip);
+            let asks = is_request && is_sender && !ip.is_multicast();
+            (asks.then_some(ip)?.into(), arp.sender_mac)
+        }
+        EtherType::IP6 => {
+            let NdFrame { ethernet, ip, nd } = buffer.view::<NdFrame>()?;
+            let is_nd =
+                ip.next_header == 58 && [Nd::SOLICITATION, Nd::ADVERTISEMENT].contains(&nd.kind);
+            let source = Ipv6Addr::from(ip.source);
+            let asks = is_nd && !source.is_unicast_link_local() && !source.is_unspecified();
+            (asks.then_some(source)?.into(), ethernet.source)
+        }
+        _ => return None,
+    };
+    Some(Asked { ip, mac: mac.0, interface: buffer.rx })
 }
 
 /// Makes the answer to an ARP request of it, if it is one for an address that the domain knows.
@@ -144,7 +179,13 @@ impl Map for ArpTerm {
     type Trace = ArpTermTrace;
 
     fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
-        let layer2 = self.0.read(cx.token());
+        if self.asking.is_wanted()
+            && let Some(asked) = who_asks(buffer)
+            && !self.asking.put(asked)
+        {
+            cx.count(Error::Untold, 1);
+        }
+        let layer2 = self.l2.read(cx.token());
         let port = layer2.port(buffer.rx);
         let Some(domain) = port.domain().and_then(|index| layer2.domain(index)) else {
             return Next::Flood.into();

@@ -6,6 +6,7 @@
 
 mod arcs;
 mod arp_term;
+mod asked;
 mod flood;
 mod input;
 mod output;
@@ -26,7 +27,8 @@ pub(crate) fn register(r: &mut Registrar) {
         .into_iter()
         .for_each(|spec| r.node(spec));
     r.node(flood::Flood::spec(l2.clone()));
-    r.node(arp_term::ArpTerm::spec(l2.clone()));
+    let asking = asked::Asking::register(r);
+    r.node(arp_term::ArpTerm::spec(l2.clone(), asking));
     output::specs(&l2).into_iter().for_each(|spec| r.node(spec));
 }
 

@@ -3,6 +3,7 @@
 //! Either of all packets of a device, by features of `device-input` and `interface-output`; or of the frames that an interface
 //! bridges, by features of the arcs of layer 2, which know sub-interfaces. Packets which nobody mirrors are not looked at.
 
+pub mod api;
 mod commands;
 mod node;
 mod table;
@@ -43,4 +44,5 @@ pub(crate) fn register(r: &mut Registrar) {
     });
     let commands: [Command; 2] = commands::commands(&span);
     commands.into_iter().for_each(|command| r.command(command));
+    api::register(r.api(), &span);
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The class of these interfaces.
-const CLASS: &str = "AF_XDP";
+const CLASS: &str = "AF_XDP interface";
 
 /// The AF_XDP interfaces of an engine. Clones are the same; they belong to the main thread.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use vnet::{
 use crate::{
     error::TapError,
     host::{Kind, Made},
-    port::{CLASS, MAX_FRAME, Port, TapDevice},
+    port::{CLASS, LOG_CLASS, MAX_FRAME, Port, TapDevice},
     queue::Queue,
     rx, tx,
 };
@@ -50,7 +50,7 @@ impl Taps {
         let taps = Self { ports: Rc::default(), devices, made };
         let followed = Rc::downgrade(&taps.ports);
         let ports = move || Some(followed.upgrade()?.borrow().clone());
-        r.process("tap-link-process", move |cx| follow(cx, CLASS, ports, first));
+        r.process("tap-link-process", move |cx| follow(cx, LOG_CLASS, ports, first));
         taps
     }
 

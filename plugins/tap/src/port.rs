@@ -18,8 +18,10 @@ use vnet::{
 
 use crate::host::{Host, Made, Offload};
 
-/// The class of these interfaces.
-pub(crate) const CLASS: &str = "tap";
+/// The class of these interfaces, as clients of VPP know it.
+pub(crate) const CLASS: &str = "virtio";
+/// What they are called in the log.
+pub(crate) const LOG_CLASS: &str = "tap";
 /// The largest frame that an interface has.
 pub(crate) const MAX_FRAME: u32 = 65535;
 
@@ -101,7 +103,7 @@ impl Port {
         let name = main.interface_name(self.sw_if_index.get());
         let text =
             format!("{name}: the host has deleted its interface {}", self.link.borrow().name);
-        main.log().write(main.log().class(CLASS, ""), Level::Warn, text);
+        main.log().write(main.log().class(LOG_CLASS, ""), Level::Warn, text);
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod checksums;
 mod discovery;
+mod interfaces;
+mod layer2;
 mod neighbors;
 mod program;
 mod reference;
@@ -20,8 +22,14 @@ use vnet::{
 
 /// An engine with all plugins, whose clock stands still.
 fn engine() -> Engine {
+    engine_with(0)
+}
+
+/// The same with workers, whose rounds are the main thread's.
+fn engine_with(workers: usize) -> Engine {
     let clock = Clock::virtual_at(PacketTime(1_700_000_000_000_000_000));
-    let engine = Assembled::build(Engine::builder().clock(clock), &Choice::all()).unwrap().engine;
+    let builder = Engine::builder().clock(clock).workers(workers);
+    let engine = Assembled::build(builder, &Choice::all()).unwrap().engine;
     engine.advance(Duration::from_secs(1));
     engine
 }

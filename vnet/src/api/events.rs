@@ -48,6 +48,16 @@ impl<E: Event, F: PartialEq> Subscribers<E, F> {
         all.len() < before
     }
 
+    /// Whether a client has asked.
+    #[must_use]
+    pub fn has(&self, client: &Rc<Client>, interest: &F) -> bool {
+        let all = self.all.borrow();
+        let is = |subscriber: &Subscriber<F>| {
+            subscriber.client.as_ptr() == Rc::as_ptr(client) && subscriber.interest == *interest
+        };
+        all.iter().any(is)
+    }
+
     /// Whether nobody has asked.
     #[must_use]
     pub fn is_empty(&self) -> bool {

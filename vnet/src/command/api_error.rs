@@ -76,6 +76,8 @@ pub enum ApiError {
     InvalidVlanTagCount = -72,
     /// An argument is none.
     InvalidArgument = -73,
+    /// Not in the state that it is in.
+    UnexpectedIntfState = -74,
     /// There is a tunnel between these addresses.
     TunnelExist = -75,
     /// What is in a tunnel cannot go there.
@@ -102,6 +104,8 @@ pub enum ApiError {
     CannotEnableDisableFeature = -100,
     /// Another one has this address.
     AddressInUse = -105,
+    /// The interface has addresses.
+    AddressFoundForInterface = -114,
     /// An entry of this key exists already.
     EntryAlreadyExists = -116,
     /// There is a bridge domain of this number.

@@ -37,6 +37,9 @@ impl InterfaceTable {
         let (name, table) = (on.name.clone(), on.table(address.family()));
         match self.connected.conflict(table.table_id, interface, address) {
             Some((old, by)) if by == interface && old == address => {
+                if self.stale.remove(&(interface, address)) {
+                    return Ok(());
+                }
                 return Err(InterfaceError::DuplicateAddress { name, address });
             }
             Some((old, by)) => {
@@ -66,6 +69,8 @@ impl InterfaceTable {
             return Err(InterfaceError::AddressNotFound { name, address });
         };
         on.addresses.remove(at);
+        self.stale.remove(&(interface, address));
+        let on = self.changeable(interface)?;
         on.tentative.retain(|tentative| IpAddr::V6(*tentative) != address.address());
         let table = on.table(address.family());
         self.connected.remove(table.table_id, address);
@@ -222,6 +227,7 @@ impl InterfaceTable {
             }
             self.events.push(Event::Unnumbered { sw_if_index: borrower, donor: None });
         }
+        self.stale.retain(|(on, _)| *on != interface);
         let Some(going) = self.software.at_mut(interface.0) else { return };
         going.tentative.clear();
         let sw_if_index = interface;

@@ -6,25 +6,14 @@ use super::{
 };
 use crate::{
     command::{
-        ApiError, Cell, Error, Field, OperationError, Output, Record, choice, flag, keyword,
-        one_of, positional, value,
+        ApiError, Cell, Error, Field, Output, Record, choice, flag, keyword, one_of, positional,
+        value,
     },
     fib::{Family, FibError, TableId},
     l2::L2,
     plugin::{Command, CommandCx},
     runtime::Main,
 };
-
-impl OperationError for InterfaceError {
-    fn api_error(&self) -> ApiError {
-        match self.api_number() {
-            -2 => ApiError::InvalidSwIfIndex,
-            -7 => ApiError::InvalidValue,
-            -126 => ApiError::Unsupported,
-            _ => ApiError::Unspecified,
-        }
-    }
-}
 
 crate::args! {
     struct Chosen {
@@ -43,8 +32,9 @@ crate::args! {
     }
 }
 
+/// What is to become of an interface.
 #[derive(Clone, Copy)]
-enum State {
+pub(super) enum State {
     Up,
     Down,
     Punt,
@@ -97,10 +87,10 @@ crate::args! {
     }
 }
 
-/// Which addresses a line is about.
+/// Which addresses are meant.
 #[derive(Clone)]
-enum Addresses {
-    One(value::IpWithLength),
+pub(super) enum Addresses {
+    One(InterfaceAddress),
     All,
 }
 
@@ -115,7 +105,9 @@ crate::args! {
 fn addresses() -> Field<Addresses> {
     one_of([
         choice([("all", Addresses::All)]),
-        positional(value::ip_with_length().hint("address/length")).map(Addresses::One),
+        positional(value::ip_with_length().hint("address/length")).try_map(|given| {
+            Ok(Addresses::One(InterfaceAddress::new(given.address, given.length)?))
+        }),
     ])
 }
 
@@ -265,7 +257,9 @@ fn settings() -> Vec<Command> {
         Command::sync(
             "set interface state",
             "Set an interface up or down.",
-            |cx: CommandCx, args: SetState| cx.with(|main| set_state(main, args)),
+            |cx: CommandCx, args: SetState| {
+                cx.with(|main| set_state(main, args.interface, args.state))
+            },
         )
         .details(
             "With `punt' it is down, and all that it receives is punted; `enable' ends that and nothing else. One of the \
@@ -304,17 +298,21 @@ fn settings() -> Vec<Command> {
     ]
 }
 
-fn set_state(main: &mut Main, args: SetState) -> Result<(), InterfaceError> {
-    let (admin, punt) = match args.state {
+pub(super) fn set_state(
+    main: &mut Main,
+    interface: SwIfIndex,
+    state: State,
+) -> Result<(), InterfaceError> {
+    let (admin, punt) = match state {
         State::Up => (Some(true), false),
         State::Down => (Some(false), false),
         State::Punt => (Some(false), true),
         State::Enable => (None, false),
     };
     if let Some(up) = admin {
-        main.set_interface_state(args.interface, up)?;
+        main.set_interface_state(interface, up)?;
     }
-    main.change_interfaces(|table| table.set_punt(args.interface, punt))
+    main.change_interfaces(|table| table.set_punt(interface, punt))
 }
 
 fn addressing() -> Vec<Command> {
@@ -322,7 +320,9 @@ fn addressing() -> Vec<Command> {
         change(
             "set interface ip address",
             "Add an address to an interface, or remove it.",
-            set_address,
+            |table, args: SetAddress| {
+                set_address(table, args.interface, args.addresses, args.delete)
+            },
         ),
         change(
             "set interface unnumbered",
@@ -334,33 +334,44 @@ fn addressing() -> Vec<Command> {
         Command::sync(
             "set interface ip table",
             "Look IPv4 packets of an interface up in a table.",
-            |cx: CommandCx, args: SetTable| cx.with(|main| set_table(main, args, Family::Ip4)),
+            |cx: CommandCx, args: SetTable| {
+                cx.with(|main| set_table(main, args.interface, args.table, Family::Ip4))
+            },
         ),
         Command::sync(
             "set interface ip6 table",
             "Look IPv6 packets of an interface up in a table.",
-            |cx: CommandCx, args: SetTable| cx.with(|main| set_table(main, args, Family::Ip6)),
+            |cx: CommandCx, args: SetTable| {
+                cx.with(|main| set_table(main, args.interface, args.table, Family::Ip6))
+            },
         ),
     ]
 }
 
-fn set_address(table: &mut InterfaceTable, args: SetAddress) -> Result<(), InterfaceError> {
-    match args.addresses {
-        Addresses::All => table.remove_all_addresses(args.interface),
-        Addresses::One(given) => {
-            let address = InterfaceAddress::new(given.address, given.length)?;
-            match args.delete {
-                true => table.remove_address(args.interface, address),
-                false => table.add_address(args.interface, address),
-            }
-        }
+/// Adds or removes an address, or removes all of them.
+pub(super) fn set_address(
+    table: &mut InterfaceTable,
+    interface: SwIfIndex,
+    addresses: Addresses,
+    delete: bool,
+) -> Result<(), InterfaceError> {
+    match addresses {
+        Addresses::All => table.remove_all_addresses(interface),
+        Addresses::One(address) if delete => table.remove_address(interface, address),
+        Addresses::One(address) => table.add_address(interface, address),
     }
 }
 
-fn set_table(main: &mut Main, args: SetTable, family: Family) -> Result<(), Error> {
+/// Binds an interface to a table, which there has to be.
+pub(super) fn set_table(
+    main: &mut Main,
+    interface: SwIfIndex,
+    table_id: u32,
+    family: Family,
+) -> Result<(), Error> {
     let unknown = |error: FibError| Error::failed(ApiError::NoSuchFib, error);
-    let fib = main.forwarding().table(family, TableId(args.table)).map_err(unknown)?;
-    let binding = TableBinding { table_id: args.table, fib_index: fib.0 };
-    main.change_interfaces(|table| table.set_table(args.interface, family, binding))?;
+    let fib = main.forwarding().table(family, TableId(table_id)).map_err(unknown)?;
+    let binding = TableBinding { table_id, fib_index: fib.0 };
+    main.change_interfaces(|table| table.set_table(interface, family, binding))?;
     Ok(())
 }

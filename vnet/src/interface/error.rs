@@ -1,6 +1,7 @@
 //! Why a change of the interface table was refused.
 
 use super::{HwIfIndex, InterfaceAddress, SwIfIndex, TagMatch};
+use crate::command::{ApiError, OperationError};
 use std::net::IpAddr;
 
 /// Why a change of the interface table was refused. Nothing of a refused change is done.
@@ -193,27 +194,38 @@ impl InterfaceError {
     /// The number that VPP's binary API has for it.
     #[must_use]
     pub fn api_number(&self) -> i32 {
+        self.api_error().code()
+    }
+}
+
+impl OperationError for InterfaceError {
+    fn api_error(&self) -> ApiError {
         match self {
-            Self::NoSuchInterface { .. } => -2,
-            Self::NoSuchHardware { .. } | Self::UnknownName { .. } => -2,
-            Self::BadName { .. } | Self::TagTooLong { .. } | Self::Mtu { .. } => -7,
-            Self::MacNotUnicast => -7,
-            Self::InvalidVlan { .. } => -55,
-            Self::TagsInUse { .. } => -56,
-            Self::PrefixLength { .. } | Self::LinkLocalLength => -59,
-            Self::AddressNotFound { .. } => -60,
-            Self::LinkLocalStays { .. } => -61,
-            Self::SubInterfaceExists { .. } => -68,
-            Self::Unnumbered { .. } | Self::SuperDown { .. } => -74,
-            Self::NameTaken { .. } => -79,
-            Self::NotHardware { .. } => -71,
-            Self::NotASubInterface { .. } => -98,
-            Self::AddressConflict { .. } => -105,
-            Self::HasAddresses { .. } => -114,
-            Self::Local0 | Self::NotExact | Self::NoOutputTags { .. } => -126,
-            Self::DuplicateAddress { .. } => -127,
-            Self::NotEthernet { .. } => -151,
-            Self::Device { .. } => -1,
+            Self::NoSuchInterface { .. }
+            | Self::NoSuchHardware { .. }
+            | Self::UnknownName { .. } => ApiError::InvalidSwIfIndex,
+            // What cannot be done to it is not done by that number.
+            Self::Local0 => ApiError::InvalidSwIfIndex,
+            Self::BadName { .. }
+            | Self::TagTooLong { .. }
+            | Self::Mtu { .. }
+            | Self::MacNotUnicast => ApiError::InvalidValue,
+            Self::InvalidVlan { .. } => ApiError::InvalidVlan,
+            Self::TagsInUse { .. } => ApiError::VlanAlreadyExists,
+            Self::PrefixLength { .. } | Self::LinkLocalLength => ApiError::AddressLengthMismatch,
+            Self::AddressNotFound { .. } => ApiError::AddressNotFoundForInterface,
+            Self::LinkLocalStays { .. } => ApiError::AddressNotDeletable,
+            Self::SubInterfaceExists { .. } => ApiError::SubifAlreadyExists,
+            Self::Unnumbered { .. } | Self::SuperDown { .. } => ApiError::UnexpectedIntfState,
+            Self::NameTaken { .. } => ApiError::IfAlreadyExists,
+            Self::NotHardware { .. } => ApiError::InvalidInterface,
+            Self::NotASubInterface { .. } => ApiError::InvalidSubSwIfIndex,
+            Self::AddressConflict { .. } => ApiError::AddressInUse,
+            Self::HasAddresses { .. } => ApiError::AddressFoundForInterface,
+            Self::NotExact | Self::NoOutputTags { .. } => ApiError::Unsupported,
+            Self::DuplicateAddress { .. } => ApiError::DuplicateIfAddress,
+            Self::NotEthernet { .. } => ApiError::NonEthernet,
+            Self::Device { .. } => ApiError::Unspecified,
         }
     }
 }

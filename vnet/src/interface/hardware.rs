@@ -85,6 +85,8 @@ pub struct HwInterface {
     pub link: LinkState,
     /// Largest frame in bytes, Ethernet header included.
     pub max_frame_size: u32,
+    /// Largest packet that it is to take, as the operator has set it for the device: at first the packet MTU that this came with.
+    pub link_mtu: u32,
     /// Whether it takes frames for other MAC addresses too.
     pub promiscuous: bool,
     /// What its device does with packets to which something is still to be done.

@@ -12,6 +12,7 @@
 
 mod address;
 mod addressing;
+pub mod api;
 mod commands;
 mod counters;
 mod device;
@@ -22,6 +23,7 @@ mod index;
 #[cfg(test)]
 mod model;
 mod pool;
+mod replace;
 mod rotation;
 mod runs;
 mod rx;

@@ -76,8 +76,8 @@ impl OperationError for RxError {
     fn api_error(&self) -> ApiError {
         match self {
             Self::Interface(error) => error.api_error(),
-            Self::NoSuchQueue(_) => ApiError::InvalidValue,
-            Self::NoSuchThread(_) => ApiError::InvalidValue,
+            Self::NoSuchQueue(_) => ApiError::InvalidQueue,
+            Self::NoSuchThread(_) => ApiError::InvalidWorker,
             Self::NoInterrupts => ApiError::Unsupported,
             Self::Device(_) => ApiError::Unspecified,
         }

@@ -1,7 +1,7 @@
 //! What the operator and devices set on interfaces: state, MTU, MAC address, notes.
 
 use super::{
-    Event, HwIfIndex, InterfaceError, InterfaceTable, LinkState, MtuKind, Offloads, SwIfIndex,
+    Event, HwIfIndex, InterfaceError, InterfaceTable, LinkState, Mtu, MtuKind, Offloads, SwIfIndex,
     SwKind, table::is_unicast,
 };
 
@@ -88,17 +88,36 @@ impl InterfaceTable {
         Ok(())
     }
 
-    /// Sets the MTU of packets of any protocol on a main interface and on all its sub-interfaces.
+    /// Sets all MTUs of an interface in bytes, 0 for those that are not set.
+    pub fn set_mtus(&mut self, interface: SwIfIndex, mtu: Mtu) -> Result<(), InterfaceError> {
+        let most = self.hardware_of(interface)?.max_packet_size();
+        let kinds = [MtuKind::L3, MtuKind::Ip4, MtuKind::Ip6, MtuKind::Mpls];
+        let changed = self.changeable(interface)?;
+        if let Some(bytes) = kinds.map(|kind| mtu.of(kind)).into_iter().find(|bytes| *bytes > most)
+        {
+            return Err(InterfaceError::Mtu { name: changed.name.clone(), bytes, most });
+        }
+        kinds.into_iter().try_for_each(|kind| self.set_mtu(interface, kind, mtu.of(kind)))
+    }
+
+    /// Sets the MTU of a device: that of packets of any protocol on a main interface and on all its sub-interfaces.
     pub fn set_device_mtu(
         &mut self,
         interface: SwIfIndex,
         bytes: u32,
     ) -> Result<(), InterfaceError> {
-        let index = self.main_interface(interface)?.index;
-        let subs: Vec<_> = self.hardware_of(interface)?.subs.values().copied().collect();
+        let main = self.main_interface(interface)?;
+        let (index, hw_if_index) = (main.index, main.hw_if_index);
+        let hardware = self.hardware_of(interface)?;
+        let subs: Vec<_> = hardware.subs.values().copied().collect();
+        let link_mtu = if bytes == 0 { hardware.max_packet_size() } else { bytes };
         core::iter::once(index)
             .chain(subs)
-            .try_for_each(|interface| self.set_mtu(interface, MtuKind::L3, bytes))
+            .try_for_each(|interface| self.set_mtu(interface, MtuKind::L3, bytes))?;
+        if let Some(hardware) = self.hardware.at_mut(hw_if_index.0) {
+            hardware.link_mtu = link_mtu;
+        }
+        Ok(())
     }
 
     /// The MTU that holds for packets of a kind: the interface's own for the protocol, else for all, else that of the

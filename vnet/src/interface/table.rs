@@ -6,6 +6,7 @@ use super::{
     TagTable,
     address::ConnectedPrefixes,
     pool::Pool,
+    replace::Stale,
     tags::{Candidate, MainInterface},
 };
 use crate::counter::segment_name;
@@ -30,6 +31,7 @@ pub struct InterfaceTable {
     /// By the name as the stats segment has it, so that two names never become one there.
     by_name: HashMap<String, SwIfIndex>,
     pub(super) connected: ConnectedPrefixes,
+    pub(super) stale: Stale,
     pub(super) events: Vec<Event>,
 }
 
@@ -42,6 +44,7 @@ impl InterfaceTable {
             software: Pool::new(),
             by_name: HashMap::new(),
             connected: ConnectedPrefixes::default(),
+            stale: Stale::new(),
             events: Vec::new(),
         };
         table.insert_hardware(NewHardware {
@@ -310,6 +313,7 @@ impl InterfaceTable {
             mac: new.mac,
             link: LinkState::DOWN,
             max_frame_size: new.max_frame_size,
+            link_mtu: new.mtu,
             promiscuous: false,
             offloads: Offloads::default(),
             tx_next: new.tx_next,

@@ -116,21 +116,17 @@ impl OperationError for L2Error {
             Self::NoSuchDomain(_) | Self::NoSuchEntry { .. } | Self::NoSuchArpEntry { .. } => {
                 ApiError::NoSuchEntry
             }
-            Self::DomainExists(_) | Self::BviExists { .. } | Self::UuFwdExists { .. } => {
-                ApiError::ValueExist
-            }
-            Self::NotAMember { .. } | Self::NotUnicast(_) | Self::ConnectedToItself(_) => {
-                ApiError::InvalidValue
-            }
-            Self::IndexTooLarge(_) => ApiError::InvalidSwIfIndex,
+            Self::DomainExists(_) => ApiError::BdAlreadyExists,
+            Self::DomainInUse { .. } => ApiError::BdInUse,
+            Self::BviExists { .. } => ApiError::BdAlreadyHasBvi,
+            Self::UuFwdExists { .. } => ApiError::ValueExist,
+            Self::NotAMember { .. } | Self::NotUnicast(_) => ApiError::InvalidValue,
+            Self::ConnectedToItself(_) => ApiError::SameSrcDst,
+            Self::IndexTooLarge(_) | Self::NotLayer2(_) => ApiError::InvalidSwIfIndex,
             Self::TooManyDomains | Self::Full(_) => ApiError::Unspecified,
-            Self::DomainInUse { .. }
-            | Self::NotABvi(_)
-            | Self::OnlyABvi(_)
-            | Self::NotLayer2(_)
-            | Self::NoTagsToPush { .. }
-            | Self::NoFilter(_)
-            | Self::BviEntry(_) => ApiError::Unsupported,
+            Self::NotABvi(_) | Self::OnlyABvi(_) | Self::NoFilter(_) => ApiError::InvalidInterface,
+            Self::NoTagsToPush { .. } => ApiError::InvalidVlanTagCount,
+            Self::BviEntry(_) => ApiError::Unsupported,
         }
     }
 }

@@ -143,6 +143,11 @@ impl L2 {
         Ok(())
     }
 
+    /// Forgets all addresses, static ones too, but for those of BVIs.
+    pub fn clear_entries(&self, main: &Main) {
+        self.purge(main, |_, entry| !entry.flags().contains(EntryFlags::BVI));
+    }
+
     /// Sweeps at once before epochs begin again, should nobody have done so: the process that sweeps has been kept from its work.
     fn settle_epochs(&self, main: &mut Main) {
         if self.view(main).epoch.0.is_multiple_of(Epoch::COUNT / 2) {

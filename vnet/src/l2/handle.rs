@@ -36,6 +36,7 @@ impl L2 {
         let followed = l2.clone();
         r.on_interface_event(move |main, event| followed.follow(main, event));
         super::commands::commands(&l2).into_iter().for_each(|command| r.command(command));
+        super::api::register(r, &l2);
         r.provide(l2.clone());
         l2
     }

@@ -123,6 +123,15 @@ impl MacTables {
         self.table.iter().chain(old)
     }
 
+    /// What lies in a slice, and where the next one begins. What is still to be moved lies in none.
+    pub(super) fn slice(
+        &self,
+        from: usize,
+    ) -> (impl Iterator<Item = (MacKey, Entry)>, Option<usize>) {
+        let next = Some(from + SLICE).filter(|next| *next < self.table.buckets());
+        (self.table.slice(from..from + SLICE), next)
+    }
+
     /// A table for all that is here with room for as much again, if this one is crowded and no other move is under way. The
     /// caller may take its time: packets flow.
     pub(super) fn larger(&self) -> Option<LargerTable> {

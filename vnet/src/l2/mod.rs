@@ -8,6 +8,7 @@
 //! Configuration is changed under the barrier. Learning needs no lock, ageing and growth go in slices beside the packets. A flush is
 //! a new [`Epoch`] of an interface: its entries are void from that moment, and swept later.
 
+pub mod api;
 mod commands;
 mod domain;
 mod entry;

@@ -139,6 +139,10 @@ impl L2 {
         interface: SwIfIndex,
         rewrite: Option<TagRewrite>,
     ) -> Result<(), L2Error> {
+        // A routed interface rewrites none: there is nothing to be taken back.
+        if rewrite.is_none() && self.view(main).port(interface).mode == Mode::Routed {
+            return Ok(());
+        }
         let sub = main.interfaces().interface(interface).and_then(|sw| sw.sub().copied());
         let (input, output) = match &rewrite {
             Some(rewrite) => (rewrite.input(), rewrite.output(sub.as_ref())?),

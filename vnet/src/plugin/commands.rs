@@ -18,6 +18,7 @@ crate::args! {
 pub(super) fn register_api(registrar: &mut Registrar) {
     api::register(registrar);
     fib::register_api(registrar);
+    interface::api::register_api(registrar);
     runtime::register_api(registrar);
 }
 

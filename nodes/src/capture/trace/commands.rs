@@ -19,8 +19,8 @@ impl OperationError for TraceError {
             Self::On => ApiError::InvalidValue,
             Self::Off => ApiError::ValueExist,
             Self::Nothing => ApiError::NoSuchEntry,
-            Self::BytesEach | Self::Memory { .. } => ApiError::InvalidValue2,
-            Self::Write(_) => ApiError::Unspecified,
+            Self::BytesEach | Self::Memory { .. } => ApiError::InvalidMemorySize,
+            Self::Write(_) => ApiError::SyscallError1,
         }
     }
 }
@@ -88,12 +88,8 @@ fn run(trace: &Shared, main: &mut Main, args: Trace) -> Result<Output, Error> {
 }
 
 fn request(main: &Main, directions: Directions, args: Trace) -> Result<Request, Error> {
-    let classifier = main.classifier();
-    if args.filter && classifier.filter_tables(main, FilterUse::Pcap).is_empty() {
-        return Err(Error::failed(
-            ApiError::NoSuchEntry,
-            "no classifier filter for packet captures is set: `classify filter pcap ...' makes one",
-        ));
+    if args.filter {
+        check_filter(main)?;
     }
     if args.error.is_some() && !directions.drop {
         return Err(Error::Missing {
@@ -113,8 +109,20 @@ fn request(main: &Main, directions: Directions, args: Trace) -> Result<Request, 
     })
 }
 
+/// That there is a filter for captures.
+pub(super) fn check_filter(main: &Main) -> Result<(), Error> {
+    let tables = main.classifier().filter_tables(main, FilterUse::Pcap);
+    if tables.is_empty() {
+        return Err(Error::failed(
+            ApiError::NoSuchEntry,
+            "no classifier filter for packet captures is set: `classify filter pcap ...' makes one",
+        ));
+    }
+    Ok(())
+}
+
 /// The reason `<node>.<reason>`.
-fn reason(main: &Main, name: &str) -> Result<ErrorIndex, Error> {
+pub(super) fn reason(main: &Main, name: &str) -> Result<ErrorIndex, Error> {
     let unknown = || Error::NoSuch { kind: "reason".to_owned(), name: name.to_owned() };
     let (node, reason) = name.rsplit_once('.').ok_or_else(unknown)?;
     let mut rows = main.errors().rows();

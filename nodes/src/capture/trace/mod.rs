@@ -2,6 +2,7 @@
 //!
 //! Workers put packets into memory only, so that a slow disk delays nobody; the file is written when the capture is ended.
 
+mod api;
 mod commands;
 mod recorder;
 
@@ -95,6 +96,7 @@ type Shared = Rc<RefCell<PcapTrace>>;
 pub(crate) fn register(r: &mut Registrar) {
     let trace = Shared::default();
     commands::commands(&trace).into_iter().for_each(|command| r.command(command));
+    api::register(r.api(), &trace);
     let owner = trace.clone();
     r.on_interface_event(move |main: &mut Main, event: &Event| {
         let Event::Deleted { sw_if_index, .. } = event else { return };
