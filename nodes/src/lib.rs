@@ -4,7 +4,7 @@
 //! of its own.
 
 mod acl;
-mod arp;
+pub mod arp;
 pub mod capture;
 mod classify;
 mod demux;

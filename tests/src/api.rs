@@ -3,7 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use vnet::{
-    api::{Answer, Call, Client, Dump, FRAME_HEADER, Get, Message, Reader, Wire, Writer},
+    api::{Answer, Ask, Call, Client, Dump, FRAME_HEADER, Get, Message, Reader, Wire, Writer},
     plugin::Engine,
 };
 
@@ -87,6 +87,13 @@ impl<'a> ApiClient<'a> {
         let answers = self.send::<M>(&octets(request));
         let [answer] = answers.as_slice() else { panic!("one reply, not {answers:?}") };
         self.reply::<M>(answer)
+    }
+
+    /// Asks for a reply that has no number of an error in front.
+    pub fn ask<M: Ask>(&self, request: &M) -> M::Reply {
+        let answers = self.send::<M>(&octets(request));
+        let [answer] = answers.as_slice() else { panic!("one reply, not {answers:?}") };
+        self.details(answer)
     }
 
     fn reply<M: Call>(&self, answer: &Received) -> Result<M::Reply, i32> {

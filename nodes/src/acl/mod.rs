@@ -5,6 +5,7 @@
 //! (`hit-next`), and the last table where those of none do (`miss-next`): `deny` is the node's first slot, a drop, and `permit` the
 //! next feature.
 
+mod api;
 mod commands;
 mod input_output;
 mod place;
@@ -31,6 +32,7 @@ pub(crate) fn register(r: &mut Registrar) {
         }
     }
     let attachments = Attachments::new(r, classifier);
+    api::register(r, &attachments);
     let commands: [Command; 4] = commands::commands(&attachments);
     commands.into_iter().for_each(|command| r.command(command));
 }

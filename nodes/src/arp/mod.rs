@@ -1,5 +1,6 @@
 //! ARP (RFC 826): questions answered, answers learnt from.
 
+pub mod api;
 mod input;
 mod proxy;
 mod reply;

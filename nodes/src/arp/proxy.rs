@@ -6,7 +6,7 @@ use vnet::{
     buffer::Buffer,
     command::{ApiError, Error as CommandError, Record, choice, flag, keyword, positional, value},
     fib::{Family, FibIndex, TableId},
-    graph::{FeatureSpec, Map, NodeSpec, PacketCx, Slot},
+    graph::{FeatureError, FeatureSpec, Map, NodeSpec, PacketCx, Slot},
     interface::SwIfIndex,
     plugin::{Command, CommandCx, Registrar},
     runtime::{Main, Shared},
@@ -20,17 +20,20 @@ const NODE: &str = "arp-proxy";
 
 /// Addresses of a table for which is answered.
 #[derive(Clone, PartialEq, Eq)]
-struct Range {
+pub(super) struct Range {
     fib: FibIndex,
     addresses: RangeInclusive<Ipv4Addr>,
 }
 
+/// All of them.
+pub(super) type Ranges = Shared<Vec<Range>>;
+
 vnet::args! {
-    struct SetProxy {
-        delete: bool = flag("del"),
-        table: Option<u32> = keyword("table-ID", value::id("table-ID")).optional(),
-        start: Ipv4Addr = keyword("start", value::ip4()),
-        end: Ipv4Addr = keyword("end", value::ip4()),
+    pub(super) struct SetProxy {
+        pub(super) delete: bool = flag("del"),
+        pub(super) table: Option<u32> = keyword("table-ID", value::id("table-ID")).optional(),
+        pub(super) start: Ipv4Addr = keyword("start", value::ip4()),
+        pub(super) end: Ipv4Addr = keyword("end", value::ip4()),
     }
 }
 
@@ -51,6 +54,7 @@ pub(super) fn register(r: &mut Registrar, ears: &Ears) {
         reader: reader.clone(),
     }));
     r.feature(FeatureSpec::new("arp", NODE));
+    super::api::register(r, &ranges);
     let of_set = ranges.clone();
     r.command(Command::sync(
         "set arp proxy",
@@ -61,7 +65,7 @@ pub(super) fn register(r: &mut Registrar, ears: &Ears) {
         "set interface proxy-arp",
         "Answer on an interface for addresses of others.",
         |cx: CommandCx, args: SetInterface| {
-            cx.with(|main| main.switch_feature("arp", NODE, args.interface, args.enable))
+            cx.with(|main| set_interface(main, args.interface, args.enable))
         },
     ));
     r.command(Command::sync(
@@ -71,10 +75,35 @@ pub(super) fn register(r: &mut Registrar, ears: &Ears) {
     ));
 }
 
-fn set(main: &mut Main, ranges: &Shared<Vec<Range>>, args: &SetProxy) -> Result<(), CommandError> {
-    let failed = |text: String| CommandError::failed(ApiError::InvalidValue, text);
+/// Switches answers on an interface.
+pub(super) fn set_interface(
+    main: &mut Main,
+    interface: SwIfIndex,
+    on: bool,
+) -> Result<(), FeatureError> {
+    main.switch_feature("arp", NODE, interface, on)
+}
+
+/// The interfaces on which is answered.
+pub(super) fn enabled(main: &Main) -> Vec<SwIfIndex> {
+    let all = main.interfaces().interfaces().map(|interface| interface.index);
+    all.filter(|interface| main.features().is_enabled("arp", NODE, *interface)).collect()
+}
+
+/// The ranges with the numbers of their tables.
+pub(super) fn told(main: &Main, ranges: &Ranges) -> Vec<(u32, RangeInclusive<Ipv4Addr>)> {
+    let table = |fib| main.forwarding().table_id(Family::Ip4, fib).map_or(0, |id| id.0);
+    let ranges = ranges.view(main.held()).iter();
+    ranges.map(|Range { fib, addresses }| (table(*fib), addresses.clone())).collect()
+}
+
+pub(super) fn set(main: &mut Main, ranges: &Ranges, args: &SetProxy) -> Result<(), CommandError> {
+    let failed = |number, text: String| CommandError::failed(number, text);
     if args.start > args.end {
-        return Err(failed(format!("`end' {} is before `start' {}", args.end, args.start)));
+        return Err(failed(
+            ApiError::InvalidValue,
+            format!("`end' {} is before `start' {}", args.end, args.start),
+        ));
     }
     let table = TableId(args.table.unwrap_or(0));
     let fib = main.forwarding().table(Family::Ip4, table)?;
@@ -86,25 +115,27 @@ fn set(main: &mut Main, ranges: &Shared<Vec<Range>>, args: &SetProxy) -> Result<
         (Some(at), true) => {
             ranges.remove(at);
         }
-        (Some(_), false) => return Err(failed("that range is there already".to_owned())),
-        (None, true) => return Err(failed("no such range".to_owned())),
+        (Some(_), false) => {
+            let text = "that range is there already".to_owned();
+            return Err(failed(ApiError::EntryAlreadyExists, text));
+        }
+        (None, true) => {
+            return Err(failed(ApiError::NoSuchEntry, "no such range".to_owned()));
+        }
     }
     Ok(())
 }
 
-fn show(main: &Main, ranges: &Shared<Vec<Range>>) -> Record {
-    let ranges = ranges.view(main.held());
+fn show(main: &Main, ranges: &Ranges) -> Record {
     let mut record = Record::new().line("Proxy arps enabled for:");
     let mut shown = Vec::new();
-    for Range { fib, addresses } in ranges {
-        let table = main.forwarding().table_id(Family::Ip4, *fib).map_or(0, |id| id.0);
+    for (table, addresses) in told(main, ranges) {
         let (start, end) = (addresses.start(), addresses.end());
         record = record.line(format!("Fib_index {table}   {start} - {end} "));
         shown.push(format!("{start}-{end}"));
     }
-    let on = |i: &&vnet::interface::SwInterface| main.features().is_enabled("arp", NODE, i.index);
     let names: Vec<String> =
-        main.interfaces().interfaces().filter(on).map(|i| i.name.clone()).collect();
+        enabled(main).into_iter().map(|interface| main.interface_name(interface)).collect();
     record = record.line("").line("Proxy arps enabled on interfaces:");
     record = names.iter().fold(record, |record, name| record.line(format!("  {name}")));
     record
@@ -114,7 +145,7 @@ fn show(main: &Main, ranges: &Shared<Vec<Range>>) -> Record {
 
 struct Proxy {
     links: Shared<Links>,
-    ranges: Shared<Vec<Range>>,
+    ranges: Ranges,
     reader: vnet::fib::ForwardingReader,
 }
 

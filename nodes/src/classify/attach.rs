@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc};
 
 use thiserror::Error;
 use vnet::{
+    api::Retval,
     classify::{Classifier, ClassifyError, TableIndex},
     command::{Align, ApiError, Column, OperationError, Table},
     graph::FeatureError,
@@ -44,7 +45,7 @@ impl OperationError for AttachError {
         match self {
             Self::Unclear(_) => ApiError::InvalidValue,
             Self::Taken { .. } => ApiError::ValueExist,
-            Self::NotAttached { .. } => ApiError::NoSuchEntry,
+            Self::NotAttached { .. } => ApiError::NoSuchTable,
             Self::Table(error) => error.api_error(),
             Self::Feature(_) => ApiError::CannotEnableDisableFeature,
         }
@@ -123,7 +124,24 @@ impl<P: Place> Attachments<P> {
         here.map(|(&(_, interface), &table)| (interface, table)).collect()
     }
 
-    fn table(&self, place: P, interface: SwIfIndex) -> Option<TableIndex> {
+    /// Does what a message says, for which nothing is to be done where that is so already.
+    pub(crate) fn set(
+        &self,
+        main: &mut Main,
+        interface: SwIfIndex,
+        mut named: Vec<(P, TableIndex)>,
+        is_add: bool,
+    ) -> Result<(), Retval> {
+        main.interfaces().interface(interface).ok_or(ApiError::InvalidSwIfIndex)?;
+        if !is_add {
+            return Ok(self.detach(main, interface, &named)?);
+        }
+        named.retain(|(place, table)| self.table(*place, interface) != Some(*table));
+        Ok(self.attach(main, interface, &named)?)
+    }
+
+    /// What an interface has at a place.
+    pub(crate) fn table(&self, place: P, interface: SwIfIndex) -> Option<TableIndex> {
         self.tables.borrow().get(&(place, interface)).copied()
     }
 

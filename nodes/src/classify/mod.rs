@@ -2,6 +2,7 @@
 //!
 //! `set flow classify` gives an interface a table for each family. The nodes let every packet go on along its arc.
 
+mod api;
 pub(crate) mod attach;
 mod commands;
 mod node;
@@ -49,6 +50,7 @@ pub(crate) fn register(r: &mut Registrar) {
         }
     }
     let attachments = Attachments::new(r, classifier);
+    api::register(r, &attachments);
     let commands: [Command; 2] = commands::commands(&attachments);
     commands.into_iter().for_each(|command| r.command(command));
 }

@@ -7,6 +7,7 @@ use vnet::{
         ApiError, Args, Error, OperationError, Output, choice, flag, keyword, positional, rest,
         value,
     },
+    interface::SwIfIndex,
     plugin::{Command, CommandCx},
     runtime::Main,
     wire::ethernet::MacAddress,
@@ -23,6 +24,12 @@ vnet::args! {
         gso_size: Option<u32> = keyword("gso-size", value::number(1..=65535)).optional(),
         coalesce: bool = flag("coalesce-enabled"),
         csum_offload: bool = flag("csum-offload-enabled"),
+    }
+}
+
+vnet::args! {
+    struct DeleteInterface {
+        interface: SwIfIndex = positional(value::interface()),
     }
 }
 
@@ -105,6 +112,8 @@ pub(super) fn commands(generator: &Generator) -> Vec<Command> {
                 "The interface is called pg<N>. It is down, and goes up when a stream of it is enabled. One that there is \
                  already stays as it is.",
             ),
+        command("delete packet-generator interface", "Delete a packet-generator interface.", generator, delete_interface)
+            .details("Its streams go with it, and a capture of it ends."),
         command("packet-generator new", "Define a stream of packets.", generator, new).details(DEFINITION),
         command("packet-generator enable-stream", "Start a stream, or all.", generator, enable)
             .details("Each stream starts from its beginning. Without a name all streams are enabled, however few there are."),
@@ -152,6 +161,15 @@ fn create(generator: &Generator, main: &mut Main, args: Create) -> Result<Output
     if generator.interface(number).is_none() {
         generator.create_interface(main, new)?;
     }
+    Ok(Output::None)
+}
+
+fn delete_interface(
+    generator: &Generator,
+    main: &mut Main,
+    args: DeleteInterface,
+) -> Result<Output, Error> {
+    generator.delete_interface(main, args.interface)?;
     Ok(Output::None)
 }
 
@@ -232,7 +250,11 @@ impl OperationError for PgError {
                 ApiError::NoSuchEntry
             }
             Self::NotAnInterface(_) => ApiError::InvalidSwIfIndex,
-            Self::InterfaceExists(_) | Self::FileExists(_) => ApiError::ValueExist,
+            Self::InterfaceExists(_) => ApiError::ValueExist,
+            Self::FileExists(_) | Self::CannotOpen { .. } | Self::Write(_) => {
+                ApiError::CannotCreatePcapFile
+            }
+            Self::Interface(error) => error.api_error(),
             _ => ApiError::Unspecified,
         }
     }

@@ -10,11 +10,11 @@ use std::{
 };
 
 use vnet::{
-    graph::{InputMode, NodeFlags, NodeIndex, NodeKind, NodeSpec},
-    interface::{NewHardware, SwIfIndex},
+    graph::{InputMode, NodeIndex, NodeKind, NodeSpec},
+    interface::SwIfIndex,
     plugin::Registrar,
     runtime::{EngineTime, Main, Shared},
-    wire::{ethernet::MacAddress, link::LinkType},
+    wire::link::LinkType,
 };
 
 use crate::capture::{Writer, WriterOptions};
@@ -22,30 +22,26 @@ use crate::capture::{Writer, WriterOptions};
 use super::{
     Data, Layer, Mode, NewInterface, PgError, Sent, SpecError, StreamSpec,
     input::{Finished, Input, Table},
-    port::{Output, PgDevice, Port, Transmit, TxState},
+    port::{Output, Port},
     program::Program,
     show::StreamRow,
     stream::{Label, Progress, Running, Source, StreamId},
 };
 
-/// The class of its interfaces.
-pub(crate) const CLASS: &str = "pg";
 /// The input node.
 const INPUT: &str = "pg-input";
-/// The largest frame that an interface takes, in bytes.
-const MAX_FRAME: u32 = 9216;
 
 /// The packet generator. Clones are the same generator; it belongs to the main thread.
 #[derive(Clone)]
 pub struct Generator {
-    state: Rc<RefCell<State>>,
+    pub(super) state: Rc<RefCell<State>>,
     table: Shared<Table>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     streams: Vec<Stream>,
-    ports: Vec<Port>,
+    pub(super) ports: Vec<Port>,
     next_id: u32,
     next_epoch: u64,
 }
@@ -93,46 +89,6 @@ impl Generator {
             }
         });
         generator
-    }
-
-    /// Makes a packet-generator interface.
-    ///
-    /// # Errors
-    /// When there is one of that number, or the interface table refuses.
-    pub fn create_interface(
-        &self,
-        main: &mut Main,
-        new: NewInterface,
-    ) -> Result<SwIfIndex, PgError> {
-        let name = format!("pg{}", new.number);
-        if main.interfaces().find(&name).is_ok() {
-            return Err(PgError::InterfaceExists(name));
-        }
-        let tx = Arc::new(TxState::default());
-        let (state, mode) = (tx.clone(), new.mode);
-        let spec =
-            NodeSpec::internal(&format!("{name}-tx"), move |_| Transmit::new(state.clone(), mode));
-        let tx_node = main.add_node(spec.flags(NodeFlags::OUTPUT))?;
-        let tx_next = crate::interface::add_device(main, tx_node)?;
-        let mac = new.mac.unwrap_or_else(|| default_mac(new.number));
-        let hardware = NewHardware {
-            name: name.clone(),
-            device_class: CLASS,
-            device_instance: new.number,
-            mac: (mode == Mode::Ethernet).then_some(mac.0),
-            max_frame_size: MAX_FRAME,
-            mtu: 9000,
-            tx_next: tx_next.0,
-        };
-        let sw_if_index = main.add_device(hardware, Box::new(PgDevice(mode)))?;
-        self.state.borrow_mut().ports.push(Port { name, mode, sw_if_index, tx });
-        Ok(sw_if_index)
-    }
-
-    /// The packet-generator interface of that number.
-    #[must_use]
-    pub fn interface(&self, number: u32) -> Option<SwIfIndex> {
-        self.port(&format!("pg{number}"), |port| port.sw_if_index).ok()
     }
 
     /// Defines a stream, which is not enabled yet; one of the same name is deleted. Makes the interface that it belongs to,
@@ -219,6 +175,13 @@ impl Generator {
         self.state.borrow_mut().streams.remove(i);
         self.publish(main);
         Ok(())
+    }
+
+    /// Deletes the streams whose packets come from this interface, or go there.
+    pub(super) fn delete_streams_of(&self, main: &mut Main, interface: SwIfIndex) {
+        let is_of = |Target { port, rx, tx, .. }: &Target| [*port, *rx, *tx].contains(&interface);
+        self.state.borrow_mut().streams.retain(|stream| !is_of(&stream.target));
+        self.publish(main);
     }
 
     /// Changes limit, rate, size or buffer size of the stream `name`. One that runs goes on counting, its rate counts from
@@ -454,12 +417,6 @@ impl Generator {
             None => Ok((0..all).collect()),
         }
     }
-
-    fn port<T>(&self, name: &str, f: impl FnOnce(&Port) -> T) -> Result<T, PgError> {
-        let state = self.state.borrow();
-        let port = state.ports.iter().find(|p| p.name == name);
-        port.map(f).ok_or_else(|| PgError::NotAnInterface(name.to_owned()))
-    }
 }
 
 fn source(spec: &StreamSpec, program: &Arc<Program>) -> Source {
@@ -479,10 +436,4 @@ fn link_of(spec: &StreamSpec) -> LinkType {
         None if by_node.starts_with("ip4-") || by_node.starts_with("ip6-") => LinkType::Raw,
         None => LinkType::Ethernet,
     }
-}
-
-/// Locally administered, as VPP's is; the rest says which one it is.
-fn default_mac(number: u32) -> MacAddress {
-    let [a, b, c, d] = number.to_be_bytes();
-    MacAddress([0x02, 0xfe, a, b, c, d])
 }

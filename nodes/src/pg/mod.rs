@@ -12,12 +12,14 @@
 //! The main thread owns definitions and interfaces ([`Generator`]). The node reads the list of enabled streams under the
 //! barrier and owns how far each has come; the number of packets made goes back through an atomic counter.
 
+pub mod api;
 mod commands;
 mod error;
 mod flows;
 mod generator;
 mod grammar;
 mod input;
+mod interfaces;
 mod layout;
 mod packet;
 mod port;
@@ -37,8 +39,8 @@ use vnet::plugin::{Plugin, Registrar};
 
 pub use error::{PgError, SpecError};
 pub use flows::UdpFlows;
-pub(crate) use generator::CLASS;
 pub use generator::Generator;
+pub(crate) use interfaces::CLASS;
 pub use packet::{Arp, Ethernet, Icmp, Ip4, Ip6, Layer, Mpls, PacketSpec, Tag, Tcp, Udp};
 pub use port::{Mode, NewInterface, Sent};
 pub use replay::Replay;
@@ -51,6 +53,7 @@ pub use value::Value;
 pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         let generator = Generator::register(r);
+        api::register(r, &generator);
         commands::commands(&generator).into_iter().for_each(|command| r.command(command));
         r.provide(generator);
         Ok(())

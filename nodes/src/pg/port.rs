@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering},
     },
 };
 
@@ -79,8 +79,16 @@ pub struct NewInterface {
 pub(super) struct Port {
     pub(super) name: String,
     pub(super) mode: Mode,
+    /// `SwIfIndex::NONE` when it is deleted.
     pub(super) sw_if_index: SwIfIndex,
     pub(super) tx: Arc<TxState>,
+}
+
+impl Port {
+    /// Whether it is not deleted.
+    pub(super) fn is_there(&self) -> bool {
+        self.sw_if_index != SwIfIndex::NONE
+    }
 }
 
 /// Packets and bytes that left by an interface.
@@ -97,6 +105,8 @@ pub struct Sent {
 pub(super) struct TxState {
     packets: AtomicU64,
     bytes: AtomicU64,
+    /// What packets begin with, by its number in captures.
+    link: AtomicU16,
     /// Whether `capture` has an output: what the node asks instead of taking the lock.
     capturing: AtomicBool,
     capture: Mutex<Capture>,
@@ -137,6 +147,13 @@ struct Capture {
 }
 
 impl TxState {
+    /// An interface that has sent nothing yet.
+    pub(super) fn begin(&self, mode: Mode) {
+        self.packets.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+        self.link.store(mode.link().number(), Ordering::Relaxed);
+    }
+
     pub(super) fn sent(&self) -> Sent {
         Sent {
             packets: self.packets.load(Ordering::Relaxed),
@@ -197,14 +214,13 @@ vnet::node_errors! {
 /// The node `pg<N>-tx`.
 pub(super) struct Transmit {
     state: Arc<TxState>,
-    mode: Mode,
     /// For packets in several buffers.
     joined: Vec<u8>,
 }
 
 impl Transmit {
-    pub(super) fn new(state: Arc<TxState>, mode: Mode) -> Self {
-        Self { state, mode, joined: Vec::new() }
+    pub(super) fn new(state: Arc<TxState>) -> Self {
+        Self { state, joined: Vec::new() }
     }
 
     #[cold]
@@ -286,6 +302,6 @@ impl Node for Transmit {
     }
 
     fn trace(&self, buffer: &Buffer) -> TxTrace {
-        TxTrace::new(buffer, self.mode.link().number())
+        TxTrace::new(buffer, self.state.link.load(Ordering::Relaxed))
     }
 }

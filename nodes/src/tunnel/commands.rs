@@ -13,8 +13,9 @@ use vnet::{
 use super::{create, delete, tunnels};
 
 /// Interfaces are numbered so high.
-const MAX_INSTANCE: u32 = 16_383;
-const MAX_VNI: u32 = 0x00ff_ffff;
+pub(super) const MAX_INSTANCE: u32 = 16_383;
+/// The largest VNI.
+pub(super) const MAX_VNI: u32 = 0x00ff_ffff;
 
 fn address(word: &'static str) -> Field<IpAddr> {
     keyword(word, value::ip())

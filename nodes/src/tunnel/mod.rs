@@ -6,6 +6,7 @@
 //! other way round the nodes that receive for this machine hand packets to a node of the kind, which takes the outer header off; they
 //! go on as packets of the interface do that come from a wire.
 
+pub mod api;
 mod commands;
 mod decap;
 mod ecn;
@@ -64,6 +65,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols, tunnels: &Tun
     encap::specs(tunnels, &reader, &views).into_iter().for_each(|spec| r.node(spec));
     decap::specs(tunnels, &reader, &views).into_iter().for_each(|spec| r.node(spec));
     commands::commands().into_iter().for_each(|command| r.command(command));
+    api::register(r);
     let followed = tunnels.clone();
     r.on_interface_event(move |main, event| {
         if let Event::Deleted { sw_if_index, .. } = event

@@ -84,11 +84,10 @@ impl OperationError for AclError {
     fn api_error(&self) -> ApiError {
         match self {
             Self::NoSuchAcl(_) | Self::NoSuchMacip(_) => ApiError::NoSuchEntry,
-            Self::InUse { direction: Direction::Input, .. } => ApiError::AclInUseInbound,
-            Self::InUse { .. } => ApiError::AclInUseOutbound,
-            Self::Applied { .. } | Self::MacipApplied(_) | Self::MacipInUse { .. } => {
-                ApiError::ValueExist
-            }
+            Self::InUse { direction: Direction::Input, .. }
+            | Self::Applied { direction: Direction::Input, .. } => ApiError::AclInUseInbound,
+            Self::InUse { .. } | Self::Applied { .. } => ApiError::AclInUseOutbound,
+            Self::MacipApplied(_) | Self::MacipInUse { .. } => ApiError::ValueExist,
             Self::NotApplied { .. } | Self::MacipNotApplied(_) => ApiError::NoSuchEntry,
             Self::TooManyRules { .. } | Self::NoMemory(_) => ApiError::Unspecified,
             Self::Action { .. } => ApiError::InvalidValue,

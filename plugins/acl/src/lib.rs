@@ -20,9 +20,11 @@
 //! | `macip` | lists of MAC addresses and their IP addresses |
 //! | `trace` | what a traced packet leaves |
 //! | `commands`, `show`, `error` | the commands |
+//! | [`api`] | messages of the binary API |
 //!
 //! `docs/ACL.md` says how to use it, what it costs, and where it differs from VPP's.
 
+pub mod api;
 mod chain;
 mod commands;
 mod compile;
@@ -72,6 +74,7 @@ pub fn plugin() -> Plugin {
         }
         let cleaned = acl.clone();
         r.process("acl-plugin-fa-cleaner-process", |cx| session::cleaner::clean(cx, cleaned));
+        api::register(r, &acl);
         commands::register(r, &acl);
         macip::register(r);
         r.provide(acl);

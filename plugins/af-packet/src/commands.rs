@@ -8,7 +8,7 @@ use vnet::{
 use crate::{HostInterfaces, NewHostInterface};
 
 /// The most queues of an interface in one direction.
-const MOST_QUEUES: u16 = 64;
+pub(crate) const MOST_QUEUES: u16 = 64;
 
 vnet::args! {
     struct Create {

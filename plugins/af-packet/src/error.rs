@@ -4,7 +4,10 @@ use std::io;
 
 use nodes::interface::DeviceError;
 use thiserror::Error;
-use vnet::command::{ApiError, OperationError};
+use vnet::{
+    command::{ApiError, OperationError},
+    interface::InterfaceError,
+};
 
 /// Why an operation on host interfaces is refused.
 #[derive(Debug, Error)]
@@ -73,10 +76,14 @@ pub(crate) const OPEN: &str = "open a packet socket";
 impl OperationError for HostError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::NoSuchLink(_) | Self::NoSuchInterface(_) => ApiError::NoSuchEntry,
+            Self::NoSuchLink(_) => ApiError::InvalidInterface,
+            Self::NoSuchInterface(_) => ApiError::NoSuchEntry,
             Self::WrongLayer { .. } => ApiError::InvalidValue,
+            Self::Device(DeviceError::Interface(InterfaceError::NameTaken { .. })) => {
+                ApiError::IfAlreadyExists
+            }
             Self::Device(error) => error.api_error(),
-            Self::NotPermitted { .. } | Self::System { .. } => ApiError::Unspecified,
+            Self::NotPermitted { .. } | Self::System { .. } => ApiError::SyscallError1,
         }
     }
 }

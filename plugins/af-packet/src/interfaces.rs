@@ -111,6 +111,14 @@ impl HostInterfaces {
         Ok(deleted.map_err(DeviceError::from)?)
     }
 
+    /// All of them, with the host's names.
+    #[must_use]
+    pub fn all(&self) -> Vec<(SwIfIndex, String)> {
+        let state = self.state.borrow();
+        let all = state.ports.iter().map(|port| (port.interface.get(), port.host_name.clone()));
+        all.collect()
+    }
+
     /// The port behind an interface here.
     pub(crate) fn port(&self, interface: SwIfIndex) -> Option<Rc<Port>> {
         let state = self.state.borrow();

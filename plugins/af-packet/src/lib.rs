@@ -10,6 +10,7 @@
 //! what the host says of its interfaces.
 
 mod abi;
+pub mod api;
 mod commands;
 mod error;
 mod geometry;
@@ -35,6 +36,7 @@ pub use port::NewHostInterface;
 pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         let interfaces = HostInterfaces::register(r);
+        api::register(r, &interfaces);
         commands::commands(&interfaces).into_iter().for_each(|command| r.command(command));
         r.provide(interfaces);
         Ok(())

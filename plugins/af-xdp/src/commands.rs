@@ -9,11 +9,11 @@ use vnet::{
 use crate::{Copying, Mode, NewXdpInterface, XdpInterfaces};
 
 /// The most queues of an interface.
-const MOST_QUEUES: u32 = 256;
+pub(crate) const MOST_QUEUES: u32 = 256;
 /// Entries of a ring.
-const FEWEST_ENTRIES: u32 = 64;
-const MOST_ENTRIES: u32 = 32768;
-const ENTRIES: u32 = 1024;
+pub(crate) const FEWEST_ENTRIES: u32 = 64;
+pub(crate) const MOST_ENTRIES: u32 = 32768;
+pub(crate) const ENTRIES: u32 = 1024;
 
 vnet::args! {
     struct Create {

@@ -130,14 +130,13 @@ impl XdpError {
 impl OperationError for XdpError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::NoSuchLink(_) => ApiError::NoSuchEntry,
-            Self::NotEthernet(_) | Self::Queues { .. } | Self::Mtu { .. } | Self::NotXdp(_) => {
-                ApiError::InvalidValue
-            }
+            Self::NoSuchLink(_) => ApiError::InvalidInterface,
+            Self::NotEthernet(_) | Self::Queues { .. } | Self::Mtu { .. } => ApiError::InvalidValue,
+            Self::NotXdp(_) => ApiError::InvalidSwIfIndex,
             Self::NoZeroCopy { .. } | Self::SmallPages(_) => ApiError::Unsupported,
             Self::Device(error) => error.api_error(),
             Self::Busy { .. } | Self::NotPermitted { .. } | Self::System { .. } => {
-                ApiError::Unspecified
+                ApiError::SyscallError1
             }
         }
     }

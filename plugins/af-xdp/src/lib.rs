@@ -9,6 +9,7 @@
 //! what the host says of its interfaces.
 
 mod abi;
+pub mod api;
 mod attach;
 mod bpf;
 mod commands;
@@ -36,6 +37,7 @@ pub use open::{Copying, Mode, NewXdpInterface};
 pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         let interfaces = XdpInterfaces::register(r);
+        api::register(r, &interfaces);
         commands::commands(&interfaces).into_iter().for_each(|command| r.command(command));
         r.provide(interfaces);
         Ok(())

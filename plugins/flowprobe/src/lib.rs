@@ -26,10 +26,12 @@
 //! | `settings` | what can change while packets are measured |
 //! | `show` | the four `show flowprobe` commands as data |
 //! | `commands` | the commands |
+//! | [`api`] | messages of the binary API |
 //! | [`passive`] | the observation point of captures, apart from all this |
 //!
 //! `docs/FLOWPROBE.md` says how to use it, and where it differs from VPP's.
 
+pub mod api;
 mod aside;
 mod commands;
 mod context;
@@ -81,6 +83,7 @@ pub fn plugin() -> Plugin {
     });
     let register = move |r: &mut Registrar| {
         let probe = FlowProbe::register(r, default.get());
+        api::register(r, &probe);
         commands::register(r, &probe);
         sampling::register(r, &probe);
         settings::register(r, &probe);

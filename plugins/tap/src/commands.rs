@@ -10,17 +10,17 @@ use vnet::{
 
 use crate::{
     error::TapError,
-    host::{Host, HostRequest, Kind, Offload},
+    host::{HostRequest, Kind, Offload},
     interfaces::{NewTap, Taps},
     show, sys,
 };
 
 /// The largest number in a name.
-const MAX_ID: u32 = 0xffff;
+pub(crate) const MAX_ID: u32 = 0xffff;
 /// Queues that the kernel lets an interface have.
-const MAX_QUEUES: u16 = 256;
+pub(crate) const MAX_QUEUES: u16 = 256;
 /// MTUs that the kernel lets a host's interface have.
-const MTUS: core::ops::RangeInclusive<u32> = 68..=65521;
+pub(crate) const MTUS: core::ops::RangeInclusive<u32> = 68..=65521;
 
 vnet::args! {
     struct Create {
@@ -100,17 +100,20 @@ pub(crate) fn commands(taps: &Taps) -> [Command; 3] {
 
 /// The name of an interface of the host.
 fn host_name() -> value::Value<String> {
-    value::word("name").try_map(|name, text| {
-        let fits = (1..sys::NAME).contains(&name.len()) && name != "." && name != "..";
-        let strange = |c: char| !c.is_ascii_graphic() || matches!(c, '/' | ':' | '%');
-        match fits && !name.contains(strange) {
-            true => Ok(name),
-            false => Err(bad(
-                text,
-                "the name of a host's interface: 1 to 15 visible characters, no `/', `:' or `%'",
-            )),
-        }
+    value::word("name").try_map(|name, text| match is_host_name(&name) {
+        true => Ok(name),
+        false => Err(bad(
+            text,
+            "the name of a host's interface: 1 to 15 visible characters, no `/', `:' or `%'",
+        )),
     })
+}
+
+/// Whether the kernel lets an interface have this name.
+pub(crate) fn is_host_name(name: &str) -> bool {
+    let fits = (1..sys::NAME).contains(&name.len()) && name != "." && name != "..";
+    let strange = |c: char| !c.is_ascii_graphic() || matches!(c, '/' | ':' | '%');
+    fits && !name.contains(strange)
 }
 
 /// An address with prefix length of one family.
@@ -129,18 +132,6 @@ fn bad(word: &str, expected: &str) -> Error {
 }
 
 impl Create {
-    fn check(&self) -> Result<(), TapError> {
-        let ethernet = [
-            (self.hw_addr.is_some(), "hw-addr"),
-            (self.host_mac.is_some(), "host-mac-addr"),
-            (self.host_bridge.is_some(), "host-bridge"),
-        ];
-        match ethernet.iter().find(|(given, _)| self.tun && *given) {
-            Some((_, word)) => Err(TapError::NoEthernet(word)),
-            None => Ok(()),
-        }
-    }
-
     /// Words of VPP's that mean nothing here.
     fn without_effect(&self) -> String {
         let words = [
@@ -179,14 +170,8 @@ impl Create {
 }
 
 async fn create(cx: CommandCx, taps: Taps, args: Create) -> Result<String, TapError> {
-    args.check()?;
     let note = args.without_effect();
     let (new, request) = args.request();
-    // On a thread of its own, which the namespace may have, and which may wait for the host.
-    let made = match cx.blocking(move || Host::make(&request)).await {
-        Ok(made) => made?,
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
-    let interface = cx.with(|main| taps.create(main, new, made))?;
+    let interface = taps.make(&cx, new, request).await?;
     Ok(format!("{}\n{note}", cx.interface_name(interface)))
 }

@@ -100,6 +100,24 @@ pub struct HostRequest {
     pub offload: Offload,
 }
 
+impl HostRequest {
+    /// Whether it makes sense with an interface here that is to have that MAC address.
+    ///
+    /// # Errors
+    /// When it has words of Ethernet for packets that have none.
+    pub(crate) fn check(&self, mac: Option<[u8; 6]>) -> Result<(), TapError> {
+        let ethernet = [
+            (mac.is_some(), "hw-addr"),
+            (self.mac.is_some(), "host-mac-addr"),
+            (self.bridge.is_some(), "host-bridge"),
+        ];
+        match ethernet.iter().find(|(given, _)| self.kind == Kind::Tun && *given) {
+            Some((_, word)) => Err(TapError::NoEthernet(word)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// An interface of the host, whose other end are the queues. It goes when they are closed, unless it is to persist.
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -117,6 +135,8 @@ pub(crate) struct Made {
     pub(crate) namespace: Option<Namespace>,
     /// As the operator wrote it.
     pub(crate) namespace_name: Option<String>,
+    /// All that was asked for.
+    pub(crate) asked: HostRequest,
 }
 
 impl Host {
@@ -139,6 +159,7 @@ impl Host {
             link,
             namespace,
             namespace_name: request.namespace.clone(),
+            asked: request.clone(),
         })
     }
 

@@ -7,13 +7,13 @@ use vnet::{
     host::follow,
     interface::{InterfaceError, NewHardware, SwIfIndex, random_mac},
     plugin::Registrar,
-    process::{Signal, events},
+    process::{Cx, Signal, events},
     runtime::Main,
 };
 
 use crate::{
     error::TapError,
-    host::{Kind, Made},
+    host::{Host, HostRequest, Kind, Made},
     port::{CLASS, LOG_CLASS, MAX_FRAME, Port, TapDevice},
     queue::Queue,
     rx, tx,
@@ -54,16 +54,30 @@ impl Taps {
         taps
     }
 
+    /// Makes both ends.
+    ///
+    /// # Errors
+    /// When the host or the engine refuse; nothing is left then.
+    pub(crate) async fn make(
+        &self,
+        cx: &Cx,
+        new: NewTap,
+        request: HostRequest,
+    ) -> Result<SwIfIndex, TapError> {
+        request.check(new.mac)?;
+        // On a thread of its own, which the namespace may have, and which may wait for the host.
+        let made = match cx.blocking(move || Host::make(&request)).await {
+            Ok(made) => made?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        cx.with(|main| self.create(main, new, made))
+    }
+
     /// Puts an interface before what the host made.
     ///
     /// # Errors
     /// When number or name are taken, or the MAC address is no unicast one.
-    pub(crate) fn create(
-        &self,
-        main: &mut Main,
-        new: NewTap,
-        made: Made,
-    ) -> Result<SwIfIndex, TapError> {
+    fn create(&self, main: &mut Main, new: NewTap, made: Made) -> Result<SwIfIndex, TapError> {
         let kind = made.host.kind;
         let id = self.choose_id(main, kind, &new)?;
         let name = new.name.unwrap_or_else(|| format!("{}{id}", kind.word()));

@@ -5,6 +5,7 @@
 //! `/dev/net/tun`, read and written a packet at a time without blocking. A process follows what the host does to its end, in
 //! whichever namespace that is. `docs/INTERFACES.md` has the commands.
 
+pub mod api;
 mod commands;
 mod error;
 mod host;
@@ -30,6 +31,7 @@ pub use interfaces::NewTap;
 pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         let taps = Taps::register(r);
+        api::register(r, &taps);
         commands::commands(&taps).into_iter().for_each(|command| r.command(command));
         Ok(())
     };

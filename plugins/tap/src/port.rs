@@ -16,7 +16,7 @@ use vnet::{
     runtime::Main,
 };
 
-use crate::host::{Host, Made, Offload};
+use crate::host::{Host, HostRequest, Made, Offload};
 
 /// The class of these interfaces, as clients of VPP know it.
 pub(crate) const CLASS: &str = "virtio";
@@ -31,6 +31,8 @@ pub(crate) struct Port {
     pub(crate) sw_if_index: Cell<SwIfIndex>,
     pub(crate) hw_if_index: Cell<HwIfIndex>,
     pub(crate) host: Arc<Host>,
+    /// What was asked of the host.
+    pub(crate) asked: HostRequest,
     /// What the host last said of its end.
     link: RefCell<Link>,
     /// Where that is, unless in the program's own namespace.
@@ -43,12 +45,13 @@ pub(crate) struct Port {
 
 impl Port {
     pub(crate) fn new(id: u32, made: Made) -> Self {
-        let Made { host, link, namespace, namespace_name } = made;
+        let Made { host, link, namespace, namespace_name, asked } = made;
         Self {
             id,
             sw_if_index: Cell::new(SwIfIndex::NONE),
             hw_if_index: Cell::new(HwIfIndex(u32::MAX)),
             host: Arc::new(host),
+            asked,
             link: RefCell::new(link),
             namespace: RefCell::new(namespace),
             namespace_name: RefCell::new(namespace_name),

@@ -26,6 +26,11 @@ fn field_text(field: &Field) -> Vec<String> {
         Shape::Counted(count_of, count) => {
             vec![format!("['{count_of}', '{count}']"), format!("['{of}', '{name}', 0, '{count}']")]
         }
+        Shape::CountedAcross([count_of, count], [between_of, between]) => vec![
+            format!("['{count_of}', '{count}']"),
+            format!("['{between_of}', '{between}']"),
+            format!("['{of}', '{name}', 0, '{count}']"),
+        ],
     }
 }
 

@@ -1,7 +1,14 @@
 //! The binary API: messages as VPP's clients know them, answered from the engine's own operations.
 
+mod acl;
 mod checksums;
+mod classifier;
 mod discovery;
+mod features;
+mod flowprobe;
+mod generator;
+mod hosts;
+mod ipfix;
 mod interfaces;
 mod layer2;
 mod neighbors;
@@ -10,6 +17,7 @@ mod reference;
 mod routes;
 mod tables;
 mod trace;
+mod tunnels;
 mod twins;
 
 use std::time::Duration;

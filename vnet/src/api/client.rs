@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Definition, Header, Message, Retval, Wire, Writer};
+use super::{Definition, Field, Header, Message, Retval, Wire, Writer};
 use crate::process::Bell;
 
 /// Octets in front of each message: 0 (u64), the length of the message (u32), 0 (u32).
@@ -70,7 +70,12 @@ impl Client {
 
     /// Puts down a reply that says nothing but what went wrong.
     pub(super) fn refuse(&self, context: u32, retval: Retval, reply: &Definition) {
-        self.put(reply.name, &[context, retval.0 as u32], reply.zero);
+        let (number, own) = (retval.0 as u32, [self.index, context]);
+        match reply.header {
+            Header::Details => self.put(reply.name, &own[1..], |to| told(reply, number, to)),
+            Header::DetailsOfClient => self.put(reply.name, &own, |to| told(reply, number, to)),
+            _ => self.put(reply.name, &[context, number], reply.zero),
+        }
     }
 
     /// Puts down one of the details that answer a request.
@@ -119,4 +124,17 @@ impl Client {
     pub async fn spoken_to(&self) {
         self.spoken_to.wait().await;
     }
+}
+
+/// Zeros in all fields but the one that is called `retval`, where that is the first or the last.
+fn told(reply: &Definition, retval: u32, writer: &mut Writer) {
+    let is_retval = |field: Option<&Field>| field.is_some_and(|field| field.name == "retval");
+    let start = writer.0.len();
+    (reply.zero)(writer);
+    let at = match (is_retval(reply.fields.first()), is_retval(reply.fields.last())) {
+        (true, _) => start,
+        (_, true) => writer.0.len() - size_of::<u32>(),
+        _ => return,
+    };
+    writer.0[at..at + size_of::<u32>()].copy_from_slice(&retval.to_be_bytes());
 }

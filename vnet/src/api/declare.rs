@@ -4,12 +4,13 @@
 ///
 /// Each item becomes a Rust type of its name. Fields are written `name: type`, with ` = default` behind where a client may leave
 /// them out; types are `u32`, `[u8; 16]`, `string` (of any length), `[string; 64]`, `[fib_path by n_paths: u8]` (behind the
-/// number of its elements), and the names of other items. The fields that all requests, replies, details and events begin with
+/// number of its elements), `[u32 by count: u8 across n_input: u8]` (with another field between), and the names of other items. The fields that all requests, replies, details and events begin with
 /// are not written.
 ///
 /// | item | is |
 /// |---|---|
 /// | `call a = CRC { .. } -> a_reply = CRC { .. };` | a request and its reply |
+/// | `ask a = CRC { .. } -> a_reply = CRC { .. };` | the same, where no number of an error comes first |
 /// | `dump a = CRC { .. } -> a_details = CRC { .. };` | a request that any number of details answer |
 /// | `get a = CRC { .. } -> a_reply = CRC { .. } of a_details = CRC { .. };` | the same, with a reply at their end |
 /// | `event a = CRC { .. };` | what is sent to those who asked for it by a call with `events [a]` |
@@ -124,6 +125,16 @@ macro_rules! api_item {
         $crate::api_message!($name $crc Request { $($body)* });
         $crate::api_message!($reply $reply_crc UnsignedReply { $($reply_body)* });
         impl $crate::api::Call for $name { type Reply = $reply; }
+    };
+    (ask $name:ident = $crc:literal { $($body:tt)* } -> $reply:ident = $reply_crc:literal { $($reply_body:tt)* }) => {
+        $crate::api_message!($name $crc Request { $($body)* });
+        $crate::api_message!($reply $reply_crc Details { $($reply_body)* });
+        impl $crate::api::Ask for $name { type Reply = $reply; }
+    };
+    (ask_of_client $name:ident = $crc:literal { $($body:tt)* } -> $reply:ident = $reply_crc:literal { $($reply_body:tt)* }) => {
+        $crate::api_message!($name $crc Request { $($body)* });
+        $crate::api_message!($reply $reply_crc DetailsOfClient { $($reply_body)* });
+        impl $crate::api::Ask for $name { type Reply = $reply; }
     };
     (dump $name:ident = $crc:literal { $($body:tt)* } -> $details:ident = $details_crc:literal { $($details_body:tt)* }) => {
         $crate::api_message!($name $crc Request { $($body)* });
@@ -312,14 +323,17 @@ macro_rules! api_type {
     ([string; $size:literal]) => { $crate::api::Text<$size> };
     ([$of:ident; $size:literal]) => { [$of; $size] };
     ([$of:ident by $count:ident : $count_of:ident]) => { Vec<$of> };
+    ([$of:ident by $count:ident : $count_of:ident across $between:ident : $between_of:ident]) => {
+        ($between_of, Vec<$of>)
+    };
     ($of:ident) => { $of };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! api_zero {
-    ([$of:ident by $count:ident : $count_of:ident]) => {
-        Vec::new()
+    ([$of:ident by $($count:tt)*]) => {
+        Default::default()
     };
     ($type:tt) => {
         $crate::api::Wire::zero()
@@ -332,6 +346,9 @@ macro_rules! api_write {
     ($writer:ident, $value:expr, [$of:ident by $count:ident : $count_of:ident]) => {
         $writer.counted::<$count_of, $of>(&$value)
     };
+    ($writer:ident, $value:expr, [$of:ident by $count:ident : $count_of:ident across $between:ident : $between_of:ident]) => {
+        $writer.counted_across::<$count_of, $between_of, $of>(&$value)
+    };
     ($writer:ident, $value:expr, $type:tt) => {
         $crate::api::Wire::write(&$value, $writer)
     };
@@ -342,6 +359,9 @@ macro_rules! api_write {
 macro_rules! api_read {
     ($reader:ident, [$of:ident by $count:ident : $count_of:ident]) => {
         $reader.counted::<$count_of, $of>()
+    };
+    ($reader:ident, [$of:ident by $count:ident : $count_of:ident across $between:ident : $between_of:ident]) => {
+        $reader.counted_across::<$count_of, $between_of, $of>()
     };
     ($reader:ident, $type:tt) => {
         $crate::api::Wire::read($reader)
@@ -358,6 +378,20 @@ macro_rules! api_field {
     };
     (@ $name:ident [$of:ident by $count:ident : $count_of:ident] $($default:literal)?) => {
         $crate::api_field!($name, stringify!($of), Counted(stringify!($count_of), stringify!($count)), $($default)?)
+    };
+    (
+        @ $name:ident [$of:ident by $count:ident : $count_of:ident across $between:ident : $between_of:ident]
+        $($default:literal)?
+    ) => {
+        $crate::api_field!(
+            $name,
+            stringify!($of),
+            CountedAcross(
+                [stringify!($count_of), stringify!($count)],
+                [stringify!($between_of), stringify!($between)]
+            ),
+            $($default)?
+        )
     };
     (@ $name:ident $of:ident $($default:literal)?) => { $crate::api_field!($name, stringify!($of), One, $($default)?) };
     ($name:ident, $of:expr, $shape:ident $( ($($argument:expr),*) )?,) => {

@@ -101,6 +101,8 @@ pub enum Shape {
     Array(usize),
     /// As many as the field before it says: type and name of that.
     Counted(&'static str, &'static str),
+    /// As many as the field before the one before it says: type and name of both.
+    CountedAcross([&'static str; 2], [&'static str; 2]),
     /// A text as long as it is.
     Text,
 }

@@ -50,22 +50,26 @@ fn message(definition: &Definition) -> Value {
     all.into()
 }
 
-/// A field; in front of an array the number of its elements.
+/// A field; in front of an array the number of its elements, and what is between the two.
 fn field(field: &Field) -> Vec<Value> {
     let of = field.type_name();
-    let mut count = None;
+    let mut in_front = Vec::new();
     let mut value = match field.shape {
         Shape::One => vec![json!(of), json!(field.name)],
         Shape::Text => vec![json!(of), json!(field.name), json!(0)],
         Shape::Array(size) => vec![json!(of), json!(field.name), json!(size)],
         Shape::Counted(count_of, name) => {
-            count = Some(json!([count_of, name]));
+            in_front = vec![json!([count_of, name])];
+            vec![json!(of), json!(field.name), json!(0), json!(name)]
+        }
+        Shape::CountedAcross([count_of, name], between) => {
+            in_front = vec![json!([count_of, name]), json!(between)];
             vec![json!(of), json!(field.name), json!(0), json!(name)]
         }
     };
     let default = field.default.and_then(|text| serde_json::from_str::<Value>(text).ok());
     value.extend(default.map(|default| json!({ "default": default })));
-    count.into_iter().chain([value.into()]).collect()
+    in_front.into_iter().chain([value.into()]).collect()
 }
 
 fn number(definition: &EnumDefinition) -> Value {

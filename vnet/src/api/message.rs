@@ -15,6 +15,12 @@ pub trait Call: Message {
     type Reply: Message;
 }
 
+/// A request that one reply answers, which has no number of an error, or has it somewhere else.
+pub trait Ask: Message {
+    /// The reply.
+    type Reply: Message;
+}
+
 /// A request that any number of details answer; where they end, a client learns from the reply to a `control_ping` behind it.
 pub trait Dump: Message {
     /// What it asks for.

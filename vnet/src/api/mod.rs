@@ -49,7 +49,7 @@ pub use memclnt::{
     message_table_entry, sockclnt_create, sockclnt_create_reply, sockclnt_delete,
     sockclnt_delete_reply,
 };
-pub use message::{Call, Dump, Event, Get, Message, Retval, to_bytes};
+pub use message::{Ask, Call, Dump, Event, Get, Message, Retval, to_bytes};
 pub use registry::{Answer, Api, ApiCx, Entry, Part, Table, TableError};
 pub use wire::{Defect, DefectKind, Reader, Text, Wire, Writer};
 

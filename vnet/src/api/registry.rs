@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    Call, Client, Defect, Definition, Dump, File, Get, Header, Message, Reader, Retval, Service,
-    Wire, client::Numbers, json,
+    Ask, Call, Client, Defect, Definition, Dump, File, Get, Header, Message, Reader, Retval,
+    Service, Wire, client::Numbers, json,
 };
 use crate::{
     command::{ApiError, LocalFuture, Terminal},
@@ -118,6 +118,14 @@ impl Api {
             Answer::Later(Box::pin(async move {
                 cx.reply::<M, R>(answering.await.map_err(E::into));
             }))
+        });
+    }
+
+    /// Has `handler` answer requests of the type `M`, at once, with the whole reply.
+    pub fn ask<M: Ask>(&mut self, handler: impl Fn(&ApiCx, M) -> M::Reply + 'static) {
+        self.handle(move |cx, request: M| {
+            cx.client.details(cx.context, &handler(cx, request));
+            Answer::Done
         });
     }
 

@@ -75,6 +75,22 @@ impl Writer {
 
     /// Appends an array behind the number of its elements; what that number cannot say is left out.
     pub fn counted<N: Wire + TryFrom<usize>, T: Wire>(&mut self, elements: &[T]) {
+        let elements = self.count::<N, T>(elements);
+        elements.iter().for_each(|element| element.write(self));
+    }
+
+    /// The same, with another value between number and array.
+    pub fn counted_across<N: Wire + TryFrom<usize>, B: Wire, T: Wire>(
+        &mut self,
+        (between, elements): &(B, Vec<T>),
+    ) {
+        let elements = self.count::<N, T>(elements);
+        between.write(self);
+        elements.iter().for_each(|element| element.write(self));
+    }
+
+    /// Appends the number of those that it can say.
+    fn count<'e, N: Wire + TryFrom<usize>, T>(&mut self, elements: &'e [T]) -> &'e [T] {
         let mut elements = elements;
         let count = loop {
             match N::try_from(elements.len()) {
@@ -83,7 +99,7 @@ impl Writer {
             }
         };
         count.write(self);
-        elements.iter().for_each(|element| element.write(self));
+        elements
     }
 
     /// What was written.
@@ -122,7 +138,22 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// When there are fewer.
     pub fn counted<N: Wire + Into<u64>, T: Wire>(&mut self) -> Result<Vec<T>, Defect> {
-        let count: u64 = N::read(self)?.into();
+        let count = N::read(self)?.into();
+        self.elements(count)
+    }
+
+    /// The same, with another value between number and array.
+    ///
+    /// # Errors
+    /// When there are fewer.
+    pub fn counted_across<N: Wire + Into<u64>, B: Wire, T: Wire>(
+        &mut self,
+    ) -> Result<(B, Vec<T>), Defect> {
+        let count = N::read(self)?.into();
+        Ok((B::read(self)?, self.elements(count)?))
+    }
+
+    fn elements<T: Wire>(&mut self, count: u64) -> Result<Vec<T>, Defect> {
         let mut elements = Vec::new();
         for _ in 0..count {
             elements.push(T::read(self)?);

@@ -19,8 +19,9 @@ use crate::{
 /// Memory of a table unless said otherwise: 2 MiB.
 const MEMORY: usize = 2 << 20;
 /// The most that a table can be given.
-const MAX_MEMORY: usize = 1 << 30;
-const MIN_MEMORY: usize = 1 << 10;
+pub(super) const MAX_MEMORY: usize = 1 << 30;
+/// The least.
+pub(super) const MIN_MEMORY: usize = 1 << 10;
 
 crate::args! {
     struct TableArgs {

@@ -57,7 +57,8 @@ pub enum ClassifyError {
 impl OperationError for ClassifyError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::NoSuchTable(_) | Self::NoSuchSession(_) => ApiError::NoSuchEntry,
+            Self::NoSuchTable(_) => ApiError::NoSuchTable,
+            Self::NoSuchSession(_) => ApiError::NoSuchEntry,
             Self::Loop { .. } | Self::Mask(_) => ApiError::InvalidValue,
             Self::InUse { .. } => ApiError::Unsupported,
             Self::Full { .. } | Self::Memory(_) => ApiError::Unspecified,

@@ -15,6 +15,7 @@
 //! | `handle` | [`Classifier`]: operations on tables |
 //! | `reader` | reading sessions while packets flow |
 //! | `commands`, `show` | `classify table`, `classify session`, `show classify tables` |
+//! | [`api`] | messages of the binary API |
 //! | `report` | tables as IPFIX reports |
 //! | `filter` | which packets captures and traces take |
 //!
@@ -32,6 +33,7 @@
 //! in as much again. Nothing is evicted: a packet for which there is no room is told so ([`Outcome::TableFull`]), and the node
 //! counts it.
 
+pub mod api;
 mod commands;
 mod fields;
 mod filter;
@@ -47,6 +49,7 @@ mod table;
 mod tests;
 mod window;
 
+pub(crate) use api::register_api;
 pub use fields::Pattern;
 pub(crate) use filter::Asking;
 pub use filter::FilterUse;

@@ -104,7 +104,7 @@
 
 mod commands;
 mod dot;
-mod feature;
+pub mod feature;
 mod gate;
 mod lending;
 mod next;

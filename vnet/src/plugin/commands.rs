@@ -17,7 +17,9 @@ crate::args! {
 /// All messages of the framework, each from the module of its object.
 pub(super) fn register_api(registrar: &mut Registrar) {
     api::register(registrar);
+    classify::register_api(registrar);
     fib::register_api(registrar);
+    graph::feature::api::register_api(registrar);
     interface::api::register_api(registrar);
     runtime::register_api(registrar);
 }

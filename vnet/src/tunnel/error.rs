@@ -76,11 +76,15 @@ pub enum TunnelError {
 impl OperationError for TunnelError {
     fn api_error(&self) -> ApiError {
         match self {
-            Self::Identical(_)
-            | Self::Families(_)
-            | Self::NotUnicast(_)
-            | Self::SourceNotUnicast(_) => ApiError::InvalidValue,
-            Self::Exists(_) | Self::InstanceInUse | Self::PortInUse(_) => ApiError::ValueExist,
+            Self::Identical(_) => ApiError::SameSrcDst,
+            Self::Families(Kind::Gre | Kind::Ipip) => ApiError::InvalidProtocol,
+            Self::Families(Kind::Vxlan | Kind::Geneve) => ApiError::InvalidValue,
+            Self::NotUnicast(_) => ApiError::InvalidDstAddress,
+            Self::SourceNotUnicast(_) => ApiError::InvalidSrcAddress,
+            Self::Exists(Kind::Gre | Kind::Ipip) => ApiError::IfAlreadyExists,
+            Self::Exists(Kind::Vxlan | Kind::Geneve) => ApiError::TunnelExist,
+            Self::InstanceInUse => ApiError::InstanceInUse,
+            Self::PortInUse(_) => ApiError::ValueExist,
             Self::NoSuchTunnel(_) => ApiError::NoSuchEntry,
             Self::NoSuchTable(..) => ApiError::NoSuchFib,
             Self::Full(_) | Self::Forwarding(_) | Self::Graph(_) => ApiError::Unspecified,

@@ -20,6 +20,7 @@
 //!
 //! Of a packet that is about to leave by a tunnel, [`Tunnel::sent_port`] tells from which port it will go.
 
+pub mod api;
 mod error;
 mod flags;
 mod header;

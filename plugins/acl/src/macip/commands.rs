@@ -42,9 +42,10 @@ vnet::args! {
 /// Registers all of them.
 pub(super) fn register(r: &mut Registrar, macip: &Macip) {
     let of = macip.clone();
-    let set = move |_: CommandCx, SetAcl { rules }: SetAcl| -> Result<String, Error> {
+    let set = move |cx: CommandCx, SetAcl { rules }: SetAcl| -> Result<String, Error> {
         let Request { tag, rules } = Request::parse(&rules)?;
-        let index = of.add_list(tag.as_deref().unwrap_or(TAG), rules);
+        let tag = tag.as_deref().unwrap_or(TAG);
+        let index = cx.with(|main| of.put_list(main, None, tag, rules))?;
         Ok(format!("ACL index:{index}"))
     };
     r.command(

@@ -109,19 +109,42 @@ pub(crate) fn register(r: &mut Registrar) {
         }
     });
     commands::register(r, &macip);
+    crate::api::register_macip(r, &macip);
     r.provide(macip);
 }
 
 impl Macip {
-    /// Adds a list; says its number.
-    pub fn add_list(&self, tag: &str, rules: Vec<MacipRule>) -> u32 {
+    /// Adds a list, or replaces one, also on interfaces that have it; says its number.
+    ///
+    /// # Errors
+    /// When there is no list of that number.
+    pub fn put_list(
+        &self,
+        main: &mut Main,
+        index: Option<u32>,
+        tag: &str,
+        rules: Vec<MacipRule>,
+    ) -> Result<u32, AclError> {
         let program = Arc::new(Program::new(&rules));
-        let list = List { tag: tag.to_owned(), rules, program };
-        let lists = &mut self.state.borrow_mut().lists;
-        let at = lists.iter().position(Option::is_none).unwrap_or(lists.len());
-        lists.resize_with(lists.len().max(at + 1), || None);
-        lists[at] = Some(list);
-        at as u32
+        let list = List { tag: tag.to_owned(), rules, program: program.clone() };
+        let at = {
+            let mut state = self.state.borrow_mut();
+            let at = match index {
+                Some(acl) => state.list(acl).map(|_| acl as usize)?,
+                None => {
+                    let free = state.lists.iter().position(Option::is_none);
+                    free.unwrap_or(state.lists.len())
+                }
+            };
+            let room = state.lists.len().max(at + 1);
+            state.lists.resize_with(room, || None);
+            state.lists[at] = Some(list);
+            at as u32
+        };
+        for interface in self.users(at) {
+            self.set(main, interface, Some(program.clone()));
+        }
+        Ok(at)
     }
 
     /// Takes a list away.
@@ -171,6 +194,40 @@ impl Macip {
         self.state.borrow_mut().applied.remove(&interface);
         self.set(main, interface, None);
         Ok(())
+    }
+
+    /// The interfaces that have a list.
+    #[must_use]
+    pub fn users(&self, acl: u32) -> Vec<SwIfIndex> {
+        let state = self.state.borrow();
+        let users = state.applied.iter().filter(|(_, known)| **known == acl);
+        users.map(|(interface, _)| *interface).collect()
+    }
+
+    /// The list that an interface has.
+    #[must_use]
+    pub fn list_of(&self, interface: SwIfIndex) -> Option<u32> {
+        self.state.borrow().applied.get(&interface).copied()
+    }
+
+    /// Whether there is such a list.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn check(&self, acl: u32) -> Result<(), AclError> {
+        self.state.borrow().list(acl).map(drop)
+    }
+
+    /// What `of` makes of number, tag and rules of each list.
+    pub(crate) fn lists<T>(&self, of: impl Fn(u32, &str, &[MacipRule]) -> T) -> Vec<T> {
+        let state = self.state.borrow();
+        let all = (0..).zip(&state.lists).filter_map(|(n, list)| Some((n, list.as_ref()?)));
+        all.map(|(n, list)| of(n, &list.tag, &list.rules)).collect()
+    }
+
+    /// Interfaces up to the last one that ever had a list.
+    pub(crate) fn slots(&self, main: &Main) -> usize {
+        self.tables.view(main.held()).0.len()
     }
 
     fn set(&self, main: &mut Main, SwIfIndex(interface): SwIfIndex, program: Option<Arc<Program>>) {

@@ -89,7 +89,6 @@ impl Classifier {
         spec: TableSpec,
         chain: &[(TableIndex, Mask)],
     ) -> Result<TableIndex, ClassifyError> {
-        let bits = |mask: &Mask| mask.bytes().iter().map(|byte| byte.count_ones()).sum::<u32>();
         let at = chain.iter().take_while(|(_, mask)| bits(mask) >= bits(&spec.mask)).count();
         let next_table = chain.get(at).map(|(next, _)| *next);
         let table = self.add_table(main, TableSpec { next_table, ..spec })?;
@@ -101,6 +100,58 @@ impl Classifier {
             }
         }
         Ok(table)
+    }
+
+    /// Has a filter consist of `first` and the tables behind it, which stay when it is changed again; of nothing without one. With
+    /// `sort` tables that compare more bits come first. The first table then.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub fn set_filter(
+        &self,
+        main: &mut Main,
+        of: FilterUse,
+        first: Option<TableIndex>,
+        sort: bool,
+    ) -> Result<Option<TableIndex>, ClassifyError> {
+        let mut chain: Vec<_> = first
+            .into_iter()
+            .flat_map(|first| self.tables(main).chain(first))
+            .map(|(index, table)| (index, table.spec.mask))
+            .collect();
+        if let Some(TableIndex(first)) = first.filter(|_| chain.is_empty()) {
+            return Err(ClassifyError::NoSuchTable(first));
+        }
+        for (table, _) in self.filter_tables(main, of) {
+            self.release(main, table, &user(of));
+        }
+        if sort {
+            chain.sort_by_key(|(_, mask)| core::cmp::Reverse(bits(mask)));
+            self.link(main, &chain)?;
+        }
+        for (table, _) in &chain {
+            self.hold(main, *table, user(of))?;
+        }
+        let first = chain.first().map(|(first, _)| *first);
+        let filters = &mut self.filters.write(main.held_mut()).0;
+        match first {
+            Some(first) => filters.insert(of, first),
+            None => filters.remove(&of),
+        };
+        Ok(first)
+    }
+
+    /// Has tables follow each other in this order.
+    fn link(&self, main: &mut Main, chain: &[(TableIndex, Mask)]) -> Result<(), ClassifyError> {
+        // The old order goes first: nothing leads in a circle on the way to the new one.
+        for (table, _) in chain {
+            self.change_table(main, *table, Some(None), None)?;
+        }
+        for pair in chain.windows(2) {
+            let [(before, _), (next, _)] = pair else { continue };
+            self.change_table(main, *before, Some(Some(*next)), None)?;
+        }
+        Ok(())
     }
 
     /// Deletes a filter with all of its tables; nothing, where there is none.
@@ -151,6 +202,11 @@ impl Classifier {
         });
         Some(taken)
     }
+}
+
+/// How many bits a mask compares.
+fn bits(mask: &Mask) -> u32 {
+    mask.bytes().iter().map(|byte| byte.count_ones()).sum()
 }
 
 /// How other users of a table hear of a filter.

@@ -30,6 +30,7 @@ crate::args! {
 /// Adds the commands to an engine.
 pub(crate) fn register(r: &mut Registrar) {
     let registry = Registry::new(r.classifier(), r.ipfix());
+    super::api::register(r, &registry);
     let of = registry.clone();
     let stream = move |cx: CommandCx, args: SetStream| {
         let SetStream { domain, source_port } = args;

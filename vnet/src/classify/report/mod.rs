@@ -4,6 +4,7 @@
 //! `set ipfix classify stream` says on which stream, `ipfix classify table add` which tables. A table is told whole whenever
 //! the exporter's reports are due: at least every five seconds, and on `ipfix flush`.
 
+mod api;
 mod commands;
 mod registry;
 mod template;

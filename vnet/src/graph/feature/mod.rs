@@ -3,6 +3,7 @@
 //! Where nothing is enabled on an interface the arc costs one load and one compare. Where something is, the packet carries
 //! its position in the interface's chain, and the next node is one load away.
 
+pub mod api;
 mod error;
 mod spec;
 mod tables;

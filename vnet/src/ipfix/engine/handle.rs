@@ -95,6 +95,7 @@ impl Ipfix {
         super::commands::register(r, self);
         super::exporter_commands::register(r, self);
         super::show::register(r, self);
+        super::api::register(r, self);
         self.shared.options.register(r, self);
         fields::register(r, &self.shared.named);
     }
@@ -289,6 +290,11 @@ impl Ipfix {
         self.shared.signal.send(Event::Flush(reply));
         // An engine that ends meanwhile has nothing to send.
         answer.await.unwrap_or(Ok(()))
+    }
+
+    /// Has what is pending in any report sent, without waiting for it.
+    pub(super) fn run_soon(&self) {
+        self.shared.signal.send(Event::Run);
     }
 
     /// Whether there is a collector.

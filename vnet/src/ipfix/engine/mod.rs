@@ -16,6 +16,7 @@
 //! | `queue`, `waiting` | flow records on their way from the nodes of any thread to an exporter |
 //! | `commands`, `exporter_commands` | VPP's commands, and those beyond |
 //! | `show`, `show_exporters` | `show ipfix ...` |
+//! | `api` | messages of the binary API |
 //!
 //! # From a packet to a message
 //!
@@ -30,6 +31,7 @@
 //! its owner to make no records that can wait ([`Outbox::has_room`]): a flow that is due stays in its cache. A record that
 //! cannot wait (an evicted flow, a record a packet) and finds no room is counted as lost, with its packets.
 
+pub mod api;
 mod commands;
 mod exporter_commands;
 mod graph;

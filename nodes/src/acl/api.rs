@@ -1,0 +1,56 @@
+//! Messages about classifier tables that interfaces have as access lists.
+
+use vnet::{
+    api::interface_types::interface_index,
+    classify::{TableIndex, api::*},
+    command::ApiError,
+    interface::SwIfIndex,
+    plugin::Registrar,
+};
+
+use super::place::{Direction, Kind, Place};
+use crate::classify::attach::Attachments;
+
+pub(super) fn register(registrar: &mut Registrar, attachments: &Attachments<Place>) {
+    let api = registrar.api();
+    let of = attachments.clone();
+    api.call(move |cx, request: input_acl_set_interface| {
+        let input_acl_set_interface { ip4_table_index, ip6_table_index, l2_table_index, .. } =
+            request;
+        let tables = [ip4_table_index, ip6_table_index, l2_table_index];
+        let (interface, named) = named(Direction::Input, request.sw_if_index, tables);
+        cx.with(|main| of.set(main, interface, named, request.is_add))
+    });
+    let of = attachments.clone();
+    api.call(move |cx, request: output_acl_set_interface| {
+        let output_acl_set_interface { ip4_table_index, ip6_table_index, l2_table_index, .. } =
+            request;
+        let tables = [ip4_table_index, ip6_table_index, l2_table_index];
+        let (interface, named) = named(Direction::Output, request.sw_if_index, tables);
+        cx.with(|main| of.set(main, interface, named, request.is_add))
+    });
+    let of = attachments.clone();
+    api.call(move |cx, request: classify_table_by_interface| {
+        let interface = SwIfIndex(request.sw_if_index);
+        let known = cx.with(|main| main.interfaces().interface(interface).is_some());
+        known.then_some(()).ok_or(ApiError::InvalidSwIfIndex)?;
+        let of = |kind| of.table(Place { direction: Direction::Input, kind }, interface);
+        Ok::<_, ApiError>(classify_table_by_interface_reply {
+            sw_if_index: interface.0,
+            l2_table_id: index(of(Kind::L2)),
+            ip4_table_id: index(of(Kind::Ip4)),
+            ip6_table_id: index(of(Kind::Ip6)),
+        })
+    });
+}
+
+/// The tables that a message names, in the order of [`Kind::ALL`], and where they are.
+fn named(
+    direction: Direction,
+    sw_if_index: interface_index,
+    tables: [u32; 3],
+) -> (SwIfIndex, Vec<(Place, TableIndex)>) {
+    let places = Kind::ALL.map(|kind| Place { direction, kind });
+    let named = places.into_iter().zip(tables.map(table));
+    (SwIfIndex(sw_if_index), named.filter_map(|(place, table)| Some((place, table?))).collect())
+}
