@@ -47,7 +47,7 @@ fn details_have_what_was_ordered_of_an_interface() {
          set interface l2 tag-rewrite pg0.5 translate 2-1 dot1q 9",
     );
     let client = ApiClient::new(&engine);
-    let local = one(&client, 0);
+    let local = all(&client).swap_remove(0);
     assert_eq!(
         (local.interface_name.as_str(), local.interface_dev_type.as_str()),
         ("local0", "local")
@@ -157,14 +157,12 @@ fn sub_interfaces_are_the_same_by_flags_and_by_words() {
         assert_eq!(ours.interface_name.to_string(), format!("pg0.{sub_id}"));
     }
     let create = |sw_if_index, sub_id, flags, outer_vlan_id| {
-        let sub_if_flags = sub_if_flags(flags);
-        let inner_vlan_id = 0;
         client.call(&create_subif {
             sw_if_index,
             sub_id,
-            sub_if_flags,
+            sub_if_flags: sub_if_flags(flags),
             outer_vlan_id,
-            inner_vlan_id,
+            inner_vlan_id: 0,
         })
     };
     assert_eq!(create(99, 50, 2, 50), Err(-2));
@@ -535,7 +533,7 @@ fn captures_begin_and_end_by_messages() {
     let shown = engine.command("pcap trace status").unwrap();
     assert!(shown.contains("pcap rx dispatch capture enabled: 0 of 10 pkts"), "{shown}");
     assert!(shown.contains(&format!("/tmp/{filename}")), "{shown}");
-    engine.command("packet-generator new { name a limit 3 rate 1e9 interface pg0 node ethernet-input data { 0x1234: 02:00:00:00:00:01 -> 02:00:00:00:00:02 hex 0x0102 } }").unwrap();
+    engine.command("packet-generator new { name a limit 3 interface pg0 node ethernet-input data { 0x1234: 02:00:00:00:00:01 -> 02:00:00:00:00:02 hex 0x0102 } }").unwrap();
     engine.command("packet-generator enable-stream a").unwrap();
     engine.run_until_idle();
     assert!(client.call(&pcap_trace_off {}).is_ok());

@@ -29,7 +29,7 @@ fn after(script: &str) -> Engine {
 /// A frame of an experimental type comes in.
 fn send(engine: &Engine, port: &str, header: &str) {
     let stream = format!(
-        "packet-generator new {{ name in limit 1 rate 1e9 interface {port} node ethernet-input data {{ {header} }} }}"
+        "packet-generator new {{ name in limit 1 interface {port} node ethernet-input data {{ {header} }} }}"
     );
     engine.command(&stream).unwrap();
     engine.command("packet-generator enable-stream in").unwrap();
@@ -117,7 +117,7 @@ fn bridge_domains_are_made_told_and_deleted() {
     };
     assert_eq!(domains(&client, 13), [expected]);
     assert_eq!(domains(&client, NONE).len(), 5);
-    assert_eq!([domains(&client, 0), domains(&client, 99)], [[]; 2]);
+    assert!(domains(&client, 0).is_empty() && domains(&client, 99).is_empty());
     // As VPP, which cannot look for the domain of an interface.
     assert_eq!(client.dump(&bridge_domain_dump { bd_id: NONE, sw_if_index: 1 }), []);
     assert_eq!(bridge(&client, 1, 13, 0, 0), Ok(()));
@@ -488,10 +488,10 @@ fn a_client_is_told_of_stations_that_are_learned_move_and_go() {
         flags: 0,
     };
     // All were forgotten when it asked.
-    assert_eq!(events(), [[]; 0] as [Vec<mac_entry>; 0]);
+    assert!(events().is_empty());
     heard(&engine, "pg0", 1);
     assert_eq!(events(), [vec![entry(1, 1, 0)]]);
-    assert_eq!(events(), [[]; 0] as [Vec<mac_entry>; 0]);
+    assert!(events().is_empty());
     heard(&engine, "pg1", 1);
     assert_eq!(events(), [vec![entry(1, 2, 2)]]);
     engine.command("l2fib flush-mac interface pg1").unwrap();
@@ -503,7 +503,7 @@ fn a_client_is_told_of_stations_that_are_learned_move_and_go() {
     assert_eq!(sizes, [10, 10, 5], "ten times as many as it asked for");
     assert_eq!(want(&client, 7, 0, false), Ok(()));
     heard(&engine, "pg1", 1);
-    assert_eq!(events(), [[]; 0] as [Vec<mac_entry>; 0]);
+    assert!(events().is_empty());
     let first = want_l2_macs_events {
         learn_limit: 1000,
         scan_delay: 100,
@@ -523,7 +523,7 @@ fn a_client_is_told_of_stations_that_are_learned_move_and_go() {
     engine.advance(Duration::from_millis(10));
     heard(&engine, "pg0", 1);
     // The second is not over.
-    assert_eq!(events(), [[]; 0] as [Vec<mac_entry>; 0]);
+    assert!(events().is_empty());
     engine.advance(Duration::from_millis(500));
     assert_eq!(events(), [vec![entry(1, 1, 0)]]);
     let delay = |scan_delay| client.call(&l2fib_set_scan_delay { scan_delay }).map(drop);

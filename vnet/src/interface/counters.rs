@@ -179,6 +179,12 @@ impl InterfaceCounters {
         self.simple().for_each(|(_, counter)| counter.zero_all());
     }
 
+    /// The same of one interface.
+    pub(crate) fn zero_of(&self, interface: SwIfIndex) {
+        self.combined().for_each(|(_, counter)| counter.zero(interface.0));
+        self.simple().for_each(|(_, counter)| counter.zero(interface.0));
+    }
+
     /// What `show interface` lists for an interface, in its order: name and number, those that are not 0.
     #[must_use]
     pub fn of(&self, interface: SwIfIndex) -> Vec<(String, u64)> {

@@ -455,6 +455,13 @@ impl Main {
         self.segment.together(|_| counters.zero());
     }
 
+    /// The same of one interface.
+    pub fn clear_counters_of(&mut self, interface: SwIfIndex) {
+        self.workers.hold();
+        let counters = &self.interface_counters;
+        self.segment.together(|_| counters.zero_of(interface));
+    }
+
     pub(crate) fn seconds_since_clear(&self) -> f64 {
         self.clock.now().since(self.cleared_at).as_secs_f64()
     }

@@ -20,7 +20,7 @@ struct Changes {
 }
 
 /// What happened to one. As in VPP the flags are those that were set, and not the state; what followed upon each other within
-/// a round is one event.
+/// a round is one event. A link that is up with its interface was so before here, and comes up then in VPP.
 #[derive(Clone, Copy, Default)]
 struct Change {
     admin_up: bool,
@@ -70,7 +70,11 @@ fn change(main: &Main, event: &Event) -> Option<(SwIfIndex, Change)> {
     match *event {
         Event::Added { sw_if_index, .. } => Some((sw_if_index, none)),
         Event::Deleted { sw_if_index, .. } => Some((sw_if_index, Change { deleted: true, ..none })),
-        Event::Admin { sw_if_index, up } => Some((sw_if_index, Change { admin_up: up, ..none })),
+        Event::Admin { sw_if_index, up } => {
+            let hardware = main.interfaces().hardware_of(sw_if_index);
+            let carries = hardware.is_ok_and(|hw| hw.sw_if_index == sw_if_index && hw.link.up);
+            Some((sw_if_index, Change { admin_up: up, link_up: up && carries, ..none }))
+        }
         Event::Link { hw_if_index, link } => {
             let hardware = main.interfaces().hardware_interface(hw_if_index)?;
             Some((hardware.sw_if_index, Change { link_up: link.up, ..none }))

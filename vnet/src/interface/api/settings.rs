@@ -37,8 +37,8 @@ pub(super) fn register(api: &mut Api) {
     api.call(|cx, request: sw_interface_clear_stats| {
         cx.with(|main| {
             match SwIfIndex(request.sw_if_index) {
-                SwIfIndex::NONE => main.interface_counters().clear(),
-                _ => main.interface_counters().clear_interface(known(main, request.sw_if_index)?),
+                SwIfIndex::NONE => main.clear_interface_counters(),
+                SwIfIndex(index) => main.clear_counters_of(known(main, index)?),
             }
             Ok::<_, ApiError>(())
         })
