@@ -62,8 +62,8 @@ fn what_a_router_advertises_is_set_as_by_commands() {
     assert!(of.onlink_flag && !of.autonomous_flag && !of.no_advertise);
     // Back to what they are without.
     client.call(&sw_interface_ip6nd_ra_config { is_no: true, managed: 1, ..config() }).unwrap();
-    client.call(&sw_interface_ip6nd_ra_prefix { is_no: true, ..prefix() }).unwrap();
     twins.tell("ip6 nd loop0 no ra-managed-config-flag");
+    client.call(&sw_interface_ip6nd_ra_prefix { is_no: true, ..prefix() }).unwrap();
     twins.tell("ip6 nd loop0 no prefix 2001:db8:1::/64");
     twins.agree("show ip6 interface loop0");
     assert_eq!(client.dump(&sw_interface_ip6nd_ra_dump { sw_if_index: 0 }), []);

@@ -177,7 +177,8 @@ fn routes_are_looked_up_exactly_or_by_the_longest_prefix() {
     let ask = ip_route_lookup_v2 { table_id: 0, exact: 1, prefix: net("10.0.0.1/32") };
     let route = client.call(&ask).unwrap().route;
     // That of an interface.
-    assert_eq!((route.src, route.paths[0].r#type), (4, fib_path_type::FIB_API_PATH_TYPE_LOCAL));
+    let (src, paths) = route.paths;
+    assert_eq!((src, paths[0].r#type), (4, fib_path_type::FIB_API_PATH_TYPE_LOCAL));
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn many_routes_are_told_in_parts_each_once_and_in_order() {
         .into_iter()
         .map(|details| details.route)
         .collect();
-    let shown = twins.asked.command("show ip fib").unwrap();
+    let shown = twins.asked.command("show ip fib table 0").unwrap();
     let shown: Vec<_> = shown.lines().skip(1).filter(|line| !line.starts_with(' ')).collect();
     let text = |route: &ip_route| {
         let address = std::net::IpAddr::try_from(&route.prefix.address).unwrap();
@@ -204,7 +205,7 @@ fn many_routes_are_told_in_parts_each_once_and_in_order() {
     // Those of clients alone.
     let of = |src| client.dump(&ip_route_v2_dump { src, table: table.clone() });
     let [mine] = &of(8)[..] else { panic!("one route of clients") };
-    assert_eq!((&mine.route.prefix, &mine.route.paths), (&net("100.0.0.0/16"), &paths()));
+    assert_eq!((&mine.route.prefix, &mine.route.paths), (&net("100.0.0.0/16"), &(8, paths())));
     assert_eq!(of(9).len(), 1000);
     assert_eq!(of(0).len(), told.len());
     let nowhere = ip_table { table_id: 99, ..ip_table::default() };
@@ -231,7 +232,7 @@ fn a_route_told_is_a_route_that_can_be_given() {
     }
     twins.agree("show ip fib");
     // In the name of a source that is not a client's.
-    let route = ip_route_v2 { prefix: net("192.0.9.0/24"), src: 4, ..ip_route_v2::default() };
+    let route = ip_route_v2 { prefix: net("192.0.9.0/24"), paths: (4, Vec::new()), ..ip_route_v2::default() };
     let request = ip_route_add_del_v2 { is_add: true, is_multipath: false, route };
     assert_eq!(client.call(&request), Err(-7));
 }

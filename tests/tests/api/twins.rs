@@ -31,8 +31,9 @@ impl Twins {
         ApiClient::new(&self.asked)
     }
 
-    /// Runs `line` in the second.
+    /// Runs `line` in the second; processes of the first do what follows from its message.
     pub(crate) fn tell(&self, line: &str) {
+        self.asked.run_until_idle();
         self.told.command(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     }
 

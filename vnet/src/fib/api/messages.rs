@@ -38,8 +38,7 @@ crate::api! {
         table_id: u32,
         stats_index: u32,
         prefix: prefix,
-        src: u8,
-        paths: [fib_path by n_paths: u8],
+        paths: [fib_path by n_paths: u8 across src: u8],
     };
     record ip_mroute {
         table_id: u32,

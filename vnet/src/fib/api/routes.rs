@@ -27,7 +27,7 @@ pub(super) fn register(api: &mut Api, replacing: &Replacing) {
     });
     api.call(move |cx, request: ip_route_add_del_v2| {
         let ip_route_add_del_v2 { is_add, is_multipath, route } = request;
-        let ip_route_v2 { table_id, prefix, src, paths, .. } = &route;
+        let ip_route_v2 { table_id, prefix, paths: (src, paths), .. } = &route;
         let source = source_to_give(*src)?;
         let edit = Edit { is_add, is_multipath, table: TableId(*table_id), prefix, paths };
         let index = cx.with(|main| edit.apply(main, source, &of_second))?;
@@ -161,14 +161,13 @@ fn told(main: &Main, id: TableId, index: LoadBalanceIndex) -> Option<ip_route_v2
         table_id: id.0,
         stats_index: index.0,
         prefix: prefix.into(),
-        src: number(source),
-        paths,
+        paths: (number(source), paths),
     })
 }
 
 impl From<ip_route_v2> for ip_route {
     fn from(route: ip_route_v2) -> Self {
-        let ip_route_v2 { table_id, stats_index, prefix, paths, .. } = route;
+        let ip_route_v2 { table_id, stats_index, prefix, paths: (_, paths) } = route;
         Self { table_id, stats_index, prefix, paths }
     }
 }
@@ -188,7 +187,7 @@ fn part<D>(
     let looked_at = looked_at.unwrap_or_default();
     let next = looked_at.get(PART - 1).map(|(prefix, _)| *prefix);
     let routes = looked_at.into_iter().filter_map(|(_, index)| told(main, id, index));
-    let details = routes.filter(|route| src == 0 || route.src == src).map(details).collect();
+    let details = routes.filter(|route| src == 0 || route.paths.0 == src).map(details).collect();
     Part { details, next }
 }
 
