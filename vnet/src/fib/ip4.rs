@@ -189,8 +189,8 @@ impl LpmWriter<u32> for Ip4Writer {
         Ok(())
     }
 
-    fn settle_in(&self, table: &Ip4Lpm) {
-        table.direct.collapse();
+    fn settle_in(&self, table: &Ip4Lpm, step: usize) {
+        table.direct.collapse(step);
     }
 
     fn own_bytes(table: &Ip4Lpm) -> usize {

@@ -74,7 +74,7 @@ impl LpmWriter<u128> for Ip6Writer {
         self.edit(&nodes, &table.root[index(prefix.key)], ROOT_BITS, prefix, change)
     }
 
-    fn settle_in(&self, _: &Ip6Lpm) {
+    fn settle_in(&self, _: &Ip6Lpm, _: usize) {
         // Nodes are dense, and in huge pages from the start.
     }
 

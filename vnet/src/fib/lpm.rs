@@ -44,8 +44,9 @@ pub(super) trait LpmWriter<K: Lpm>: Sized {
         to: LoadBalanceIndex,
     ) -> Result<(), OutOfNodes>;
 
-    /// Arranges a table for many routes: it has come to hold [`MANY_ROUTES`].
-    fn settle_in(&self, table: &K::Table);
+    /// Arranges a table for many routes, step by step: it has come to hold [`MANY_ROUTES`] and `step` more. Each step takes a
+    /// millisecond at most, so that packets move between them.
+    fn settle_in(&self, table: &K::Table, step: usize);
 
     /// Bytes of the levels that a table has for itself, as far as they are in use.
     fn own_bytes(table: &K::Table) -> usize;

@@ -16,7 +16,7 @@ use std::io;
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use zerocopy::FromZeros;
 
-use crate::huge_pages::collapse;
+use crate::huge_pages::{HUGE_PAGE, collapse};
 
 /// `N` elements of `T`, all zero at first, at an address that never changes. Memory is taken page by page, by the
 /// first write to a page; reads of untouched pages see the system's shared zero page.
@@ -51,11 +51,19 @@ impl<T: FromZeros, const N: usize> Zeroed<T, N> {
 }
 
 impl<T: FromZeros, const N: usize> Zeroed<T, N> {
-    /// Moves what the table holds to huge pages, at once. For sparse tables that came to hold much: one translation
-    /// then serves 2 MiB. Readers and writers may go on meanwhile.
-    pub(crate) fn collapse(&self) {
-        let _: io::Result<()> = self.map.advise(Advice::HugePage);
-        collapse(self.map.as_ptr(), Self::BYTES);
+    /// Moves the part of the table that would be huge page number `page` to one. For sparse tables that came to hold much: one
+    /// translation then serves 2 MiB. Takes up to a millisecond, in which readers and writers may go on; a number behind the table's
+    /// end costs nothing.
+    pub(crate) fn collapse(&self, page: usize) {
+        if page == 0 {
+            let _: io::Result<()> = self.map.advise(Advice::HugePage);
+        }
+        // What lies before the first whole huge page of the mapping stays.
+        let first = self.map.as_ptr().align_offset(HUGE_PAGE);
+        let start = first.saturating_add(page.saturating_mul(HUGE_PAGE));
+        if start.checked_add(HUGE_PAGE).is_some_and(|end| end <= Self::BYTES) {
+            collapse(self.map.as_ptr().wrapping_add(start), HUGE_PAGE);
+        }
     }
 }
 
@@ -111,7 +119,8 @@ mod tests {
         for index in (0..1 << 21).step_by(5000) {
             table[index].store(index as u32, Ordering::Relaxed);
         }
-        table.collapse();
+        (0..6).for_each(|page| table.collapse(page));
+        table.collapse(usize::MAX);
         for (index, word) in table.iter().enumerate() {
             let expected = if index % 5000 == 0 { index as u32 } else { 0 };
             assert_eq!(word.load(Ordering::Relaxed), expected);

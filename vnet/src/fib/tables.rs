@@ -169,8 +169,8 @@ impl<K: Lpm> Tables<K> {
             .replace(lookup, prefix, cover, route)
             .map_err(|_| FibError::LookupFull(prefix.into()))?;
         let node = rib.insert(prefix, route);
-        if rib.len() == MANY_ROUTES {
-            self.writer.settle_in(lookup);
+        if let Some(step) = rib.len().checked_sub(MANY_ROUTES) {
+            self.writer.settle_in(lookup, step);
         }
         Ok(node)
     }
