@@ -1,6 +1,10 @@
 //! What an engine promises to the authors of nodes and processes.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use vnet::{
     buffer::Buffer,
@@ -12,7 +16,7 @@ use vnet::{
     },
     interface::SwIfIndex,
     plugin::{Command, Engine, Plugin, Registrar},
-    process::{events, reply},
+    process::{Bell, events, race, reply},
     runtime::{Clock, EngineTime, PacketTime, Shared},
     trace::{NoTrace, TraceWanted},
 };
@@ -336,6 +340,32 @@ fn processes_wait_for_events_and_times_under_the_engines_clock() {
     engine.run_until_idle();
     let processes = engine.cx().executor().processes();
     assert_eq!((processes[0].name.as_str(), processes[0].state.word()), ("ticker", "done"));
+}
+
+#[test]
+fn who_waits_for_a_round_waits_for_it_whatever_else_wakes_the_process() {
+    let engine = Engine::builder().clock(Clock::virtual_at(PacketTime(0))).build().unwrap();
+    let (cx, rung, turns) = (engine.cx(), Bell::new(), Rc::<Cell<u64>>::default());
+    let (rings, counted) = (rung.clone(), turns.clone());
+    engine.cx().executor().spawn(async move {
+        let works = async {
+            loop {
+                counted.set(counted.get() + 1);
+                rings.ring();
+                cx.next_round().await;
+            }
+        };
+        let listens = async {
+            loop {
+                rung.wait().await;
+            }
+        };
+        race::<(), ()>(works, listens).await;
+    });
+    for round in 1..20 {
+        engine.poll();
+        assert_eq!(turns.get(), round);
+    }
 }
 
 #[test]

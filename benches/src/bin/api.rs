@@ -103,7 +103,9 @@ impl Drop for Folder {
 fn router(socket: &Path) -> Result<Engine, Box<dyn Error>> {
     let api = binary_api::plugin();
     let word = api.stanza().and_then(|stanza| stanza.word("socket-name"));
-    word.is_some_and(|word| word.set(&socket.display().to_string())).then_some(()).ok_or("no socket")?;
+    word.is_some_and(|word| word.set(&socket.display().to_string()))
+        .then_some(())
+        .ok_or("no socket")?;
     let builder = Engine::builder().plugin(nodes::plugin()).plugin(nodes::pg::plugin());
     let engine = builder.plugin(api).build()?;
     for line in [
@@ -219,7 +221,8 @@ fn call<M: Call>(socket: &Path, count: u32, make: impl Fn(u32) -> M + Sync) -> C
             let kind = u16::read(&mut reader)?;
             let [context, retval] = <[u32; 2]>::read(&mut reader)?;
             if (kind, context, retval) != (reply, number, 0) {
-                let text = format!("request {number}: message {kind}, context {context}, {retval:#x}");
+                let text =
+                    format!("request {number}: message {kind}, context {context}, {retval:#x}");
                 return Err(text.into());
             }
         }
@@ -229,7 +232,9 @@ fn call<M: Call>(socket: &Path, count: u32, make: impl Fn(u32) -> M + Sync) -> C
 }
 
 /// Says hello: the client's number, those of the request and its reply.
-fn greet<M: Call>(stream: &mut UnixStream) -> Result<(u32, u16, u16), Box<dyn Error + Send + Sync>> {
+fn greet<M: Call>(
+    stream: &mut UnixStream,
+) -> Result<(u32, u16, u16), Box<dyn Error + Send + Sync>> {
     /// The number that clients know before all others.
     const SOCKCLNT_CREATE: u16 = 15;
     let hello = sockclnt_create { context: 0, name: "bench".into() };

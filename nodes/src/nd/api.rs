@@ -99,4 +99,3 @@ vnet::api! {
         prefixes: [ip6_ra_prefix_info by n_prefixes: u32],
     };
 }
-

@@ -59,8 +59,9 @@ pub(super) fn register(r: &mut Registrar) -> Shared<Proxied> {
         cx.with(|main| set(main, &of_call, &args))
     });
     r.api().dump(move |cx, _: ip6nd_proxy_dump| {
-        let details = |(&(_, host), interface): (&(_, Ipv6Addr), &SwIfIndex)| {
-            ip6nd_proxy_details { sw_if_index: interface.0, ip: host.octets() }
+        let details = |(&(_, host), interface): (&(_, Ipv6Addr), &SwIfIndex)| ip6nd_proxy_details {
+            sw_if_index: interface.0,
+            ip: host.octets(),
         };
         cx.with(|main| of_dump.view(main.held()).0.iter().map(details).collect::<Vec<_>>())
     });

@@ -24,4 +24,3 @@ vnet::api! {
     dump punt_reason_dump = 0x5c0dd4fe { reason: punt_reason }
         -> punt_reason_details = 0x2c9d4a40 { reason: punt_reason };
 }
-

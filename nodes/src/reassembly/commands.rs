@@ -102,7 +102,11 @@ pub(super) fn register_show<T: Shown>(r: &mut Registrar, store: &Store<T>) {
     r.command(Command::sync(path, "Show what is being reassembled.", show));
 }
 
-pub(super) fn set_interface(main: &mut Main, switches: &Switches, args: &SetInterface) -> Result<(), Error> {
+pub(super) fn set_interface(
+    main: &mut Main,
+    switches: &Switches,
+    args: &SetInterface,
+) -> Result<(), Error> {
     let SetInterface { interface, on: Switched(on), kind } = *args;
     for (family, on) in [Family::Ip4, Family::Ip6].into_iter().zip(on) {
         let arc = reassembly::arc(family, Direction::Input);

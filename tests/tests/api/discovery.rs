@@ -58,7 +58,10 @@ fn what_a_router_advertises_is_set_as_by_commands() {
     assert!(router.adv_managed_flag && router.adv_other_flag && !router.adv_link_layer_address);
     assert_eq!((router.initial_adverts_count, router.initial_adverts_interval), (2, 5.0));
     let [of] = router.prefixes.as_slice() else { panic!("{router:?}") };
-    assert_eq!((&of.prefix, of.val_lifetime, of.pref_lifetime), (&net("2001:db8:1::/64"), 3600, 1800));
+    assert_eq!(
+        (&of.prefix, of.val_lifetime, of.pref_lifetime),
+        (&net("2001:db8:1::/64"), 3600, 1800)
+    );
     assert!(of.onlink_flag && !of.autonomous_flag && !of.no_advertise);
     // Back to what they are without.
     client.call(&sw_interface_ip6nd_ra_config { is_no: true, managed: 1, ..config() }).unwrap();

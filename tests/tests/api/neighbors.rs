@@ -29,11 +29,7 @@ fn neighbor(twins: &Twins, address: &str, flags: ip_neighbor_flags) -> ip_neighb
     }
 }
 
-fn change(
-    client: &ApiClient<'_>,
-    is_add: bool,
-    neighbor: ip_neighbor,
-) -> Result<u32, i32> {
+fn change(client: &ApiClient<'_>, is_add: bool, neighbor: ip_neighbor) -> Result<u32, i32> {
     client.call(&ip_neighbor_add_del { is_add, neighbor }).map(|reply| reply.stats_index)
 }
 
@@ -115,7 +111,8 @@ fn neighbours_are_replaced_as_a_whole_or_flushed() {
     client.call(&ip_neighbor_replace_begin {}).unwrap();
     (4..8).for_each(set);
     client.call(&ip_neighbor_replace_end {}).unwrap();
-    let left: Vec<_> = all(&client, u32::MAX).iter().map(|d| d.neighbor.ip_address.un.0[3]).collect();
+    let left: Vec<_> =
+        all(&client, u32::MAX).iter().map(|d| d.neighbor.ip_address.un.0[3]).collect();
     assert_eq!(left, [4, 5, 6, 7]);
     change(&client, true, neighbor(&twins, "2001:db8::2", STATIC)).unwrap();
     let flush = |sw_if_index| client.call(&ip_neighbor_flush { af: IP4, sw_if_index }).map(drop);

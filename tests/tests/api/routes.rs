@@ -22,7 +22,12 @@ fn twins() -> Twins {
     ])
 }
 
-fn change(is_add: bool, is_multipath: bool, prefix: &str, paths: Vec<fib_path>) -> ip_route_add_del {
+fn change(
+    is_add: bool,
+    is_multipath: bool,
+    prefix: &str,
+    paths: Vec<fib_path>,
+) -> ip_route_add_del {
     let route = ip_route { table_id: 0, stats_index: 0, prefix: net(prefix), paths };
     ip_route_add_del { is_add, is_multipath, route }
 }
@@ -42,11 +47,7 @@ fn each_kind_of_path_leads_where_that_of_the_command_line_does() {
         ("192.0.2.0/24", vec![path("10.0.0.2", loop0)], "via 10.0.0.2 loop0"),
         ("192.0.3.0/24", vec![path("0.0.0.0", loop0)], "via loop0"),
         ("192.0.4.0/24", vec![path("192.0.2.1", NONE)], "via 192.0.2.1"),
-        (
-            "192.0.5.0/24",
-            vec![in_table(path("192.0.2.1", NONE))],
-            "via 192.0.2.1 next-hop-table 7",
-        ),
+        ("192.0.5.0/24", vec![in_table(path("192.0.2.1", NONE))], "via 192.0.2.1 next-hop-table 7"),
         ("192.0.6.0/24", vec![in_table(path("0.0.0.0", NONE))], "via ip4-lookup-in-table 7"),
         (
             "192.0.7.0/24",
@@ -227,7 +228,8 @@ fn a_route_told_is_a_route_that_can_be_given() {
     }
     let table = ip_table::default();
     for details in client.dump(&ip_route_v2_dump { src: 9, table }) {
-        let request = ip_route_add_del_v2 { is_add: true, is_multipath: false, route: details.route };
+        let request =
+            ip_route_add_del_v2 { is_add: true, is_multipath: false, route: details.route };
         client.call(&request).unwrap();
     }
     twins.agree("show ip fib");

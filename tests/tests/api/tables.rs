@@ -72,7 +72,8 @@ fn what_a_client_does_not_give_again_goes_with_the_end_of_the_replacement() {
     let loop0 = index(&twins.asked, "loop0");
     let give = |number: u32| {
         let prefix = net(&format!("100.{}.{}.0/24", number >> 8, number & 0xff));
-        let route = ip_route { prefix, paths: vec![path("10.0.0.2", loop0)], ..ip_route::default() };
+        let route =
+            ip_route { prefix, paths: vec![path("10.0.0.2", loop0)], ..ip_route::default() };
         client.call(&ip_route_add_del { is_add: true, is_multipath: false, route }).unwrap();
     };
     let end = || client.call(&ip_table_replace_end { table: table(0, "") });
@@ -94,7 +95,9 @@ fn what_a_client_does_not_give_again_goes_with_the_end_of_the_replacement() {
     };
     let left = prefixes(&twins.asked.command("show ip fib").unwrap());
     assert_eq!(left.iter().filter(|prefix| prefix.starts_with("100.")).count(), 100);
-    assert!(left.contains(&"100.1.244.0/24".to_owned()) && left.contains(&"100.2.87.0/24".to_owned()));
+    assert!(
+        left.contains(&"100.1.244.0/24".to_owned()) && left.contains(&"100.2.87.0/24".to_owned())
+    );
     client.call(&ip_table_flush { table: table(0, "") }).unwrap();
     twins.tell("ip route del count 100 100.1.244.0/24");
     assert_eq!(prefixes(&twins.asked.command("show ip fib").unwrap()).len(), left.len() - 100);
@@ -123,7 +126,10 @@ fn addresses_are_told_for_each_interface() {
         let all = client.dump(&ip_address_dump { sw_if_index, is_ipv6 }).into_iter();
         all.map(|details| (details.sw_if_index, details.prefix)).collect()
     };
-    let with = |text: &str, len| vnet::api::ip_types::prefix { len, ..net(&format!("{text}/{}", if text.contains(':') { 128 } else { 32 })) };
+    let with = |text: &str, len| vnet::api::ip_types::prefix {
+        len,
+        ..net(&format!("{text}/{}", if text.contains(':') { 128 } else { 32 }))
+    };
     let expected = [(loop0, with("10.0.0.1", 24)), (loop0, with("10.0.1.1", 31))];
     assert_eq!(addresses(loop0, false), expected);
     assert_eq!(addresses(loop0, true), [(loop0, with("2001:db8::1", 64))]);
@@ -144,7 +150,8 @@ fn ipv6_is_enabled_with_a_link_local_address_that_can_be_another() {
     let twins = Twins::new(&["create loopback interface"]);
     let client = twins.client();
     let sw_if_index = index(&twins.asked, "loop0");
-    let get = || client.call(&sw_interface_ip6_get_link_local_address { sw_if_index }).map(|r| r.ip);
+    let get =
+        || client.call(&sw_interface_ip6_get_link_local_address { sw_if_index }).map(|r| r.ip);
     let enable = |sw_if_index, enable| {
         client.call(&sw_interface_ip6_enable_disable { sw_if_index, enable }).map(drop)
     };

@@ -85,13 +85,17 @@ impl Cx {
 
     /// Waits until all packets that are on their way have gone theirs: for one round of dispatch.
     pub async fn next_round(&self) {
-        let mut waited = false;
+        let since = self.executor.rounds();
+        let mut waits = false;
+        // The process may be woken for something else that it waits for meanwhile.
         poll_fn(|cx| {
-            if waited {
+            if self.executor.rounds() != since {
                 return Poll::Ready(());
             }
-            waited = true;
-            self.executor.wake_next_round(cx.waker().clone());
+            if !waits {
+                waits = true;
+                self.executor.wake_next_round(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;

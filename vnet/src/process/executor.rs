@@ -84,6 +84,8 @@ pub struct Executor {
     next_timer: Cell<u64>,
     /// Who waits for packets to have moved.
     next_round: RefCell<Vec<Waker>>,
+    /// How often packets have.
+    rounds: Cell<u64>,
     /// Helper threads that somebody waits for.
     helpers: Cell<usize>,
     pub(crate) reactor: Reactor,
@@ -114,6 +116,7 @@ impl Executor {
             timers: RefCell::new(BTreeMap::new()),
             next_timer: Cell::new(0),
             next_round: RefCell::default(),
+            rounds: Cell::new(0),
             helpers: Cell::new(0),
             reactor,
             clock,
@@ -160,6 +163,7 @@ impl Executor {
     /// other for ever do not keep packets waiting.
     pub fn run(&self) -> usize {
         self.fire_timers();
+        self.rounds.set(self.rounds.get() + 1);
         self.next_round.take().into_iter().for_each(Waker::wake);
         let mut ran = 0;
         while ran < 10_000 {
@@ -222,6 +226,11 @@ impl Executor {
 
     pub(crate) fn remove_timer(&self, key: (EngineTime, u64)) {
         self.timers.borrow_mut().remove(&key);
+    }
+
+    /// How often the nodes have run, and processes after them.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.rounds.get()
     }
 
     /// Wakes `waker` when the nodes have run.

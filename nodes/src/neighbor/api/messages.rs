@@ -47,4 +47,3 @@ vnet::api! {
         events [ip_neighbor_event_v2];
     event ip_neighbor_event_v2 = 0xc1d53dc0 { flags: ip_neighbor_event_flags, neighbor: ip_neighbor };
 }
-

@@ -44,9 +44,7 @@ pub(super) fn register(api: &mut Api, ages: &[Bell; 2]) {
         ages.iter().for_each(Bell::ring);
         Ok::<_, Retval>(ip_neighbor_add_del_reply { stats_index: adjacency })
     });
-    api.walk(|cx, request: &ip_neighbor_dump, after| {
-        cx.with(|main| part(main, request, after))
-    });
+    api.walk(|cx, request: &ip_neighbor_dump, after| cx.with(|main| part(main, request, after)));
     api.call(move |cx, _: ip_neighbor_replace_begin| {
         of_begin.replace(Some((cx.now(), BTreeSet::new())));
         Ok::<_, ApiError>(())
@@ -70,7 +68,8 @@ pub(super) fn register(api: &mut Api, ages: &[Bell; 2]) {
         if let Some(interface) = only {
             cx.with(|main| check_interface(main, interface))?;
         }
-        let stays = |key: &NeighborKey, _: &Neighbor| only.is_some_and(|only| only != key.interface);
+        let stays =
+            |key: &NeighborKey, _: &Neighbor| only.is_some_and(|only| only != key.interface);
         remove(&cx, family(request.af)?, stays).await
     });
 }

@@ -205,4 +205,3 @@ crate::api! {
     call ip_path_mtu_replace_end = 0x51077d14 {}
         -> ip_path_mtu_replace_end_reply = 0xe8d4e804 {};
 }
-

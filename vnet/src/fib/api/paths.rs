@@ -116,12 +116,8 @@ pub fn to_api(forwarding: &Forwarding, family: Family, path: &Path) -> fib_path 
         _ => 0,
     };
     let (none, proto): (IpAddr, _) = match family {
-        Family::Ip4 => {
-            (Ipv4Addr::UNSPECIFIED.into(), fib_path_nh_proto::FIB_API_PATH_NH_PROTO_IP4)
-        }
-        Family::Ip6 => {
-            (Ipv6Addr::UNSPECIFIED.into(), fib_path_nh_proto::FIB_API_PATH_NH_PROTO_IP6)
-        }
+        Family::Ip4 => (Ipv4Addr::UNSPECIFIED.into(), fib_path_nh_proto::FIB_API_PATH_NH_PROTO_IP4),
+        Family::Ip6 => (Ipv6Addr::UNSPECIFIED.into(), fib_path_nh_proto::FIB_API_PATH_NH_PROTO_IP6),
     };
     let address = address_union::from(path.target.next_hop().unwrap_or(none));
     fib_path {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    family, ip_table, ip_table_flush, ip_table_replace_begin, ip_table_replace_end, routes::next_routes,
+    family, ip_table, ip_table_flush, ip_table_replace_begin, ip_table_replace_end,
+    routes::next_routes,
 };
 use crate::{
     api::{Api, ApiCx, Retval},

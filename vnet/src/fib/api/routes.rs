@@ -9,7 +9,9 @@ use super::{
 use crate::{
     api::{Api, Part, Retval, fib_types::fib_path, ip_types::prefix},
     command::ApiError,
-    fib::{Family, FibError, FibIndex, IpPrefix, LoadBalanceIndex, Path, PathTarget, Source, TableId},
+    fib::{
+        Family, FibError, FibIndex, IpPrefix, LoadBalanceIndex, Path, PathTarget, Source, TableId,
+    },
     runtime::Main,
 };
 
@@ -135,12 +137,7 @@ fn source_to_give(src: u8) -> Result<Source, ApiError> {
     }
 }
 
-fn lookup(
-    main: &Main,
-    id: TableId,
-    exact: bool,
-    prefix: &prefix,
-) -> Result<ip_route_v2, Retval> {
+fn lookup(main: &Main, id: TableId, exact: bool, prefix: &prefix) -> Result<ip_route_v2, Retval> {
     let prefix = prefix_of(prefix)?;
     let forwarding = main.forwarding();
     let fib = forwarding.table(prefix.family(), id)?;
