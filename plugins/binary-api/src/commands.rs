@@ -103,12 +103,14 @@ fn clients(sessions: &Sessions) -> Record {
 fn messages(sessions: &Sessions) -> Record {
     let mut table = Table::new([
         Column::new("ID", 5, Align::Right),
-        Column::new("Name", 52, Align::Left),
+        Column::new(" Name", 53, Align::Left),
         Column::new("Served", 0, Align::Left),
     ]);
     for (number, entry) in sessions.table().messages() {
         let served: Cell = if entry.is_served() { "yes".into() } else { Cell::Empty };
-        table.row([u32::from(number).into(), entry.definition.name_crc().into(), served]);
+        let name = entry.definition.name_crc();
+        let name = Cell::shown(format!(" {name}"), name);
+        table.row([u32::from(number).into(), name, served]);
     }
     Record::new().nested("messages", 0, table)
 }

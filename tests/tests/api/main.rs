@@ -12,6 +12,7 @@ mod ipfix;
 mod interfaces;
 mod layer2;
 mod neighbors;
+mod papi;
 mod program;
 mod reference;
 mod routes;

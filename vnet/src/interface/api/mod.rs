@@ -1,6 +1,7 @@
 //! Messages about interfaces.
 
 mod addresses;
+mod bond;
 mod details;
 mod events;
 mod messages;
@@ -18,6 +19,7 @@ pub(crate) fn register_api(registrar: &mut Registrar) {
     let api = registrar.api();
     api.file(&INTERFACE);
     addresses::register(api);
+    bond::register(api);
     details::register(api);
     queues::register(api);
     settings::register(api);
