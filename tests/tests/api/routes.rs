@@ -234,7 +234,11 @@ fn a_route_told_is_a_route_that_can_be_given() {
     }
     twins.agree("show ip fib");
     // In the name of a source that is not a client's.
-    let route = ip_route_v2 { prefix: net("192.0.9.0/24"), paths: (4, Vec::new()), ..ip_route_v2::default() };
+    let route = ip_route_v2 {
+        prefix: net("192.0.9.0/24"),
+        paths: (4, Vec::new()),
+        ..ip_route_v2::default()
+    };
     let request = ip_route_add_del_v2 { is_add: true, is_multipath: false, route };
     assert_eq!(client.call(&request), Err(-7));
 }
