@@ -94,6 +94,9 @@ class Scene:
         """Sends packets into an interface, as if they came from the wire."""
         self.files += 1
         name = os.path.join(FOLDER, f"in-{self.files}.pcap")
+        # Of a capture that is sent, packets have the times: those of flows are made of them.
+        for packet in packets:
+            packet.time = time.time()
         wrpcap(name, packets)
         stream = f"s{self.files}"
         self.engine.cli(f"packet-generator new pcap {name} source pg{n} name {stream}")

@@ -122,6 +122,16 @@ def captures(t):
         os.unlink(f"/tmp/{name}")
 
 
+def features(t):
+    """Of arcs."""
+    place = {"sw_if_index": 1, "arc_name": "device-input", "feature_name": "sink"}
+    t.ok("feature_enable_disable", enable=True, **place)
+    assert t.ok("feature_is_enabled", **place).is_enabled
+    t.says("show interface features pg0", "sink")
+    t.ok("feature_enable_disable", enable=False, **place)
+    assert not t.ok("feature_is_enabled", **place).is_enabled
+
+
 def mirrors(t):
     """Span."""
     both = VppEnum.vl_api_span_state_t.SPAN_STATE_API_RX_TX
@@ -221,4 +231,4 @@ def events_by_call(t):
     t.ok("want_interface_events", enable_disable=0, pid=PID)
 
 
-PARTS = [engine_itself, packet_generator, interfaces, queues, more_interfaces, captures, mirrors, bridge, events_by_call]
+PARTS = [engine_itself, packet_generator, interfaces, queues, more_interfaces, captures, features, mirrors, bridge, events_by_call]

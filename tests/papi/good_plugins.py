@@ -193,6 +193,8 @@ def host_interfaces(t):
         assert t.ask(f"af_packet_create{version}", host_if_name=name, use_random_hw_addr=True, **more).retval < 0
     assert t.ask("af_packet_delete", host_if_name=name).retval < 0
     t.dump("af_packet_dump")
+    assert t.ask("af_xdp_create_v3", host_if=name, name="xdp0").retval < 0
+    assert t.ask("af_xdp_delete", sw_if_index=2).retval < 0
     taps(t)
 
 
