@@ -58,8 +58,8 @@ fn the_log_is_told_from_a_moment_on() {
     let client = ApiClient::new(&engine);
     let write = |text: &str| {
         engine.with(|main| {
-            main.log().write(main.log().class("test", "api"), vnet::log::Level::Warn, text)
-        })
+            main.log().write(main.log().class("test", "api"), vnet::log::Level::Warn, text);
+        });
     };
     write("before");
     engine.advance(std::time::Duration::from_secs(10));

@@ -137,7 +137,7 @@ fn addresses_are_told_for_each_interface() {
     assert_eq!(addresses(99, false), []);
     let unnumbered = |sw_if_index| client.dump(&ip_unnumbered_dump { sw_if_index });
     let lent = ip_unnumbered_details { sw_if_index: loop1, ip_sw_if_index: loop0 };
-    assert_eq!(unnumbered(u32::MAX), [lent.clone()]);
+    assert_eq!(unnumbered(u32::MAX), std::slice::from_ref(&lent));
     assert_eq!(unnumbered(loop1), [lent]);
     assert_eq!(unnumbered(loop0), []);
     let all: Vec<_> =

@@ -13,6 +13,7 @@ fn bed(packets: u64) -> (Bed, PathBuf) {
     for number in 0..2 {
         bed.run(&format!("create packet-generator interface pg{number}"));
     }
+    bed.run("set interface state pg1 up");
     bed.run(STREAM);
     let file = scratch("in");
     bed.run(&format!("packet-generator capture pg1 pcap {} count {packets}", file.display()));

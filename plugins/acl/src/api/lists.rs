@@ -37,10 +37,11 @@ fn changes(api: &mut Api, acl: &Acl) {
         let direction = if is_input { Direction::Input } else { Direction::Output };
         cx.with(|main| {
             let interface = known(main, sw_if_index)?;
-            Ok(match is_add {
+            match is_add {
                 true => of.apply(main, interface, direction, acl_index)?,
                 false => of.unapply(main, interface, direction, acl_index)?,
-            })
+            }
+            Ok(())
         })
     });
     let of = acl.clone();
