@@ -154,8 +154,11 @@ impl Drop for Scene {
     }
 }
 
-/// The frames of a capture that the packet generator wrote: little-endian, microseconds.
+/// The frames of a capture that the packet generator wrote: little-endian, microseconds. There is none before the first frame.
 fn frames(file: &PathBuf) -> Vec<Vec<u8>> {
+    if !file.exists() {
+        return Vec::new();
+    }
     let bytes = fs::read(file).unwrap();
     let mut rest = &bytes[24..];
     let mut frames = Vec::new();

@@ -235,8 +235,11 @@ pub(crate) fn write_pcap(path: &Path, frames: &[Vec<u8>]) {
     fs::write(path, pcap).unwrap();
 }
 
-/// The frames of a pcap that this program wrote: little-endian.
+/// The frames of a pcap that this program wrote: little-endian. There is none before the first frame.
 pub(crate) fn read_pcap(path: &Path) -> Vec<Vec<u8>> {
+    if !path.exists() {
+        return Vec::new();
+    }
     let bytes = fs::read(path).unwrap();
     let mut rest = &bytes[24..];
     let mut frames = Vec::new();

@@ -64,7 +64,7 @@ fn reading4(frame: &[u8], at: usize) -> (Reading, Option<Reason>) {
         return (with(frame, at, &[0x40 | ip[0] & 15]), Some(Reason::IpVersion));
     }
     let is_later = word(ip, 6) & 0x1fff != 0;
-    transport(frame, at + header, at + total, ip[9], is_later)
+    transport(frame, at + header, [at + total; 2], ip[9], is_later)
 }
 
 fn reading6(frame: &[u8], at: usize) -> (Reading, Option<Reason>) {
@@ -97,14 +97,16 @@ fn reading6(frame: &[u8], at: usize) -> (Reading, Option<Reason>) {
         }
         (next, start) = (left[0], start + len);
     }
-    transport(frame, start, end, next, is_later)
+    // A length of 0 we take for all that there is, as offloads leave it.
+    let shown = if payload == 0 { frame.len() } else { end };
+    transport(frame, start, [end, shown], next, is_later)
 }
 
-/// Ports are read of a header that is whole.
+/// Ports are read of a header that is whole; by us, as far as it is shown.
 fn transport(
     frame: &[u8],
     start: usize,
-    end: usize,
+    [end, shown]: [usize; 2],
     protocol: u8,
     is_later: bool,
 ) -> (Reading, Option<Reason>) {
@@ -118,7 +120,7 @@ fn transport(
         SCTP => header.len() >= 12,
         _ => true,
     };
-    let has_ports = header.len() >= 4 && header[..4] != [0; 4];
+    let has_ports = matches!(frame[start..shown], [a, b, c, d, ..] if [a, b, c, d] != [0; 4]);
     if is_later || is_whole || !has_ports {
         return (Reading::Same, None);
     }
