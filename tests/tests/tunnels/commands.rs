@@ -77,7 +77,7 @@ fn tunnels_are_shown_as_vpp_shows_them() {
     assert_eq!(run("show gre tunnel 5"), "unknown index:5\n");
     assert_eq!(
         run("show gre tunnel 1 json"),
-        r#"[{"index":1,"instance":7,"interface":"gre7","sw_if_index":8,"local":"192.0.2.1","remote":"192.0.2.2","payload":"ethernet","key":5,"local_port":null,"remote_port":null,"table_id":0,"flags":"","looped":false,"max_packet":8958}]"#
+        r#"[{"index":1,"instance":7,"interface":"gre7","sw_if_index":8,"local":"192.0.2.1","remote":"192.0.2.2","payload":"ethernet","key":5,"local_port":null,"remote_port":null,"table_id":0,"flags":"","looped":false,"max_packet":8958,"path_mtu":null}]"#
             .to_owned()
             + "\n"
     );
