@@ -19,10 +19,16 @@ const SESSIONS: usize = 64;
 /// The longest request.
 const LONGEST: usize = 4 << 20;
 
+/// A connection, whatever the engine says first.
+fn connect(net: &Net) -> UnixStream {
+    let stream = UnixStream::connect(net.path("cli.sock")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
 /// A client behind the greeting of the engine.
 fn client(net: &Net) -> UnixStream {
-    let mut stream = UnixStream::connect(net.path("cli.sock")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut stream = connect(net);
     let mut greeting = greeting();
     stream.read_exact(&mut greeting).unwrap();
     stream
@@ -158,7 +164,7 @@ fn lines_without_end_are_refused_where_they_are_too_long() {
 #[test]
 fn of_a_thousand_connections_those_beyond_the_bound_are_told_and_the_others_work() {
     let Some(net) = router("a thousand connections") else { return };
-    let clients: Vec<_> = (0..1000).map(|_| client(&net)).collect();
+    let clients: Vec<_> = (0..1000).map(|_| connect(&net)).collect();
     let why = format!("there are {SESSIONS} sessions already");
     let refused = clients[SESSIONS..].iter().filter(|stream| rest(stream).contains(&why)).count();
     assert_eq!(refused, 1000 - SESSIONS);
