@@ -1,5 +1,5 @@
 //! The sockets of VPP's binary API: clients of VPP (vpp_papi, GoVPP, vppcfg) come here, and find the messages that the crates
-//! of an engine have registered with [`vnet::api`].
+//! of an engine have registered with [`vnet::api`](mod@vnet::api).
 
 mod commands;
 mod connection;
