@@ -1,8 +1,8 @@
 //! Neighbours: whose MAC address a next hop has, asked for, learnt, and forgotten.
 //!
-//! Nodes of every thread hold packets whose next hop is not known, a few for each ([`resolver`]), and ask for it ([`resolve`]); nodes
-//! that receive answers ([`crate::arp`]) tell the main thread by a bounded mailbox ([`news`]), whose process edits the
-//! table of [`vnet::neighbor`] and calls the threads ([`process`]), which let their packets go on ([`waiting`]).
+//! Nodes of every thread hold packets whose next hop is not known, a few for each (`resolver`), and ask for it (`resolve`); nodes
+//! that receive answers ([`crate::arp`]) tell the main thread by a bounded mailbox (`news`), whose process edits the
+//! table of [`vnet::neighbor`] and calls the threads (`process`), which let their packets go on (`waiting`).
 
 pub(crate) mod announce;
 pub mod api;
