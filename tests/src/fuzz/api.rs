@@ -22,7 +22,7 @@ const MOST: usize = 64;
 const OF_THE_HOST: [&str; 9] = [
     "af_packet",
     "af_xdp",
-    "tapv2",
+    "tap_",
     "cli_inband",
     "pcap",
     "pg_capture",
