@@ -110,8 +110,8 @@ const OTHERS: &[Case] = &[
     ("-c missing", 1, "missing: No such file or directory"),
     ("-c folder", 1, "folder: Is a directory"),
     ("-c empty more", 2, "unexpected argument \"more\""),
-    ("unix {", 1, "command line, word 2: unclosed `{'"),
-    ("unix { bogus }", 1, "command line, word 3: unknown word `bogus' in `unix'"),
+    ("unix {", 2, "command line, word 2: unclosed `{'"),
+    ("unix { bogus }", 2, "command line, word 3: unknown word `bogus' in `unix'"),
     (
         "unix { nodaemon cli-listen missing/cli.sock }",
         1,

@@ -1,4 +1,5 @@
-"""Everything that VPPStats reads, as JSON; and its ways to read the same thing agree with each other."""
+"""Everything that VPPStats reads, as JSON; and its ways to read the same thing agree with each other, unless packets move
+meanwhile, which the word `moving` says."""
 
 import json
 import sys
@@ -14,7 +15,8 @@ everything = stats.dump(names)
 # By thread, by interface, in sum; by name and by link.
 interfaces = everything["/if/names"]
 rx, drops = stats["/if/rx"], stats.get_counter("/if/drops")
-for index, interface in enumerate(interfaces):
+moving = sys.argv[2:] == ["moving"]
+for index, interface in enumerate([] if moving else interfaces):
     packets = sum(row[index]["packets"] for row in rx)
     assert rx[:, index].sum_packets() == packets
     assert rx[:, index].sum_octets() == sum(row[index]["bytes"] for row in rx)
@@ -27,7 +29,7 @@ for index, interface in enumerate(interfaces):
 
 # Errors.
 errors = stats.set_errors()
-assert all(stats.get_err_counter(name) == count for name, count in errors.items())
+assert moving or all(stats.get_err_counter(name) == count for name, count in errors.items())
 assert stats.set_errors_str().startswith("ERRORS:\n")
 assert set(errors) <= set(stats.ls(["/err/"]))
 

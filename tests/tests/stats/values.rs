@@ -191,7 +191,7 @@ fn figures_of_the_engine_are_kept_up_to_date() {
     wait_for("the heart", || beat(&engine.read("", "values.py", &[]).unwrap()) > before);
     engine.script(&crate::engine::stream("more", "rate 1e4", "10.0.0.1", 0));
     wait_for("the rates", || {
-        let read = engine.read("", "values.py", &[]).unwrap();
+        let read = engine.read("", "values.py", &["moving".as_ref()]).unwrap();
         let of = |path: &str| number(&read["all"][path]);
         of("/sys/input_rate") > 1000
             && of("/sys/vector_rate") > 0

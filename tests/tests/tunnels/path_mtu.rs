@@ -16,8 +16,13 @@ fn near(kind: &Kind, ends: [&str; 2]) -> Scene {
     let create = format!("{} flags encap-set-df", kind.create);
     let kind = Kind { create: Box::leak(create.into_boxed_str()), ..*kind };
     let near = end(&kind, ends, 0);
-    near.lab.script("set ip icmp-error-limit rate 1000\nset ip6 icmp-error-limit rate 1000");
+    told(&near);
     near
+}
+
+/// Has senders be told of what does not pass.
+fn told(scene: &Scene) {
+    scene.lab.script("set ip icmp-error-limit rate 1000\nset ip6 icmp-error-limit rate 1000");
 }
 
 /// A packet of so many octets that goes into the tunnel, and must not be cut.
@@ -197,6 +202,7 @@ fn packets_on_sub_interfaces_of_a_tunnel_of_frames_fit_into_it_with_their_tags()
                     kind.between(local, ends[1]),
                 ),
             );
+            told(&scene);
             let out = send(&scene, &[inner(100)])[1].clone();
             assert_eq!(out.len(), 1, "{what}: {:?}", scene.reasons());
             let overhead = out[0].len() - 14 - 100;
