@@ -5,7 +5,7 @@ use vnet::{
     interface::SwIfIndex,
     plugin::Engine,
     runtime::{Clock, PacketTime},
-    wire::{checksum, gre, tunnel, udp},
+    wire::{checksum, gre, ip4::protocol, tunnel, udp},
 };
 
 /// Few, so that there are none for copies now and then.
@@ -68,7 +68,8 @@ set ip neighbor-announce all disable
 
 /// Every packet, and every copy that was made of one, leaves by a wire, is dropped or is punted; no buffer is left behind.
 ///
-/// An octet says by which header a packet begins that is right, the next how long the rest is.
+/// An octet says by which header a packet begins that is right, the next how long the rest is; or that it is about a packet of a tunnel,
+/// which a router on the way found too big.
 pub fn tunnels(data: &[u8]) {
     LAB.with(|lab| lab.run(data));
 }
@@ -100,11 +101,20 @@ fn packet(choice: u8, bytes: &[u8]) -> Vec<u8> {
         behind.extend([0, 0]);
     }
     behind.extend(bytes);
+    ip(choice, protocol, behind, port.map(|_| 6))
+}
+
+/// An IP packet from the other end. A checksum of IPv6, where there is one, covers addresses, too; it lies `sum` octets behind the header.
+fn ip(choice: u8, next: u8, mut behind: Vec<u8>, sum: Option<usize>) -> Vec<u8> {
     let length = behind.len() as u16;
     if choice & 1 == 0 {
+        if let Some(at) = sum.filter(|_| next == protocol::ICMP) {
+            let sum = checksum::of(&behind).to_be_bytes();
+            behind[at..at + 2].copy_from_slice(&sum);
+        }
         let mut packet = vec![0x45, choice >> 4 & 3];
         packet.extend((20 + length).to_be_bytes());
-        packet.extend([0, 0, 0, 0, 64, protocol, 0, 0, 192, 0, 2, 2, 192, 0, 2, 1]);
+        packet.extend([0, 0, 0, 0, 64, next, 0, 0, 192, 0, 2, 2, 192, 0, 2, 1]);
         let sum = checksum::of(&packet).to_be_bytes();
         packet[10..12].copy_from_slice(&sum);
         packet.extend(behind);
@@ -112,20 +122,43 @@ fn packet(choice: u8, bytes: &[u8]) -> Vec<u8> {
     }
     let mut packet = vec![0x60, choice & 0x30, 0, 0];
     packet.extend(length.to_be_bytes());
-    packet.extend([protocol, 64]);
+    packet.extend([next, 64]);
     for last in [2, 1] {
         packet.extend([0x20, 1, 0x0d, 0xb8, 0, 0x0f, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
     }
-    if port.is_some() {
+    if let Some(at) = sum {
         let mut covered = packet[8..40].to_vec();
-        covered.extend([0, protocol]);
+        covered.extend([0, next]);
         covered.extend(length.to_be_bytes());
         covered.extend(&behind);
         let sum = udp::checksum_field(checksum::of(&covered)).to_be_bytes();
-        behind[6..8].copy_from_slice(&sum);
+        behind[at..at + 2].copy_from_slice(&sum);
     }
     packet.extend(behind);
     packet
+}
+
+/// Set where a message is about a packet that a tunnel sent.
+const ABOUT: u8 = 0x40;
+
+/// What a router says of such a packet: how long it may be, in the first octets of `bytes`, and whatever else is quoted of it.
+fn too_big(choice: u8, bytes: &[u8]) -> Vec<u8> {
+    let (limit, quoted) = bytes.split_at(bytes.len().min(2));
+    let limit: Vec<u8> = [0, 0].iter().chain(limit).copied().collect();
+    // Sent by this end to the other one, and not to be cut.
+    let mut about = packet(choice, quoted);
+    if choice & 1 == 0 {
+        about[2..4].copy_from_slice(&1500_u16.to_be_bytes());
+        about[6] = 0x40;
+        about[12..20].rotate_left(4);
+    } else {
+        about[4..6].copy_from_slice(&1460_u16.to_be_bytes());
+        about[8..40].rotate_left(16);
+    }
+    let mut message = if choice & 1 == 0 { vec![3, 4, 0, 0] } else { vec![2, 0, 0, 0] };
+    message.extend(limit.iter().chain(&[0; 2]).take(4));
+    message.extend(about);
+    ip(choice, if choice & 1 == 0 { protocol::ICMP } else { protocol::ICMP6 }, message, Some(2))
 }
 
 impl Lab {
@@ -153,7 +186,11 @@ impl Lab {
                 let (bytes, behind) = rest.split_at(rest.len().min(usize::from(*length)));
                 let ethertype = if choice & 1 == 0 { [8, 0] } else { [0x86, 0xdd] };
                 let link = [&[2, 0xfe, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2][..], &ethertype].concat();
-                let packet = packet(*choice, bytes);
+                let packet = if choice & ABOUT == 0 {
+                    packet(*choice, bytes)
+                } else {
+                    too_big(*choice, bytes)
+                };
                 let done = frame.push(|buffer| {
                     buffer.rx = self.rx;
                     buffer.append(&link);

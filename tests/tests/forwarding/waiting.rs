@@ -28,6 +28,21 @@ fn packets_wait_until_the_next_hop_answers_and_go_on_in_order() {
 }
 
 #[test]
+fn packets_go_on_that_wait_for_a_neighbor_whom_an_operator_names() {
+    for to in ["10.1.2.3", "192.168.1.2"] {
+        let scene = strangers();
+        scene.capture("pg1");
+        scene.send("pg0", &[udp(to, 1), udp(to, 2)]);
+        scene.lab.run("set ip neighbor pg1 192.168.1.2 02:00:00:00:00:09");
+        scene.lab.engine.advance(Duration::from_millis(200));
+        let frames = scene.captured("pg1").frames.clone();
+        assert_eq!(ids_and_requests(&frames), (vec![1, 2], 1), "{to}");
+        assert!(frames[1..].iter().all(|f| f[..12] == [PEER, PG1].concat()), "{to}");
+        scene.assert_nothing_is_lost();
+    }
+}
+
+#[test]
 fn a_neighbor_that_does_not_answer_is_asked_three_times_and_then_left_alone_for_a_while() {
     let scene = strangers();
     scene.capture("pg1");
