@@ -2,9 +2,10 @@
 //!
 //! usage: `acl [SECONDS [RULES MASKS]]`, as in `acl 2 1000 4`
 //!
-//! Each rule is about another source address; rules compare different bits, in as many ways as there are masks, and the rules of all
-//! masks are mixed. Packets match all rules in turn, so that every mask is asked about every packet, but for the first few. Other
-//! programs share the machine: the figures are those of many short windows.
+//! Rules compare different bits, in as many ways as there are masks, and the rules of all masks are mixed. Rules about *hosts* have another
+//! source address each, and packets match them in turn. Rules about *networks* are of random ones of all lengths, which overlap, and
+//! packets come from random addresses in them: the last rule permits those that no other one does. Other programs share the machine: the
+//! figures are those of many short windows.
 
 use std::{env, error::Error, net::Ipv4Addr, time::Instant};
 
@@ -18,6 +19,15 @@ use vnet::{
 
 /// The first source address.
 const SOURCE: u32 = 10 << 24;
+/// And the last one of random ones.
+const LAST: u32 = SOURCE + (1 << 22) - 1;
+
+/// What rules are about.
+#[derive(Clone, Copy, PartialEq)]
+enum About {
+    Hosts,
+    Networks,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
@@ -26,23 +36,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     let masks = args.next().map_or(Ok(4), |n| n.parse::<u32>())?;
     println!("ip4 forwarding of 64-byte packets, clocks a packet: median and 10th percentile");
     println!("no list, 1000 sources");
-    clocks_by_node(&engine(1_000)?, seconds, |_| true);
+    clocks_by_node(&engine(About::Hosts, 1_000)?, seconds, |_| true);
     if let Some(rules) = rules {
-        return measure(rules, masks, "permit", seconds, true);
+        measure(About::Hosts, rules, masks, "permit", seconds, true)?;
+        return measure(About::Networks, rules, masks, "permit", seconds, true);
     }
-    measure(1_000, 4, "permit", seconds, true)?;
-    measure(1_000, 4, "permit+reflect", seconds, true)?;
-    measure(100_000, 4, "permit+reflect", seconds, true)?;
-    for masks in [1, 4, 16, 64] {
-        for rules in [100, 1_000, 10_000, 100_000] {
-            measure(rules, masks, "permit", seconds, false)?;
+    measure(About::Hosts, 1_000, 4, "permit", seconds, true)?;
+    measure(About::Hosts, 1_000, 4, "permit+reflect", seconds, true)?;
+    measure(About::Hosts, 100_000, 4, "permit+reflect", seconds, true)?;
+    for about in [About::Hosts, About::Networks] {
+        for masks in [1, 4, 16, 64] {
+            for rules in [100, 1_000, 10_000, 100_000] {
+                measure(about, rules, masks, "permit", seconds, false)?;
+            }
         }
     }
     Ok(())
 }
 
-/// A router whose pg0 receives packets of so many sources in turn.
-fn engine(sources: u32) -> Result<Engine, Box<dyn Error>> {
+/// A router whose pg0 receives packets of so many sources in turn, or of random ones.
+fn engine(about: About, sources: u32) -> Result<Engine, Box<dyn Error>> {
     let clock = Clock::virtual_at(PacketTime(0));
     let builder = Engine::builder().clock(clock).plugin(nodes::plugin()).plugin(pg::plugin());
     let engine = builder.plugin(acl::plugin()).build()?;
@@ -53,11 +66,14 @@ fn engine(sources: u32) -> Result<Engine, Box<dyn Error>> {
     }
     engine.command("set ip neighbor pg1 192.168.1.2 02:00:00:00:00:09 static")?;
     engine.command("ip route add 20.0.0.0/8 via 192.168.1.2 pg1")?;
-    let last = Ipv4Addr::from(SOURCE + sources - 1);
+    let to = match about {
+        About::Hosts => format!("- {}", Ipv4Addr::from(SOURCE + sources - 1)),
+        About::Networks => format!("+ {}", Ipv4Addr::from(LAST)),
+    };
     let spec = StreamSpec::parse(&format!(
         "name s limit 0 size 60-60 interface pg0 node ethernet-input data {{ \
          IP4: 02:00:00:00:00:01 -> 02:fe:00:00:00:00 \
-         UDP: {} - {last} -> 20.0.0.1 UDP: 1024 -> 5001 incrementing 18 }}",
+         UDP: {} {to} -> 20.0.0.1 UDP: 1024 -> 5001 incrementing 18 }}",
         Ipv4Addr::from(SOURCE),
     ))?;
     let generator: pg::Generator = engine.provided().ok_or("no packet generator")?;
@@ -67,23 +83,38 @@ fn engine(sources: u32) -> Result<Engine, Box<dyn Error>> {
 }
 
 /// Rule `n` of a list that compares bits in `masks` ways.
-fn rule(n: u32, masks: u32, verdict: &str) -> String {
+fn rule(about: About, n: u32, masks: u32, verdict: &str) -> String {
     let mask = n % masks;
     let ports = ["", " sport 1024", " dport 5001", " sport 1024 dport 5001"][mask as usize % 4];
-    let (source, length) = (Ipv4Addr::from(SOURCE + n), 8 + mask / 4);
-    format!("{verdict} src {source}/32 dst 20.0.0.0/{length} proto 17{ports}")
+    match about {
+        About::Hosts => {
+            let (source, length) = (Ipv4Addr::from(SOURCE + n), 8 + mask / 4);
+            format!("{verdict} src {source}/32 dst 20.0.0.0/{length} proto 17{ports}")
+        }
+        About::Networks => {
+            let length = 24 - mask / 4;
+            // Knuth's multiplicative hash: no two of a list are the same.
+            let random = SOURCE | n.wrapping_mul(2_654_435_761) >> 10;
+            let network = Ipv4Addr::from(random & u32::MAX << (32 - length));
+            format!("{verdict} src {network}/{length} dst 20.0.0.0/8 proto 17{ports}")
+        }
+    }
 }
 
 fn measure(
+    about: About,
     rules: u32,
     masks: u32,
     verdict: &str,
     seconds: u64,
     each: bool,
 ) -> Result<(), Box<dyn Error>> {
-    let engine = engine(rules)?;
+    let engine = engine(about, rules)?;
     let lists: Acl = engine.provided().ok_or("no access lists")?;
-    let text: Vec<String> = (0..rules).map(|n| rule(n, masks, verdict)).collect();
+    let mut text: Vec<String> = (0..rules).map(|n| rule(about, n, masks, verdict)).collect();
+    if about == About::Networks {
+        text.push(verdict.to_owned());
+    }
     let Request { rules: parsed, .. } = Request::parse(&text.join(", "))?;
     let start = Instant::now();
     let interface = engine.with(|main| main.interfaces().find("pg0"))?;
@@ -92,7 +123,8 @@ fn measure(
         lists.apply(main, interface, Direction::Input, index)
     })?;
     let built = start.elapsed();
-    println!("{verdict}: {rules} rules, {masks} masks; compiled in {built:.1?}");
+    let what = if about == About::Hosts { "hosts" } else { "networks" };
+    println!("{verdict}: {rules} rules about {what}, {masks} masks; compiled in {built:.1?}");
     // Sessions of all sources, before anything is measured.
     (0..rules.div_ceil(256) + 16).for_each(|_| {
         engine.poll();

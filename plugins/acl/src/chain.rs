@@ -16,7 +16,16 @@ pub(crate) struct Ranged {
 
 /// The rules of a key.
 #[derive(Debug)]
-pub(crate) struct Chain {
+pub(crate) enum Chain {
+    /// Compared one after the other, in as few cache lines as can be.
+    Few { rules: [Ranged; FEW], len: u8 },
+    /// Cut into pieces by ports.
+    Many(Pieces),
+}
+
+/// Rules, cut into pieces.
+#[derive(Debug)]
+pub(crate) struct Pieces {
     /// Whether pieces are of source ports; of destination ports otherwise.
     by_source: bool,
     /// The first port of each piece; that of the first is 0.
@@ -34,17 +43,45 @@ const MOST: usize = 64;
 impl Chain {
     /// Of rules in the order of their positions.
     pub(crate) fn new(rules: &[Ranged]) -> Self {
+        let Some(first) = rules.first().filter(|_| rules.len() <= FEW) else {
+            return Self::Many(Pieces::new(rules));
+        };
+        let mut few = [*first; FEW];
+        few[..rules.len()].copy_from_slice(rules);
+        Self::Few { rules: few, len: rules.len() as u8 }
+    }
+
+    /// The position of the first rule for these ports.
+    #[inline]
+    pub(crate) fn find(&self, source: u16, destination: u16) -> Option<u32> {
+        let rules = match self {
+            Self::Few { rules, len } => rules.get(..usize::from(*len))?,
+            Self::Many(pieces) => pieces.piece(source, destination)?,
+        };
+        let fits =
+            |rule: &&Ranged| rule.source.contains(source) && rule.destination.contains(destination);
+        rules.iter().find(fits).map(|rule| rule.position)
+    }
+
+    /// How many rules it was made of are left.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Few { len, .. } => (*len).into(),
+            Self::Many(pieces) => pieces.rules.len(),
+        }
+    }
+}
+
+impl Pieces {
+    fn new(rules: &[Ranged]) -> Self {
         let one = || Self {
             by_source: false,
             starts: [0].into(),
             offsets: [0, rules.len() as u32].into(),
             rules: rules.into(),
         };
-        if rules.len() <= FEW {
-            return one();
-        }
         let all = [false, true].into_iter().filter_map(|by_source| Self::cut(rules, by_source));
-        all.min_by_key(|chain| chain.longest()).unwrap_or_else(one)
+        all.min_by_key(Self::longest).unwrap_or_else(one)
     }
 
     /// Cuts the ports of a side; `None` when that would need too much memory.
@@ -82,22 +119,15 @@ impl Chain {
         self.offsets.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0)
     }
 
-    /// The position of the first rule for these ports.
+    /// The rules of the piece that ports are in.
     #[inline]
-    pub(crate) fn find(&self, source: u16, destination: u16) -> Option<u32> {
+    fn piece(&self, source: u16, destination: u16) -> Option<&[Ranged]> {
         let own = if self.by_source { source } else { destination };
         // The first piece begins at 0.
         let piece = self.starts.partition_point(|&start| start <= own).checked_sub(1)?;
         let from = *self.offsets.get(piece)? as usize;
         let to = *self.offsets.get(piece + 1)? as usize;
-        let fits =
-            |rule: &&Ranged| rule.source.contains(source) && rule.destination.contains(destination);
-        self.rules.get(from..to)?.iter().find(fits).map(|rule| rule.position)
-    }
-
-    /// How many rules it was made of are left.
-    pub(crate) fn len(&self) -> usize {
-        self.rules.len()
+        self.rules.get(from..to)
     }
 }
 
@@ -152,7 +182,7 @@ mod tests {
         };
         let rules: Vec<_> = (0..1_000).map(rule).collect();
         let chain = Chain::new(&rules);
-        assert_eq!(chain.longest(), 1);
         assert_eq!(chain.find(7, 5_000), Some(450));
+        assert!(matches!(chain, Chain::Many(pieces) if pieces.longest() == 1));
     }
 }

@@ -241,10 +241,10 @@ fn family<const N: usize>(name: &str, space: &Space<N>) -> Record {
     let count = lines.len();
     let record = Record::new()
         .line(format!(
-            "  {name}: {count} masks, {fields} fields, {chained} rules with ranges of ports, {bytes} bytes"
+            "  {name}: {count} masks, {fields} fields, {chained} rules in chains, {bytes} bytes"
         ))
         .field("fields", fields)
-        .field("ranges", chained)
+        .field("chained", chained)
         .field("bytes", bytes);
     let record = lines.into_iter().fold(record, Record::line);
     record.nested("masks", 0, all)

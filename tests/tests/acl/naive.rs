@@ -97,12 +97,24 @@ impl Packet {
     fn answer(&self) -> Self {
         let back = self.back();
         match (self.protocol, self.ports.0) {
-            (ICMP, 8) => Self { ports: (0, self.ports.1), ..back },
-            (ICMP, 0) => Self { ports: (8, self.ports.1), ..back },
-            (ICMP6, 128) => Self { ports: (129, self.ports.1), ..back },
-            (ICMP6, 129) => Self { ports: (128, self.ports.1), ..back },
-            (ICMP | ICMP6, _) => Self { ports: self.ports, ..back },
+            (ICMP | ICMP6, kind) => {
+                let other = self.questions().iter().find_map(|&[asks, answers]| match kind {
+                    _ if kind == asks => Some(answers),
+                    _ if kind == answers => Some(asks),
+                    _ => None,
+                });
+                Self { ports: (other.unwrap_or(kind), self.ports.1), ..back }
+            }
             _ => back,
+        }
+    }
+
+    /// Types of messages that ask, and those that answer: echo, timestamp, information, address mask; echo, node information.
+    fn questions(&self) -> &'static [[u16; 2]] {
+        match self.protocol {
+            ICMP => &[[8, 0], [13, 14], [15, 16], [17, 18]],
+            ICMP6 => &[[128, 129], [139, 140]],
+            _ => &[],
         }
     }
 
@@ -255,8 +267,7 @@ impl Naive {
         let (rule, count) = &mut self.lists.get_mut(&acl).unwrap()[rule];
         *count += 1;
         let asks = match packet.protocol {
-            ICMP => packet.ports.0 == 8,
-            ICMP6 => packet.ports.0 == 128,
+            ICMP | ICMP6 => packet.questions().iter().any(|[asks, _]| *asks == packet.ports.0),
             _ => true,
         };
         if rule.verdict == Verdict::Reflect && asks {

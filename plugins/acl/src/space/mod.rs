@@ -3,18 +3,21 @@
 //! Rules that compare the same bits share a *mask*, and lie in one table by their masked key ([`table`]). A packet is masked,
 //! hashed and looked up for each mask that can have a rule for it. Masks are in the order of their first rules, so that a packet
 //! leaves as soon as what it has found comes before all that is left. Of several rules with the same key the first counts; where they
-//! differ in ranges of ports, their key leads to a [`Chain`].
+//! differ in ports, their key leads to a [`Chain`].
 //!
-//! Few masks are asked one after the other about all packets of a frame. Where there are more of them, parts of a packet's key say
+//! Masks that differ in single ports alone are one where that pays ([`merge`]). Few masks are asked one after the other about all packets of a frame. Where there are more of them, parts of a packet's key say
 //! first which ones it has to ask ([`prune`]); which parts are worth that is found by trial when rules are compiled ([`choose`]).
 
 mod choose;
+mod levels;
+mod merge;
 mod pending;
 mod prune;
 mod set;
 mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::HashMap;
 
@@ -26,8 +29,9 @@ use crate::{
     rule::Ports,
 };
 use prune::Pruning;
-use set::{Candidates, Grouping, Set};
+use set::{Grouping, Set};
 use table::{Builder, Table, Tables, and};
+use values::First;
 
 pub(crate) use pending::{FRAME, Pending};
 
@@ -73,13 +77,24 @@ struct Mask<const N: usize> {
     table: Table,
 }
 
-/// What a key leads to.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a key leads to: a rule, or several.
+#[derive(Clone, Copy, Debug)]
 struct Lead {
     /// The lowest position.
     first: u32,
     /// A position, or a chain.
     to: u32,
+    /// The ports of a rule.
+    source: Ports,
+    destination: Ports,
+}
+
+/// A rule, by the mask in whose table it is.
+#[derive(Clone, Copy, Debug)]
+struct Placed<const N: usize> {
+    mask: usize,
+    value: [u64; N],
+    position: u32,
 }
 
 /// What `show acl-plugin tables` tells of a mask.
@@ -99,20 +114,19 @@ impl<const N: usize> Space<N> {
         space
     }
 
-    /// And the mask and the value of each rule.
-    fn without_pruning(
-        patterns: impl Iterator<Item = Pattern<N>>,
-    ) -> (Self, Vec<(usize, [u64; N])>) {
+    /// And where each rule is.
+    fn without_pruning(patterns: impl Iterator<Item = Pattern<N>>) -> (Self, Vec<Placed<N>>) {
         let mut by_mask: HashMap<[u64; N], usize> = HashMap::new();
         // In the order in which their first rules come.
         let mut groups: Vec<Vec<Pattern<N>>> = Vec::new();
         let mut rules = Vec::new();
-        for pattern in patterns {
+        for pattern in merge::merge(patterns.collect()) {
             let group = *by_mask.entry(pattern.mask).or_insert_with(|| {
                 groups.push(Vec::new());
                 groups.len() - 1
             });
-            rules.push((group, pattern.value));
+            let Pattern { value, position, .. } = pattern;
+            rules.push(Placed { mask: group, value, position });
             groups[group].push(pattern);
         }
         let (mut tables, mut chains) = (Builder::new(), Vec::new());
@@ -188,14 +202,12 @@ impl<const N: usize> Space<N> {
     ) {
         let at = |packet: u16| usize::from(packet) % FRAME;
         pruning.prefetch(pending.packets().iter().map(|&packet| &keys[at(packet)]));
-        pending.begin(|packet| Candidates::of(pruning.set(&keys[packet])));
+        pending.begin(|packet| pruning.begin(&keys[packet]));
         loop {
             let mut is_large = false;
-            pending.advance(|packet, candidates, probe| {
-                let mask = candidates.next(self.grouping).and_then(|n| self.masks.get(n));
-                let Some(mask) = mask.filter(|mask| found[packet] > mask.first) else {
-                    return false;
-                };
+            pending.advance(|packet, walk, probe| {
+                let next = pruning.next(walk, found[packet], self.grouping);
+                let Some(mask) = next.and_then(|n| self.masks.get(n)) else { return false };
                 probe.masked = and(&keys[packet], &mask.words);
                 probe.hash = crc32c(&probe.masked);
                 probe.table = mask.table;
@@ -225,18 +237,33 @@ impl<const N: usize> Space<N> {
 
     /// As [`Self::look_up`], of one packet.
     pub(crate) fn look_up_one(&self, key: &[u64; N]) -> u32 {
-        let set = self.pruning.as_ref().map_or(Set::ALL, |pruning| pruning.set(key));
-        self.ask(key, set).0
+        let Some(pruning) = &self.pruning else { return self.ask_in_turn(key).0 };
+        let mut walk = pruning.begin(key);
+        self.ask(key, |found| pruning.next(&mut walk, found, self.grouping)).0
     }
 
-    /// The first rule for a key that masks of a set have, and how many of them were asked.
-    fn ask(&self, key: &[u64; N], set: Set) -> (u32, usize) {
+    /// The first rule for a key, and how many masks were asked in their own order.
+    fn ask_in_turn(&self, key: &[u64; N]) -> (u32, usize) {
+        let mut masks = (0..).zip(&self.masks);
+        self.ask(key, |found| {
+            let (n, _) = masks.next().filter(|(_, mask)| mask.first < found)?;
+            Some(n)
+        })
+    }
+
+    /// The same of masks on a list that are among some.
+    fn ask_listed(&self, key: &[u64; N], list: &[First], among: &Set) -> (u32, usize) {
+        let mut left = list.iter().filter(|first| among.has(self.grouping, first.mask));
+        self.ask(key, |found| {
+            let first = left.next().filter(|first| first.position < found)?;
+            Some(first.mask as usize)
+        })
+    }
+
+    /// Asks masks, of which `next` says the next one that may have a rule before what was found; what is found, and how many were asked.
+    fn ask(&self, key: &[u64; N], mut next: impl FnMut(u32) -> Option<usize>) -> (u32, usize) {
         let (mut found, mut asked) = (NONE, 0);
-        let mut candidates = Candidates::of(set);
-        while let Some(mask) = candidates.next(self.grouping).and_then(|n| self.masks.get(n)) {
-            if mask.first > found {
-                break;
-            }
+        while let Some(mask) = next(found).and_then(|n| self.masks.get(n)) {
             asked += 1;
             let masked = and(key, &mask.words);
             if let Some(lead) = self.tables.find(mask.table, crc32c(&masked), &masked) {
@@ -274,17 +301,19 @@ impl<const N: usize> Space<N> {
 
     #[inline(always)]
     fn position(&self, lead: Lead, key: &[u64; N]) -> u32 {
+        let ports = Layer4(key[N - 1]);
+        let (source, destination) = (ports.source(), ports.destination());
         match lead.to & CHAIN {
-            0 => lead.to,
-            _ => self.chained_position(lead, key),
+            0 if lead.source.contains(source) && lead.destination.contains(destination) => lead.to,
+            0 => NONE,
+            _ => self.chained_position(lead, source, destination),
         }
     }
 
     #[inline(never)]
-    fn chained_position(&self, lead: Lead, key: &[u64; N]) -> u32 {
-        let layer4 = Layer4(key[N - 1]);
+    fn chained_position(&self, lead: Lead, source: u16, destination: u16) -> u32 {
         let chain = self.chains.get((lead.to & !CHAIN) as usize);
-        chain.and_then(|c| c.find(layer4.source(), layer4.destination())).unwrap_or(NONE)
+        chain.and_then(|chain| chain.find(source, destination)).unwrap_or(NONE)
     }
 }
 
@@ -308,9 +337,9 @@ impl<const N: usize> Mask<N> {
 impl Lead {
     /// To rules with the same key.
     fn new<const N: usize>(same: &[&Pattern<N>], chains: &mut Vec<Chain>) -> Self {
-        let first = same[0].position;
-        if !same[0].has_ranges() {
-            return Self { first, to: first };
+        let Pattern { position, source, destination, .. } = *same[0];
+        if same.len() == 1 {
+            return Self { first: position, to: position, source, destination };
         }
         let ranged = same.iter().map(|pattern| Ranged {
             position: pattern.position,
@@ -318,6 +347,13 @@ impl Lead {
             destination: pattern.destination,
         });
         chains.push(Chain::new(&ranged.collect::<Vec<_>>()));
-        Self { first, to: CHAIN | (chains.len() - 1) as u32 }
+        let to = CHAIN | (chains.len() - 1) as u32;
+        Self { first: position, to, source: Ports::ANY, destination: Ports::ANY }
+    }
+}
+
+impl Default for Lead {
+    fn default() -> Self {
+        Self { first: NONE, to: NONE & !CHAIN, source: Ports::ANY, destination: Ports::ANY }
     }
 }

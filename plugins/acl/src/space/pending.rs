@@ -1,6 +1,6 @@
 //! Packets of a frame that are still to be looked up.
 
-use super::{set::Candidates, table::Table};
+use super::{prune::Walk, table::Table};
 
 /// The most packets that are looked up together.
 pub(crate) const FRAME: usize = vnet::frame::FRAME_SIZE;
@@ -12,7 +12,7 @@ pub(crate) struct Pending<const N: usize> {
     /// Of each of them, the table that is asked next.
     probes: Box<[Probe<N>; FRAME]>,
     /// By positions in the frame.
-    candidates: Box<[Candidates; FRAME]>,
+    walks: Box<[Walk; FRAME]>,
 }
 
 /// A look into a table.
@@ -30,7 +30,7 @@ impl<const N: usize> Pending<N> {
             packets: [0; FRAME],
             len: 0,
             probes: Box::new([probe; FRAME]),
-            candidates: Box::new([Candidates::NONE; FRAME]),
+            walks: Box::new([Walk::OVER; FRAME]),
         }
     }
 
@@ -72,12 +72,12 @@ impl<const N: usize> Pending<N> {
         (&self.packets[..len], &mut self.probes[..len])
     }
 
-    /// Says which masks each packet is to be asked about.
+    /// Says where each packet begins to ask.
     #[inline(always)]
-    pub(super) fn begin(&mut self, of: impl Fn(usize) -> Candidates) {
+    pub(super) fn begin(&mut self, of: impl Fn(usize) -> Walk) {
         for &packet in &self.packets[..self.len.min(FRAME)] {
             let packet = usize::from(packet) % FRAME;
-            self.candidates[packet] = of(packet);
+            self.walks[packet] = of(packet);
         }
     }
 
@@ -85,14 +85,14 @@ impl<const N: usize> Pending<N> {
     #[inline(always)]
     pub(super) fn advance(
         &mut self,
-        mut next: impl FnMut(usize, &mut Candidates, &mut Probe<N>) -> bool,
+        mut next: impl FnMut(usize, &mut Walk, &mut Probe<N>) -> bool,
     ) {
         let mut kept = 0;
         for at in 0..self.len.min(FRAME) {
             let packet = self.packets[at];
             self.packets[kept] = packet;
             let position = usize::from(packet) % FRAME;
-            let stays = next(position, &mut self.candidates[position], &mut self.probes[kept]);
+            let stays = next(position, &mut self.walks[position], &mut self.probes[kept]);
             kept += usize::from(stays);
         }
         self.len = kept;

@@ -1,238 +1,130 @@
-//! Which masks can have a rule for a packet: found by parts of its key, before any of them is asked.
+//! Which masks can have a rule for a packet, and in which order they are asked: found by parts of its key, before any of them is.
 //!
-//! A *field* is a part of the key, as the source address. What masks compare of it are nested: one prefix is longer than another.
-//! For every value that a rule has there is the set of masks that have a rule for it or for a shorter prefix of it. So the longest
-//! prefix that is known of a packet leads to all masks that its field speaks for, and what is in the sets of all fields is asked.
+//! For every value that a rule has in a *field* ([`Values`]) it is known which masks have a rule for it or for a shorter prefix of it. One
+//! field says so as a list in the order of those rules, so that a packet is done as soon as what it has found comes before all that its
+//! list has left. Others say it as sets, and what is not in all of them is not asked.
 //!
-//! The longest prefix is found by a binary search over the lengths that there are (Waldvogel et al., 1997): a value is known at
-//! the shorter lengths as well by which the search comes to its own. Tuple space pruning is due to Srinivasan, Suri and Varghese (1999).
+//! Tuple space pruning is due to Srinivasan, Suri and Varghese (1999).
 
-use std::{collections::HashMap, ops::Range};
-
-use vnet::flow::crc32c;
+use std::collections::HashMap;
 
 use super::{
+    NONE,
+    levels::Levels,
     set::{Grouping, Set},
-    table::{Builder, Table, Tables, and},
+    values::{First, Values},
 };
 
 /// The fields that are looked at.
 #[derive(Debug)]
-pub(super) struct Pruning<const N: usize>(pub(super) Box<[Field<N>]>);
+pub(super) struct Pruning<const N: usize> {
+    pub(super) order: Order<N>,
+    pub(super) filters: Box<[Filter<N>]>,
+}
 
-/// A field, as packets are looked up in it.
+/// A field that says in which order masks are asked.
 #[derive(Debug)]
-pub(super) struct Field<const N: usize> {
-    levels: Box<[Level<N>]>,
-    tables: Tables<N, u32>,
+pub(super) struct Order<const N: usize> {
+    levels: Levels<N>,
+    /// Lists one behind the other, each up to [`END`].
+    lists: Box<[First]>,
+}
+
+/// A field that says which masks are not asked.
+#[derive(Debug)]
+pub(super) struct Filter<const N: usize> {
+    levels: Levels<N>,
     sets: Box<[Set]>,
-    /// Where the search begins.
-    root: u16,
-    /// The set of values that are not known at all, by its number.
-    unknown: u32,
 }
 
-/// A length of a field.
+/// How far a packet is on its list.
 #[derive(Clone, Copy, Debug)]
-struct Level<const N: usize> {
-    mask: [u64; N],
-    table: Table,
-    /// Where the search goes on when the value is known: with a longer one.
-    known: u16,
-    /// And when it is not.
-    unknown: u16,
+pub(super) struct Walk {
+    at: u32,
+    among: Set,
 }
 
-/// No level: the search is over.
-const END: u16 = u16::MAX;
+/// Behind all rules, so that no packet goes on.
+const END: First = First { position: NONE, mask: 0 };
+
+impl Walk {
+    /// At the end.
+    pub(super) const OVER: Self = Self { at: u32::MAX, among: Set::NONE };
+}
 
 impl<const N: usize> Pruning<N> {
-    /// The masks that can have a rule for a key.
+    /// Begins to ask about a packet.
     #[inline(always)]
-    pub(super) fn set(&self, key: &[u64; N]) -> Set {
-        let mut all = Set::ALL;
-        self.0.iter().for_each(|field| all.and(&field.set(key)));
-        all
+    pub(super) fn begin(&self, key: &[u64; N]) -> Walk {
+        let mut among = Set::ALL;
+        self.filters.iter().for_each(|filter| among.and(filter.set(key)));
+        Walk { at: self.order.levels.find(key), among }
     }
 
-    /// Asks for what the search of each field begins with, where that does not lie in the caches near the core.
+    /// The next mask, by its number, of those that have a rule before what was found.
     #[inline(always)]
-    pub(super) fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u64; N]> + Clone) {
-        for field in &self.0 {
-            let Some(root) = field.levels.get(usize::from(field.root)) else { continue };
-            if root.table.is_large() {
-                let hash = |key: &[u64; N]| crc32c(&and(key, &root.mask));
-                keys.clone().for_each(|key| field.tables.prefetch_tag(root.table, hash(key)));
-                keys.clone().for_each(|key| field.tables.prefetch_slot(root.table, hash(key)));
+    pub(super) fn next(&self, walk: &mut Walk, found: u32, grouping: Grouping) -> Option<usize> {
+        loop {
+            let first = self.order.lists.get(walk.at as usize)?;
+            if first.position >= found {
+                return None;
+            }
+            walk.at += 1;
+            if self.filters.is_empty() || walk.among.has(grouping, first.mask) {
+                return Some(first.mask as usize);
             }
         }
+    }
+
+    /// Asks for what the search of each field begins with.
+    #[inline(always)]
+    pub(super) fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u64; N]> + Clone) {
+        self.order.levels.prefetch(keys.clone());
+        self.filters.iter().for_each(|filter| filter.levels.prefetch(keys.clone()));
     }
 
     /// How many fields there are.
     pub(super) fn fields(&self) -> usize {
-        self.0.len()
+        1 + self.filters.len()
     }
 
     /// Octets of memory.
     pub(super) fn bytes(&self) -> usize {
-        let of = |field: &Field<N>| {
-            let Field { levels, tables, sets, .. } = field;
-            size_of_val(&**levels) + tables.bytes() + size_of_val(&**sets)
-        };
-        self.0.iter().map(of).sum()
+        let of = |filter: &Filter<N>| filter.levels.bytes() + size_of_val(&*filter.sets);
+        let filters: usize = self.filters.iter().map(of).sum();
+        self.order.levels.bytes() + size_of_val(&*self.order.lists) + filters
     }
 }
 
-impl<const N: usize> Field<N> {
+impl<const N: usize> Order<N> {
+    pub(super) fn new(values: &Values<N>) -> Self {
+        let mut lists = Vec::new();
+        let levels = Levels::new(values, |firsts| {
+            let at = lists.len() as u32;
+            lists.extend_from_slice(firsts);
+            lists.push(END);
+            at
+        });
+        Self { levels, lists: lists.into() }
+    }
+}
+
+impl<const N: usize> Filter<N> {
+    pub(super) fn new(values: &Values<N>, grouping: Grouping) -> Self {
+        let mut numbers: HashMap<Set, u32> = HashMap::new();
+        let levels = Levels::new(values, |firsts| {
+            let next = numbers.len() as u32;
+            *numbers.entry(grouping.all(firsts)).or_insert(next)
+        });
+        let mut sets = vec![Set::NONE; numbers.len()];
+        numbers.into_iter().for_each(|(set, number)| sets[number as usize] = set);
+        Self { levels, sets: sets.into() }
+    }
+
     /// The masks that can have a rule for a key, as far as this field knows.
     #[inline(always)]
-    fn set(&self, key: &[u64; N]) -> Set {
-        self.search(key).0
-    }
-
-    /// That, and how many tables were asked.
-    #[inline(always)]
-    pub(super) fn search(&self, key: &[u64; N]) -> (Set, usize) {
-        let (mut set, mut at, mut asked) = (self.unknown, self.root, 0);
-        while let Some(level) = self.levels.get(usize::from(at)) {
-            let masked = and(key, &level.mask);
-            asked += 1;
-            match self.tables.find(level.table, crc32c(&masked), &masked) {
-                Some(known) => (set, at) = (known, level.known),
-                None => at = level.unknown,
-            }
-        }
+    fn set(&self, key: &[u64; N]) -> &Set {
         // Of a set that does not exist, which there is not, nothing would be known.
-        (self.sets.get(set as usize).copied().unwrap_or(Set::ALL), asked)
+        self.sets.get(self.levels.find(key) as usize).unwrap_or(&Set::ALL)
     }
-
-    /// A field of masks and of rules, which are given by the number of their mask and by their value. `None` where what masks compare
-    /// of it is not nested, or nothing.
-    pub(super) fn new(
-        field: &[u64; N],
-        masks: &[[u64; N]],
-        rules: &[(usize, [u64; N])],
-    ) -> Option<Self> {
-        let lengths = nested(masks.iter().map(|mask| and(mask, field)))?;
-        let values = Values::new(field, masks, rules, &lengths);
-        let mut numbers = Numbers::default();
-        let unknown = numbers.of(values.without);
-        let paths: Vec<Vec<usize>> = (0..lengths.len()).map(|n| path(lengths.len(), n)).collect();
-        let mut tables = Builder::new();
-        let mut level = |n: usize| {
-            let mut known: HashMap<[u64; N], u32> = HashMap::new();
-            // Its own values, and those that are longer by way of it.
-            let by_way = (n + 1..lengths.len()).filter(|longer| paths[*longer].contains(&n));
-            for value in core::iter::once(n).chain(by_way).flat_map(|of| values.own[of].keys()) {
-                let value = and(value, &lengths[n]);
-                known
-                    .entry(value)
-                    .or_insert_with(|| numbers.of(values.set(&value, &lengths[..=n])));
-            }
-            let table = tables.add(known.into_iter());
-            Level { mask: lengths[n], table, known: END, unknown: END }
-        };
-        let mut levels: Vec<_> = (0..lengths.len()).map(&mut level).collect();
-        let root = link(&mut levels, 0..lengths.len());
-        let (levels, tables, sets) = (levels.into(), tables.finish(), numbers.finish());
-        Some(Self { levels, tables, sets, root, unknown })
-    }
-}
-
-/// Which masks have a rule for a value.
-struct Values<const N: usize> {
-    /// For this value, and neither a shorter nor a longer one, by lengths.
-    own: Vec<HashMap<[u64; N], Set>>,
-    /// For any: they do not look at the field.
-    without: Set,
-}
-
-impl<const N: usize> Values<N> {
-    fn new(
-        field: &[u64; N],
-        masks: &[[u64; N]],
-        rules: &[(usize, [u64; N])],
-        lengths: &[[u64; N]],
-    ) -> Self {
-        let grouping = Grouping::of(masks.len());
-        let length = |mask: &[u64; N]| lengths.iter().position(|known| *known == and(mask, field));
-        let length_of: Vec<_> = masks.iter().map(length).collect();
-        let mut own = vec![HashMap::new(); lengths.len()];
-        let mut without = Set::NONE;
-        for (mask, value) in rules {
-            let set = match length_of[*mask] {
-                Some(n) => own[n].entry(and(value, &lengths[n])).or_insert(Set::NONE),
-                None => &mut without,
-            };
-            set.or(&grouping.set(*mask));
-        }
-        Self { own, without }
-    }
-
-    /// For a value and all that are shorter.
-    fn set(&self, value: &[u64; N], lengths: &[[u64; N]]) -> Set {
-        let mut set = self.without;
-        for (own, length) in self.own.iter().zip(lengths) {
-            own.get(&and(value, length)).into_iter().for_each(|shorter| set.or(shorter));
-        }
-        set
-    }
-}
-
-/// Each set once.
-#[derive(Default)]
-struct Numbers(HashMap<Set, u32>);
-
-impl Numbers {
-    fn of(&mut self, set: Set) -> u32 {
-        let next = self.0.len() as u32;
-        *self.0.entry(set).or_insert(next)
-    }
-
-    fn finish(self) -> Box<[Set]> {
-        let mut all = vec![Set::NONE; self.0.len()];
-        self.0.into_iter().for_each(|(set, number)| all[number as usize] = set);
-        all.into()
-    }
-}
-
-/// Links the levels of a range to a search; its root.
-fn link<const N: usize>(levels: &mut [Level<N>], range: Range<usize>) -> u16 {
-    if range.is_empty() {
-        return END;
-    }
-    let middle = middle(&range);
-    let known = link(levels, middle + 1..range.end);
-    let unknown = link(levels, range.start..middle);
-    (levels[middle].known, levels[middle].unknown) = (known, unknown);
-    middle as u16
-}
-
-const fn middle(range: &Range<usize>) -> usize {
-    range.start + (range.end - range.start) / 2
-}
-
-/// The shorter lengths by which the search comes to the `wanted`-th of `lengths`.
-fn path(lengths: usize, wanted: usize) -> Vec<usize> {
-    let (mut range, mut path) = (0..lengths, Vec::new());
-    while middle(&range) != wanted {
-        let middle = middle(&range);
-        if middle < wanted {
-            path.push(middle);
-            range.start = middle + 1;
-        } else {
-            range.end = middle;
-        }
-    }
-    path
-}
-
-/// What there is but nothing, the shortest first; `None` where one is not part of the next, or there is none.
-fn nested<const N: usize>(masks: impl Iterator<Item = [u64; N]>) -> Option<Vec<[u64; N]>> {
-    let bits = |mask: &[u64; N]| mask.iter().map(|word| word.count_ones()).sum::<u32>();
-    let mut all: Vec<_> = masks.filter(|mask| bits(mask) > 0).collect();
-    all.sort_unstable_by_key(|mask| (bits(mask), *mask));
-    all.dedup();
-    let is_nested = all.windows(2).all(|pair| and(&pair[0], &pair[1]) == pair[0]);
-    (is_nested && !all.is_empty()).then_some(all)
 }

@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::{prune::Field, *};
+use super::{
+    prune::{Filter, Order},
+    values::Values,
+    *,
+};
 
 /// Of few bits, so that rules cover each other; with `lengths` prefixes of both halves of the first word.
 fn pattern(lengths: u32) -> impl Strategy<Value = Pattern<2>> {
@@ -50,13 +54,18 @@ const FIELDS: [[u64; 2]; 4] = [
     [0, 0xffff << 48 | 0xff << 24],
 ];
 
-/// With all fields that there can be, worth it or not.
-fn with_all_fields(patterns: &[Pattern<2>]) -> Space<2> {
-    let (mut space, rules) = Space::without_pruning(patterns.iter().copied());
-    let masks: Vec<_> = space.masks.iter().map(|mask| mask.words).collect();
-    let fields = FIELDS.iter().filter_map(|field| Field::new(field, &masks, &rules));
-    space.pruning = Some(Pruning(fields.collect()));
-    space
+/// With all fields that there can be, worth it or not, each of which says the order once.
+fn with_all_fields(patterns: &[Pattern<2>]) -> impl Iterator<Item = Space<2>> {
+    (0..FIELDS.len()).filter_map(|n| {
+        let (mut space, rules) = Space::without_pruning(patterns.iter().copied());
+        let masks: Vec<_> = space.masks.iter().map(|mask| mask.words).collect();
+        let mut values: Vec<_> =
+            FIELDS.iter().filter_map(|field| Values::new(field, &masks, &rules)).collect();
+        let order = (n < values.len()).then(|| values.remove(n))?;
+        let filters = values.iter().map(|values| Filter::new(values, space.grouping));
+        space.pruning = Some(Pruning { order: Order::new(&order), filters: filters.collect() });
+        Some(space)
+    })
 }
 
 fn hold(
@@ -91,7 +100,9 @@ proptest! {
         packets in prop::collection::vec(key(), 1..64),
     ) {
         hold(&Space::new(patterns.iter().copied(), &FIELDS), &patterns, &packets)?;
-        hold(&with_all_fields(&patterns), &patterns, &packets)?;
+        for space in with_all_fields(&patterns) {
+            hold(&space, &patterns, &packets)?;
+        }
     }
 
     #[test]
@@ -99,9 +110,10 @@ proptest! {
         patterns in prop::collection::vec(pattern(16), 1_000..1_500).prop_map(numbered),
         packets in prop::collection::vec(key(), 1..64),
     ) {
-        let space = with_all_fields(&patterns);
-        prop_assert!(space.masks.len() > 256, "{} masks", space.masks.len());
-        hold(&space, &patterns, &packets)?;
+        for space in with_all_fields(&patterns) {
+            prop_assert!(space.masks.len() > 256, "{} masks", space.masks.len());
+            hold(&space, &patterns, &packets)?;
+        }
         hold(&Space::new(patterns.iter().copied(), &FIELDS), &patterns, &packets)?;
     }
 }
@@ -117,6 +129,30 @@ fn masks_of_which_a_packet_fits_one_are_not_asked() {
     let patterns: Vec<_> = (0..64).map(pattern).collect();
     let space = Space::new(patterns.iter().copied(), &FIELDS);
     assert_eq!((space.masks.len(), space.fields()), (16, 1));
-    let set = space.pruning.as_ref().unwrap().set(&[15 << 56, 0]);
-    assert_eq!(space.ask(&[15 << 56, 0], set), (15, 1));
+    let asked = |key| {
+        let pruning = space.pruning.as_ref().unwrap();
+        let mut walk = pruning.begin(&key);
+        space.ask(&key, |found| pruning.next(&mut walk, found, space.grouping))
+    };
+    assert_eq!(asked([15 << 56, 0]), (15, 1));
+    // Rule 40 is a part of rule 8, which comes before it: nobody looks for it.
+    assert_eq!(asked([40 << 56, 0]), (40, 1));
+}
+
+#[test]
+fn a_packet_is_done_as_soon_as_what_it_has_found_comes_before_all_else() {
+    // Networks around 11.1.2.3, the narrowest last, then those around 10.1.2.3.
+    let pattern = |n: u32| {
+        let mask = [u64::from(u32::MAX << (24 - n % 16)) << 32, 0];
+        let address = if n < 16 { 0x0b01_0203 } else { 0x0a01_0203 };
+        let value = and(&[address << 32, 0], &mask);
+        Pattern { mask, value, source: Ports::ANY, destination: Ports::ANY, position: n }
+    };
+    let patterns: Vec<_> = (0..32).map(pattern).collect();
+    let space = Space::new(patterns.iter().copied(), &FIELDS);
+    let pruning = space.pruning.as_ref().unwrap();
+    let key = [0x0a01_0203 << 32, 0];
+    let mut walk = pruning.begin(&key);
+    assert_eq!(space.ask(&key, |found| pruning.next(&mut walk, found, space.grouping)), (16, 1));
+    assert_eq!(space.ask_in_turn(&key), (16, 16));
 }
