@@ -49,8 +49,6 @@ const DEVICES: &[&str] = &["af-packet-input", "pcap-input", "pg-input", "tap-inp
 pub fn plugin() -> Plugin {
     let register = |r: &mut Registrar| {
         r.node(sink::Sink::spec());
-        r.node(punt::Punt::spec(r.interface_views()));
-        r.api().file(&punt::api::PUNT);
         r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
         let starts = [DEVICES, &tunnel::INPUTS].concat();
         r.arc(ArcSpec::new("device-input", &starts, "ethernet-input"));
@@ -59,6 +57,7 @@ pub fn plugin() -> Plugin {
         ip4::register(r, &protocols);
         ip6::register(r, &protocols);
         udp::register(r, &protocols);
+        punt::register(r);
         let tunnels = vnet::tunnel::Tunnels::register(r);
         let path_mtu = tunnel::PathMtu::register(r, &tunnels);
         let types = icmp6::register(r, &protocols, &path_mtu);

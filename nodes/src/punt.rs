@@ -1,12 +1,14 @@
-//! `error-punt`: where packets end that the host might want, each under its reason.
+//! `error-punt`: where packets end that the host might want, each under its reason. And what the operator has done with them before.
 
 pub mod api;
+mod redirect;
 
 use vnet::{
     buffer::Buffer,
     frame::Frame,
     graph::{NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
     interface::{InterfaceViews, InterfaceWriters, Runs, SwIfIndex},
+    plugin::Registrar,
     runtime::Shared,
     trace::NoTrace,
 };
@@ -18,13 +20,20 @@ vnet::node_errors! {
     }
 }
 
+/// Registers the node, and the features of punted packets.
+pub(crate) fn register(r: &mut Registrar) {
+    r.node(Punt::spec(r.interface_views()));
+    r.api().file(&api::PUNT);
+    redirect::register(r);
+}
+
 /// The node. There is no host path yet that would take the packets, so they are counted and given back.
 pub(crate) struct Punt {
     views: Shared<InterfaceViews>,
 }
 
 impl Punt {
-    pub(crate) fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
+    fn spec(views: Shared<InterfaceViews>) -> NodeSpec {
         NodeSpec::internal("error-punt", move |_| Self { views: views.clone() })
             .flags(NodeFlags::PUNT)
     }

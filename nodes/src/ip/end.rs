@@ -3,6 +3,7 @@
 use vnet::{
     buffer::Buffer,
     graph::{ArcIndex, Map, NodeSpec, PacketCx, Slot},
+    interface::SwIfIndex,
     trace::NoTrace,
 };
 
@@ -26,6 +27,8 @@ vnet::node_errors! {
 /// Ends all packets for one reason, after the features of an arc.
 struct End {
     arc: ArcIndex,
+    /// The interface whose features these are, where they are the same for all packets and not those of where one came in.
+    of: Option<SwIfIndex>,
     error: Error,
     next: Next,
 }
@@ -38,7 +41,7 @@ impl Map for End {
     fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
         // A lookup that found fault with the routes has said so.
         cx.error_if_none(buffer, self.error);
-        cx.start_arc(self.arc, buffer.rx, buffer, self.next)
+        cx.start_arc(self.arc, self.of.unwrap_or(buffer.rx), buffer, self.next)
     }
 
     fn trace(&self, _: &Buffer) -> NoTrace {
@@ -46,20 +49,27 @@ impl Map for End {
     }
 }
 
-fn spec(name: String, arc: String, error: Error, next: Next) -> NodeSpec {
-    NodeSpec::map(&name, move |at| End { arc: at.arc(&arc), error, next })
+fn drop_spec(name: &str, arc: String, error: Error) -> NodeSpec {
+    NodeSpec::map(name, move |at| End { arc: at.arc(&arc), of: None, error, next: Next::Drop })
+}
+
+fn punt_spec(name: String) -> NodeSpec {
+    let of = Some(SwIfIndex::LOCAL0);
+    NodeSpec::map(&name.clone(), move |at| End {
+        arc: at.arc(&name),
+        of,
+        error: Error::Punt,
+        next: Next::Punt,
+    })
 }
 
 /// The ends of a family (`ip4` or `ip6`).
 pub(crate) fn end_specs(family: &str) -> Vec<NodeSpec> {
     let of = |name: &str| format!("{family}-{name}");
-    vec![
-        spec(of("drop"), of("drop"), Error::Route, Next::Drop),
-        spec(of("punt"), of("punt"), Error::Punt, Next::Punt),
-    ]
+    vec![drop_spec(&of("drop"), of("drop"), Error::Route), punt_spec(of("punt"))]
 }
 
 /// The feature that stands on an interface as long as it has no address of the family.
 pub(crate) fn not_enabled_spec(family: &str) -> NodeSpec {
-    spec(format!("{family}-not-enabled"), format!("{family}-drop"), Error::NotEnabled, Next::Drop)
+    drop_spec(&format!("{family}-not-enabled"), format!("{family}-drop"), Error::NotEnabled)
 }

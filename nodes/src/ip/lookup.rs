@@ -150,8 +150,9 @@ fn table_of<F: Family>(reader: &ForwardingReader, buffer: &Buffer) -> FibIndex {
     }
 }
 
+/// What a word means for a packet.
 #[inline]
-fn decision(dpo: Dpo) -> Decision {
+pub(crate) fn decision(dpo: Dpo) -> Decision {
     match dpo.kind() {
         DpoKind::Drop if dpo.refusal().is_some() => Decision::Refuse,
         DpoKind::Adjacency => Decision::Rewrite,

@@ -19,7 +19,7 @@ use vnet::{
 use crate::icmp::Report;
 
 pub(crate) use end::{end_specs, not_enabled_spec};
-pub(crate) use lookup::Lookup;
+pub(crate) use lookup::{Lookup, decision};
 pub use protocol::IpProtocols;
 pub(crate) use rewrite::Rewrite;
 

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::{
-    Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget, Refusal,
-    ShowContext, TableId, TableUse, memory,
+    Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget,
+    RedirectError, Refusal, ShowContext, TableId, TableUse, memory,
     order::{Order, Prefixes},
 };
 use crate::{
@@ -40,6 +40,13 @@ impl OperationError for FibError {
             Self::DuplicateAddress(..) => ApiError::DuplicateIfAddress,
             Self::AddressInUse(..) => ApiError::AddressInUse,
             Self::NoSuchAddress(..) => ApiError::AddressNotFoundForInterface,
+            Self::Redirect(_, why) => match why {
+                RedirectError::NoPaths => ApiError::NoPathsInRoute,
+                RedirectError::TooManyPaths => ApiError::LimitExceeded,
+                RedirectError::FamilyMismatch => ApiError::FibPathUnsupportedNhProto,
+                RedirectError::Target => ApiError::Unsupported,
+                RedirectError::NotThere(_) => ApiError::NoSuchEntry,
+            },
             Self::Map(..) | Self::HasAddresses(..) => ApiError::Unspecified,
         }
     }
@@ -62,7 +69,8 @@ enum Special {
 }
 
 crate::args! {
-    struct Via {
+    /// What stands behind `via`: a path.
+    pub struct PathArgs {
         special: Option<Special> = choice([
             ("drop", Special::Drop),
             ("unreach", Special::Unreachable),
@@ -89,7 +97,7 @@ crate::args! {
         count: u32 = keyword("count", value::number(1..=8_000_000)).or(1),
         prefixes: Vec<value::IpWithLength> = positional(value::prefix()).at_least_once(),
         table: u32 = keyword("table", value::id("table-id")).or(0),
-        paths: Vec<Via> = group::<Via>("via").many(),
+        paths: Vec<PathArgs> = group::<PathArgs>("via").many(),
     }
 }
 
@@ -231,42 +239,55 @@ fn order(main: &Main, args: &Route) -> Result<Order, Error> {
     let fib = main.forwarding().table(family, TableId(args.table))?;
     let prefixes = args.prefixes.iter().map(|&first| Prefixes::new(first, args.count));
     let prefixes = prefixes.collect::<Result<_, _>>()?;
-    let paths = args.paths.iter().map(|via| path(main, family, via)).collect::<Result<_, _>>()?;
+    let paths = args.paths.iter().map(|via| via.path(main, family)).collect::<Result<_, _>>()?;
     Ok(Order { fib, prefixes, paths })
 }
 
-fn path(main: &Main, family: Family, via: &Via) -> Result<Path, Error> {
-    let forwarding = main.forwarding();
-    let table = |id: Option<u32>| forwarding.table(family, TableId(id.unwrap_or(0)));
-    let target = match (via.special, via.hop, via.interface, via.lookup) {
-        (Some(Special::Drop), None, None, None) => PathTarget::Drop,
-        (Some(Special::Unreachable), None, None, None) => PathTarget::Refuse(Refusal::Unreachable),
-        (Some(Special::Prohibited), None, None, None) => PathTarget::Refuse(Refusal::Prohibited),
-        (Some(Special::Punt), None, None, None) => PathTarget::Punt,
-        (Some(Special::Local), None, None, None) => {
-            PathTarget::Local { interface: SwIfIndex::NONE }
+impl PathArgs {
+    /// The path of a route of `family`.
+    ///
+    /// # Errors
+    /// When the words do not go together, or there is no such table or interface.
+    pub fn path(&self, main: &Main, family: Family) -> Result<Path, Error> {
+        let forwarding = main.forwarding();
+        let table = |id: Option<u32>| forwarding.table(family, TableId(id.unwrap_or(0)));
+        let target = match (self.special, self.hop, self.interface, self.lookup) {
+            (Some(Special::Drop), None, None, None) => PathTarget::Drop,
+            (Some(Special::Unreachable), None, None, None) => {
+                PathTarget::Refuse(Refusal::Unreachable)
+            }
+            (Some(Special::Prohibited), None, None, None) => {
+                PathTarget::Refuse(Refusal::Prohibited)
+            }
+            (Some(Special::Punt), None, None, None) => PathTarget::Punt,
+            (Some(Special::Local), None, None, None) => {
+                PathTarget::Local { interface: SwIfIndex::NONE }
+            }
+            (None, Some(Hop::Address(next_hop)), Some(interface), None) => {
+                PathTarget::AttachedNextHop { next_hop, interface }
+            }
+            (None, Some(Hop::Address(next_hop)), None, None) => {
+                PathTarget::Recursive { next_hop, table: table(self.next_hop_table)? }
+            }
+            (None, Some(Hop::Interface(interface)), None, None) => {
+                PathTarget::Attached { interface }
+            }
+            (None, None, None, Some(id)) => PathTarget::Lookup { table: table(Some(id))? },
+            (None, None, None, None) => {
+                return Err(Error::MissingValue {
+                    keyword: "via".to_owned(),
+                    expected:
+                        "<next-hop> [<interface>]|<interface>|drop|unreach|prohibit|punt|local"
+                            .to_owned(),
+                });
+            }
+            _ => return Err(Error::Conflict { word: "via".to_owned() }),
+        };
+        if let Some(interface) = target.interface() {
+            main.interfaces().output_tags(interface)?;
         }
-        (None, Some(Hop::Address(next_hop)), Some(interface), None) => {
-            PathTarget::AttachedNextHop { next_hop, interface }
-        }
-        (None, Some(Hop::Address(next_hop)), None, None) => {
-            PathTarget::Recursive { next_hop, table: table(via.next_hop_table)? }
-        }
-        (None, Some(Hop::Interface(interface)), None, None) => PathTarget::Attached { interface },
-        (None, None, None, Some(id)) => PathTarget::Lookup { table: table(Some(id))? },
-        (None, None, None, None) => {
-            return Err(Error::MissingValue {
-                keyword: "via".to_owned(),
-                expected: "<next-hop> [<interface>]|<interface>|drop|unreach|prohibit|punt|local"
-                    .to_owned(),
-            });
-        }
-        _ => return Err(Error::Conflict { word: "via".to_owned() }),
-    };
-    if let Some(interface) = target.interface() {
-        main.interfaces().output_tags(interface)?;
+        Ok(Path::to(target).weighted(self.weight).preferred(self.preference))
     }
-    Ok(Path::to(target).weighted(via.weight).preferred(via.preference))
 }
 
 fn add(main: &mut Main, args: Route) -> Result<Output, Error> {

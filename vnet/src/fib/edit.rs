@@ -190,19 +190,22 @@ impl Forwarding {
             .sources()
             .map(|(source, list)| (source, paths(list).unwrap_or_default()))
             .collect();
-        let table = &self.shared.load_balances;
-        let dpo = table.load(index);
-        let bucket = |hash| match dpo.kind() {
-            DpoKind::Multi => table.bucket(dpo, hash),
-            _ => dpo,
-        };
         Some(RouteInfo {
             prefix: self.prefix_of(route)?,
             index,
             sources,
             looped: list.looped,
-            buckets: (0..dpo.buckets()).map(bucket).collect(),
+            buckets: self.buckets_of(self.shared.load_balances.load(index)),
         })
+    }
+
+    /// What a word stands for, bucket by bucket.
+    pub(super) fn buckets_of(&self, dpo: Dpo) -> Vec<Dpo> {
+        let bucket = |hash| match dpo.kind() {
+            DpoKind::Multi => self.shared.load_balances.bucket(dpo, hash),
+            _ => dpo,
+        };
+        (0..dpo.buckets()).map(bucket).collect()
     }
 
     /// The prefix of a route, whose paths it forwards by, and these.
@@ -274,19 +277,24 @@ impl Forwarding {
             if path.target.next_hop().is_some_and(|address| Family::of(address) != family) {
                 return Err(FibError::FamilyMismatch(prefix));
             }
-            if let Some(interface) = path.target.interface() {
-                let link = self.link(interface).ok_or(FibError::NoSuchInterface(interface))?;
-                let sends = !matches!(path.target, PathTarget::Local { .. });
-                if sends && link.kind == LinkKind::ReceiveOnly {
-                    return Err(FibError::ReceiveOnly(interface));
-                }
-            }
-            if let PathTarget::Recursive { table, .. } | PathTarget::Lookup { table } = path.target
-            {
-                self.table_id(family, table)?;
-            }
+            self.check_path(family, path)?;
         }
         Ok(set)
+    }
+
+    /// Whether there is what a path leads by.
+    pub(super) fn check_path(&self, family: Family, path: &Path) -> Result<(), FibError> {
+        if let Some(interface) = path.target.interface() {
+            let link = self.link(interface).ok_or(FibError::NoSuchInterface(interface))?;
+            let sends = !matches!(path.target, PathTarget::Local { .. });
+            if sends && link.kind == LinkKind::ReceiveOnly {
+                return Err(FibError::ReceiveOnly(interface));
+            }
+        }
+        if let PathTarget::Recursive { table, .. } | PathTarget::Lookup { table } = path.target {
+            self.table_id(family, table)?;
+        }
+        Ok(())
     }
 
     /// The paths that a source gave a route.

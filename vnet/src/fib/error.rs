@@ -5,7 +5,9 @@ use std::io;
 
 use thiserror::Error;
 
-use super::{Family, FibIndex, IpPrefix, MAX_PATHS, MAX_ROUTES, PrefixError, TableId};
+use super::{
+    Family, FibIndex, IpPrefix, MAX_PATHS, MAX_ROUTES, PrefixError, RedirectError, TableId,
+};
 use crate::adjacency::MAX_ADJACENCIES;
 use crate::interface::{InterfaceAddress, SwIfIndex};
 
@@ -84,6 +86,9 @@ pub enum FibError {
     /// The neighbour is not there.
     #[error("interface {0} has no neighbor {1}")]
     NoSuchNeighbor(SwIfIndex, IpAddr),
+    /// Punted packets cannot go there.
+    #[error("{0} punt redirect: {1}")]
+    Redirect(Family, RedirectError),
 }
 
 /// What keeps a table from being deleted.

@@ -9,6 +9,7 @@ use super::neighbors::NeighborHook;
 use super::path_list::PathLists;
 use super::prefix::TypedPrefix;
 use super::reader::Shared;
+use super::redirect::Redirects;
 use super::routes::Routes;
 use super::stack::{PathMtus, Stacks};
 use super::tables::Tables;
@@ -71,6 +72,7 @@ pub struct Forwarding {
     pub(super) neighbors: NeighborTable,
     pub(super) neighbor_hooks: Vec<NeighborHook>,
     pub(super) interfaces: BTreeMap<SwIfIndex, Interface>,
+    pub(super) redirects: Redirects,
     pub(super) stacks: Stacks,
     pub(super) path_mtus: PathMtus,
     /// Packets and bytes by route number, where lookup nodes count.
@@ -105,6 +107,7 @@ impl Forwarding {
             neighbors: NeighborTable::new(),
             neighbor_hooks: Vec::new(),
             interfaces: BTreeMap::new(),
+            redirects: Redirects::new(),
             stacks: Stacks::new(),
             path_mtus: PathMtus::new(),
             counters: None,

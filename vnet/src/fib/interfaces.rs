@@ -68,6 +68,7 @@ impl Forwarding {
             self.delete_address(interface, address)?;
         }
         self.forget_interface(interface);
+        self.forget_redirects(interface);
         for family in [Family::Ip4, Family::Ip6] {
             if let Some(binding) = self.shared.binding(interface, family) {
                 binding.store(FibIndex::DEFAULT.0, Ordering::Release);

@@ -35,6 +35,9 @@ pub(super) struct Shared {
     pub(super) adjacencies: Adjacencies,
     ip4_bindings: Zeroed<AtomicU32, MAX_INTERFACES>,
     ip6_bindings: Zeroed<AtomicU32, MAX_INTERFACES>,
+    /// Numbers of the words of punted packets.
+    ip4_redirects: Zeroed<AtomicU32, MAX_INTERFACES>,
+    ip6_redirects: Zeroed<AtomicU32, MAX_INTERFACES>,
 }
 
 impl Shared {
@@ -50,6 +53,8 @@ impl Shared {
             adjacencies,
             ip4_bindings: Zeroed::new()?,
             ip6_bindings: Zeroed::new()?,
+            ip4_redirects: Zeroed::new()?,
+            ip6_redirects: Zeroed::new()?,
         })
     }
 
@@ -59,6 +64,14 @@ impl Shared {
             Family::Ip6 => &self.ip6_bindings,
         };
         bindings.get(interface.0 as usize)
+    }
+
+    pub(super) fn redirect(&self, interface: SwIfIndex, family: Family) -> Option<&AtomicU32> {
+        let redirects = match family {
+            Family::Ip4 => &self.ip4_redirects,
+            Family::Ip6 => &self.ip6_redirects,
+        };
+        redirects.get(interface.0 as usize)
     }
 
     #[inline]
@@ -92,6 +105,18 @@ impl ForwardingReader {
     #[inline]
     pub fn fib_of(&self, interface: SwIfIndex, family: Family) -> FibIndex {
         self.shared.fib_of(interface, family)
+    }
+
+    /// The number of the word that says where punted packets go that came in by `rx`; none where nothing says so.
+    #[must_use]
+    #[inline]
+    pub fn punt_redirect(&self, rx: SwIfIndex, family: Family) -> LoadBalanceIndex {
+        let of = |interface| {
+            let place = self.shared.redirect(interface, family);
+            let word = place.map_or(0, |place| place.load(Ordering::Acquire));
+            Some(LoadBalanceIndex(word)).filter(|&word| word != LoadBalanceIndex::NONE)
+        };
+        of(rx).or_else(|| of(SwIfIndex::LOCAL0)).unwrap_or(LoadBalanceIndex::NONE)
     }
 
     /// The words of all routes.

@@ -318,6 +318,7 @@ impl Forwarding {
         for index in self.routes.chain(list.first) {
             self.shared.load_balances.store(index, dpo);
         }
+        self.publish_redirects(id, dpo);
         let Some(list) = self.lists.get_mut(id) else { return };
         let old = core::mem::replace(&mut list.dpo, dpo);
         if old.kind() == DpoKind::Multi {

@@ -171,7 +171,12 @@ impl Forwarding {
     }
 
     /// The lines of a path list and its paths.
-    fn list_lines(&self, id: PathListId, prefix: IpPrefix, cx: &dyn ShowContext) -> Vec<String> {
+    pub(super) fn list_lines(
+        &self,
+        id: PathListId,
+        prefix: IpPrefix,
+        cx: &dyn ShowContext,
+    ) -> Vec<String> {
         let Some(list) = self.lists.get(id) else { return Vec::new() };
         let family = prefix.family();
         let mut lines = vec![format!("    path-list:[{id}] locks:{} flags:shared,", list.users())];
@@ -229,7 +234,13 @@ impl Forwarding {
         }
     }
 
-    fn path_json(&self, source: &str, id: PathListId, path: &Path, cx: &dyn ShowContext) -> Json {
+    pub(super) fn path_json(
+        &self,
+        source: &str,
+        id: PathListId,
+        path: &Path,
+        cx: &dyn ShowContext,
+    ) -> Json {
         let target = path.target;
         let (interface, table) = match target {
             PathTarget::Recursive { table, .. } | PathTarget::Lookup { table } => {
