@@ -163,10 +163,27 @@ def path_mtus(t):
         t.ok("ip_path_mtu_replace_end")
 
 
+def redirects(t):
+    """Of what is punted."""
+    one = {"rx_sw_if_index": 1, "tx_sw_if_index": 2, "nh": "10.0.1.2"}
+    t.ok("ip_punt_redirect", is_add=True, punt=one)
+    [told] = t.dump("ip_punt_redirect_dump", sw_if_index=NONE, is_ipv6=False)
+    assert (told.punt.rx_sw_if_index, told.punt.tx_sw_if_index, str(told.punt.nh)) == (1, 2, "10.0.1.2"), told
+    t.says("show ip punt redirect", "rx pg0 via:", "10.0.1.2 pg1")
+    t.ok("ip_punt_redirect", is_add=False, punt=one)
+    paths = [through("10.0.1.2", 2), through("10.0.0.3")]
+    several = {"rx_sw_if_index": NONE, "af": IP4, "n_paths": len(paths), "paths": paths}
+    t.ok("add_del_ip_punt_redirect_v2", is_add=True, punt=several)
+    [told] = t.dump("ip_punt_redirect_v2_dump", sw_if_index=NONE, af=IP4)
+    assert (told.punt.rx_sw_if_index, told.punt.n_paths) == (NONE, 2), told
+    t.ok("add_del_ip_punt_redirect_v2", is_add=False, punt=several)
+    assert not t.dump("ip_punt_redirect_v2_dump", sw_if_index=NONE, af=IP4)
+
+
 def away(t):
     """Takes tables away."""
     t.ok("ip_table_add_del", is_add=False, table={"table_id": 10, "is_ip6": False})
     t.ok("ip_table_add_del_v2", is_add=False, table={"table_id": 11, "is_ip6": True})
 
 
-PARTS = [addresses, tables, routes, neighbours, proxies, advertisements, reassembly, path_mtus, away]
+PARTS = [addresses, tables, routes, neighbours, proxies, advertisements, reassembly, path_mtus, redirects, away]

@@ -15,6 +15,7 @@ mod nd_router;
 mod options;
 mod packets;
 mod pcap;
+mod punt;
 mod reassembly;
 mod refusals;
 mod routes;

@@ -13,7 +13,8 @@ use peloton_tests::{Lab, program::not_run, tshark};
 use vnet::interface::SwIfIndex;
 
 /// What nodes count that is not the end of a packet.
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 13] = [
+    "redirected",
     "fragmented",
     "fragment-sent",
     "reass-success",
