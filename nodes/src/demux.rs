@@ -33,6 +33,16 @@ impl Demux {
         Ok(())
     }
 
+    /// Packets with `octet` go to nobody any more.
+    pub(crate) fn unregister(&self, main: &mut Main, octet: u8) {
+        self.slots.write(main.held_mut())[usize::from(octet)] = None;
+    }
+
+    /// Whether somebody takes packets with `octet`.
+    pub(crate) fn is_taken(&self, main: &Main, octet: u8) -> bool {
+        self.slots.view(main.held())[usize::from(octet)].is_some()
+    }
+
     /// Where packets with `octet` go, when somebody takes them.
     pub(crate) fn slot<N>(&self, token: Dispatching<'_>, octet: u8) -> Option<Slot<N>> {
         self.slots.read(token)[usize::from(octet)].map(Slot::added)

@@ -56,8 +56,8 @@ pub fn plugin() -> Plugin {
         let protocols = IpProtocols::new(r);
         ip4::register(r, &protocols);
         ip6::register(r, &protocols);
-        udp::register(r, &protocols);
-        punt::register(r);
+        let ports = udp::register(r, &protocols);
+        punt::register(r, &protocols, &ports);
         let tunnels = vnet::tunnel::Tunnels::register(r);
         let path_mtu = tunnel::PathMtu::register(r, &tunnels);
         let types = icmp6::register(r, &protocols, &path_mtu);

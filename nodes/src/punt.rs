@@ -1,6 +1,9 @@
 //! `error-punt`: where packets end that the host might want, each under its reason. And what the operator has done with them before.
 
 pub mod api;
+mod commands;
+mod node;
+mod order;
 mod redirect;
 
 use vnet::{
@@ -20,10 +23,14 @@ vnet::node_errors! {
     }
 }
 
-/// Registers the node, and the features of punted packets.
-pub(crate) fn register(r: &mut Registrar) {
+use crate::{ip::IpProtocols, udp::UdpPorts};
+
+/// Registers the node, what leads to it, and the features of punted packets.
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols, ports: &UdpPorts) {
     r.node(Punt::spec(r.interface_views()));
-    r.api().file(&api::PUNT);
+    let orders = order::Orders::new(r, protocols, ports);
+    commands::commands(&orders).into_iter().for_each(|command| r.command(command));
+    api::register(r.api(), &orders);
     redirect::register(r);
 }
 

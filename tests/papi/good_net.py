@@ -178,6 +178,10 @@ def redirects(t):
     assert (told.punt.rx_sw_if_index, told.punt.n_paths) == (NONE, 2), told
     t.ok("add_del_ip_punt_redirect_v2", is_add=False, punt=several)
     assert not t.dump("ip_punt_redirect_v2_dump", sw_if_index=NONE, af=IP4)
+    port = {"type": 0, "punt": {"l4": {"af": IP4, "protocol": 17, "port": 125}}}
+    t.ok("set_punt", is_add=True, punt=port)
+    t.says("show punt db", "125")
+    t.ok("set_punt", is_add=False, punt=port)
 
 
 def away(t):

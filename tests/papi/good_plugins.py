@@ -76,6 +76,11 @@ def attached(t, table):
         if request.startswith("input"):
             assert t.ok("classify_table_by_interface", sw_if_index=2).ip4_table_id == table
         t.ok(request, sw_if_index=2, ip4_table_index=table, is_add=False, **none)
+    punted = {"ip4_table_index": table, "ip6_table_index": NONE}
+    t.ok("punt_acl_add_del", is_add=True, **punted)
+    told = t.ok("punt_acl_get")
+    assert (told.ip4_table_index, told.ip6_table_index) == (table, NONE), told
+    t.ok("punt_acl_add_del", is_add=False, **punted)
     flow = {"sw_if_index": 2, "ip4_table_index": table, "ip6_table_index": NONE}
     t.ok("flow_classify_set_interface", is_add=True, **flow)
     assert [d.table_index for d in t.dump("flow_classify_dump", type=0, sw_if_index=NONE)] == [table]

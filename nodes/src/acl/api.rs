@@ -30,6 +30,20 @@ pub(super) fn register(registrar: &mut Registrar, attachments: &Attachments<Plac
         cx.with(|main| of.set(main, interface, named, request.is_add))
     });
     let of = attachments.clone();
+    api.call(move |cx, request: punt_acl_add_del| {
+        let punt_acl_add_del { ip4_table_index, ip6_table_index, is_add } = request;
+        let named = places(Direction::Input, Kind::PUNTED, [ip4_table_index, ip6_table_index]);
+        cx.with(|main| of.set(main, SwIfIndex::LOCAL0, named, is_add))
+    });
+    let of = attachments.clone();
+    api.call(move |_, _: punt_acl_get| {
+        let [ip4_table_index, ip6_table_index] = Kind::PUNTED.map(|kind| {
+            let place = Place { direction: Direction::Input, kind };
+            index(of.table(place, SwIfIndex::LOCAL0))
+        });
+        Ok::<_, ApiError>(punt_acl_get_reply { ip4_table_index, ip6_table_index })
+    });
+    let of = attachments.clone();
     api.call(move |cx, request: classify_table_by_interface| {
         let interface = SwIfIndex(request.sw_if_index);
         let known = cx.with(|main| main.interfaces().interface(interface).is_some());
@@ -44,13 +58,21 @@ pub(super) fn register(registrar: &mut Registrar, attachments: &Attachments<Plac
     });
 }
 
-/// The tables that a message names, in the order of [`Kind::ALL`], and where they are.
+/// The tables that a message names, in the order of [`Kind::BOTH_WAYS`], and where they are.
 fn named(
     direction: Direction,
     sw_if_index: interface_index,
     tables: [u32; 3],
 ) -> (SwIfIndex, Vec<(Place, TableIndex)>) {
-    let places = Kind::ALL.map(|kind| Place { direction, kind });
-    let named = places.into_iter().zip(tables.map(table));
-    (SwIfIndex(sw_if_index), named.filter_map(|(place, table)| Some((place, table?))).collect())
+    (SwIfIndex(sw_if_index), places(direction, Kind::BOTH_WAYS, tables))
+}
+
+fn places<const N: usize>(
+    direction: Direction,
+    kinds: [Kind; N],
+    tables: [u32; N],
+) -> Vec<(Place, TableIndex)> {
+    let places = kinds.into_iter().map(|kind| Place { direction, kind });
+    let named = places.zip(tables.map(table));
+    named.filter_map(|(place, table)| Some((place, table?))).collect()
 }

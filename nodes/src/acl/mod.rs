@@ -3,7 +3,7 @@
 //! `set interface input acl` and `set interface output acl` give an interface a table, with those behind it, for what it receives
 //! or sends: IPv4 and IPv6 packets on the arcs of their family, and frames that it bridges. Sessions say where their packets go
 //! (`hit-next`), and the last table where those of none do (`miss-next`): `deny` is the node's first slot, a drop, and `permit` the
-//! next feature.
+//! next feature. Tables of `local0` for what is punted are asked about all packets on the arcs of these.
 
 mod api;
 mod commands;
@@ -27,6 +27,9 @@ pub(crate) fn register(r: &mut Registrar) {
             let mut feature = FeatureSpec::new(arc, place.node()).before(place.end());
             if let Some(list) = place.list_of_plugin() {
                 feature = feature.after_optional(list);
+            }
+            if let Some(later) = place.later() {
+                feature = feature.before_optional(later);
             }
             r.feature(feature);
         }

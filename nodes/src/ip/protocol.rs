@@ -37,6 +37,17 @@ impl IpProtocols {
         self.of(family).register(main, protocol, node)
     }
 
+    /// Nobody receives the protocol any more.
+    pub fn unregister(&self, main: &mut Main, family: Family, protocol: u8) {
+        self.of(family).unregister(main, protocol);
+    }
+
+    /// Whether somebody receives the protocol.
+    #[must_use]
+    pub fn is_taken(&self, main: &Main, family: Family, protocol: u8) -> bool {
+        self.of(family).is_taken(main, protocol)
+    }
+
     pub(crate) fn of(&self, family: Family) -> &Demux {
         match family {
             Family::Ip4 => &self.ip4,

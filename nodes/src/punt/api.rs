@@ -1,7 +1,19 @@
-//! The messages of `punt.api`. What is punted is counted and nobody takes it: there are no clients of it and no sockets, and the
-//! reasons are those of errors, which have no numbers of their own. So none of these is answered.
+//! The messages of `punt.api`. There are no sockets of clients, and no reasons that have numbers of their own.
 
-use vnet::api::ip_types::{address_family, ip_proto};
+use vnet::{
+    api::{
+        Api, Retval,
+        ip_types::{address_family, ip_proto},
+    },
+    command::ApiError,
+    fib::Family,
+    runtime::Main,
+};
+
+use super::order::{Orders, PuntError, What};
+
+/// The port that stands for all.
+const ALL_PORTS: u16 = u16::MAX;
 
 vnet::api! {
     /// The file `punt.api`.
@@ -23,4 +35,41 @@ vnet::api! {
         -> punt_socket_deregister_reply = 0xe8d4e804 {};
     dump punt_reason_dump = 0x5c0dd4fe { reason: punt_reason }
         -> punt_reason_details = 0x2c9d4a40 { reason: punt_reason };
+}
+
+pub(super) fn register(api: &mut Api, orders: &Orders) {
+    api.file(&PUNT);
+    let of = orders.clone();
+    api.call(move |cx, request: set_punt| cx.with(|main| set(main, &of, &request)));
+}
+
+fn set(main: &mut Main, orders: &Orders, request: &set_punt) -> Result<(), Retval> {
+    // The union's octets are a family, a protocol and a port, or the number of a reason.
+    let punt_union(octets @ [af, protocol, high, low]) = request.punt.punt;
+    let port = u16::from_be_bytes([high, low]);
+    let what = match request.punt.r#type {
+        punt_type::PUNT_API_TYPE_L4 => {
+            What::of_ports(protocol, Some(port).filter(|&port| port != ALL_PORTS))?
+        }
+        punt_type::PUNT_API_TYPE_IP_PROTO => What::Protocol(protocol),
+        punt_type::PUNT_API_TYPE_EXCEPTION => {
+            return Err(PuntError::NoReason(u32::from_be_bytes(octets)).into());
+        }
+        _ => return Err(ApiError::InvalidValue.into()),
+    };
+    let family = family_of(address_family(af))?;
+    match request.is_add {
+        true => orders.add(main, family, what)?,
+        false => orders.remove(main, family, what)?,
+    }
+    Ok(())
+}
+
+/// The family that a message names.
+pub(super) fn family_of(af: address_family) -> Result<Family, ApiError> {
+    match af {
+        address_family::ADDRESS_IP4 => Ok(Family::Ip4),
+        address_family::ADDRESS_IP6 => Ok(Family::Ip6),
+        _ => Err(ApiError::InvalidAddressFamily),
+    }
 }

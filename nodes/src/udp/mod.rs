@@ -44,7 +44,14 @@ struct Receiver {
     unchecked: bool,
 }
 
-type Ports = Vec<Receiver>;
+/// Who receives datagrams of a family.
+#[derive(Default)]
+struct Ports {
+    /// By port.
+    receivers: Vec<Receiver>,
+    /// Where those go that are for none of these, if not back to the sender as an error.
+    unknown: Option<NextIndex>,
+}
 
 /// Which node receives at which port; the engine [provides](vnet::plugin::Registrar::provide) it. Clones are the same table.
 #[derive(Clone)]
@@ -63,10 +70,24 @@ impl UdpPorts {
         port: u16,
         node: vnet::graph::NodeIndex,
     ) -> Result<(), GraphError> {
-        FAMILIES.iter().try_for_each(|family| self.add(main, *family, port, node, false))
+        FAMILIES.iter().try_for_each(|family| self.register_family(main, *family, port, node))
     }
 
-    /// As [`Self::register`], datagrams of one family. Those over IPv6 without a checksum are received as well, which tunnels may do
+    /// As [`Self::register`], datagrams of one family.
+    ///
+    /// # Errors
+    /// When the built-in nodes are not in the engine.
+    pub fn register_family(
+        &self,
+        main: &mut Main,
+        family: Family,
+        port: u16,
+        node: vnet::graph::NodeIndex,
+    ) -> Result<(), GraphError> {
+        self.add(main, family, port, node, false)
+    }
+
+    /// As [`Self::register_family`]. Those over IPv6 without a checksum are received as well, which tunnels may do
     /// (RFC 6935, RFC 6936).
     ///
     /// # Errors
@@ -89,12 +110,32 @@ impl UdpPorts {
         node: vnet::graph::NodeIndex,
         unchecked: bool,
     ) -> Result<(), GraphError> {
-        let ip4 = main.graph().require(NODES[0])?;
-        let slot = main.add_next(ip4, node);
-        let ports = &mut self.0.write(main.held_mut())[family as usize];
+        let slot = Self::next(main, node)?;
+        let ports = &mut self.0.write(main.held_mut())[family as usize].receivers;
         ports.retain(|known| known.port != port);
         ports.push(Receiver { port, slot, unchecked });
         ports.sort_unstable_by_key(|known| known.port);
+        Ok(())
+    }
+
+    /// The slot of a node, which both of ours have.
+    fn next(main: &mut Main, node: vnet::graph::NodeIndex) -> Result<NextIndex, GraphError> {
+        let ip4 = main.graph().require(NODES[0])?;
+        Ok(main.add_next(ip4, node))
+    }
+
+    /// Datagrams to ports at which nobody receives go to `node`, or with none their senders are told.
+    ///
+    /// # Errors
+    /// When the built-in nodes are not in the engine.
+    pub(crate) fn set_unknown(
+        &self,
+        main: &mut Main,
+        family: Family,
+        node: Option<vnet::graph::NodeIndex>,
+    ) -> Result<(), GraphError> {
+        let slot = node.map(|node| Self::next(main, node)).transpose()?;
+        self.0.write(main.held_mut())[family as usize].unknown = slot;
         Ok(())
     }
 
@@ -105,13 +146,15 @@ impl UdpPorts {
 
     /// Nobody receives datagrams of one family at `port` any more.
     pub fn unregister_family(&self, main: &mut Main, family: Family, port: u16) {
-        self.0.write(main.held_mut())[family as usize].retain(|known| known.port != port);
+        let ports = &mut self.0.write(main.held_mut())[family as usize];
+        ports.receivers.retain(|known| known.port != port);
     }
 
     /// Whether somebody receives datagrams of a family at `port`.
     #[must_use]
     pub fn is_taken(&self, main: &Main, family: Family, port: u16) -> bool {
-        self.0.view(main.held())[family as usize].iter().any(|known| known.port == port)
+        let ports = &self.0.view(main.held())[family as usize];
+        ports.receivers.iter().any(|known| known.port == port)
     }
 }
 
@@ -133,15 +176,15 @@ impl Lookup {
 }
 
 /// Registers the nodes, and provides the [`UdpPorts`].
-pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
-    let ports = UdpPorts(r.shared([Ports::new(), Ports::new()]));
+pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) -> UdpPorts {
+    let ports = UdpPorts(r.shared([Ports::default(), Ports::default()]));
     let spec = |name, family| {
         let ports = ports.clone();
         NodeSpec::internal(name, move |_| Lookup { ports: ports.clone(), family })
     };
     r.node(spec(NODES[0], Family::Ip4));
     r.node(spec(NODES[1], Family::Ip6).sibling_of(NODES[0]));
-    r.provide(ports);
+    r.provide(ports.clone());
     let protocols = protocols.clone();
     r.on_start(move |main| {
         for (family, name) in FAMILIES.into_iter().zip(NODES) {
@@ -150,6 +193,7 @@ pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols) {
         }
         Ok(())
     });
+    ports
 }
 
 impl Node for Lookup {
@@ -167,13 +211,15 @@ impl Node for Lookup {
             };
             let port = udp.destination_port.get();
             let unchecked = udp.checksum.get() == 0 && self.family == Family::Ip6;
-            let found = ports.binary_search_by_key(&port, |known| known.port);
-            match found.map(|i| ports[i]) {
-                Ok(known) if unchecked && !known.unchecked => {
+            let receivers = &ports.receivers;
+            let found = receivers.binary_search_by_key(&port, |known| known.port);
+            match (found.map(|i| receivers[i]), ports.unknown) {
+                (Ok(known), _) if unchecked && !known.unchecked => {
                     cx.error(buffer, Error::Unchecked);
                     Next::Drop.into()
                 }
-                Ok(known) if to_header => Slot::added(known.slot),
+                (Ok(known), _) if to_header => Slot::added(known.slot),
+                (Err(_), Some(unknown)) => Slot::added(unknown),
                 _ => {
                     cx.error(buffer, Error::NoListener);
                     self.refuse(buffer).into()

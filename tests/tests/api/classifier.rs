@@ -270,7 +270,7 @@ fn filters_of_captures_and_traces_are_chains_of_tables() {
 }
 
 #[test]
-fn policers_and_punted_packets_have_no_tables_here() {
+fn policers_have_no_tables_here() {
     let engine = with_interfaces();
     let client = ApiClient::new(&engine);
     let policer = policer_classify_set_interface {
@@ -283,5 +283,4 @@ fn policers_and_punted_packets_have_no_tables_here() {
     assert_eq!(client.call(&policer), Err(-9));
     let dump = policer_classify_dump { r#type: policer_classify_table(0), sw_if_index: NONE };
     assert_eq!(client.dump(&dump), []);
-    assert_eq!(client.call(&punt_acl_get {}), Err(-9));
 }

@@ -14,6 +14,7 @@ mod layer2;
 mod neighbors;
 mod papi;
 mod program;
+mod punt;
 mod reference;
 mod routes;
 mod tables;

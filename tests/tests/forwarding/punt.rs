@@ -225,8 +225,8 @@ fn a_redirect_that_cannot_be_is_refused_by_name_and_nothing_changes() {
         ("ip punt redirect rx via 10.1.0.2 pg1", "missing (all | <interface>)"),
         ("ip punt redirect rx pg7 via 10.1.0.2 pg1", "unknown interface `pg7'"),
         ("ip punt redirect rx pg0", "missing via <next-hop>"),
-        ("ip punt redirect rx pg0 via", "missing"),
-        ("ip punt redirect rx pg0 via pg7", "no such next hop or interface"),
+        ("ip punt redirect rx pg0 via", "`via' needs <next-hop>"),
+        ("ip punt redirect rx pg0 via pg7", "unknown next hop or interface `pg7'"),
         ("ip punt redirect rx pg0 via 10.1.0.2 pg7", "unknown interface `pg7'"),
         ("ip punt redirect rx pg0 via 10.1.0.2 next-hop-table 9", "no ip4 table 9"),
         (
@@ -258,4 +258,164 @@ fn a_redirect_that_cannot_be_is_refused_by_name_and_nothing_changes() {
     }
     scene.send("pg0", &[frame_to(PG0, &[], &ip6_udp("2001:db8::2", "2001:db8:9::1", 9, 1))]);
     assert_eq!(scene.lab.error("error-punt", "punted"), 1);
+}
+
+/// What scapy makes of IP(src="10.0.0.2", dst="10.0.0.1", ttl=9) / UDP(sport=1000, dport=2000) / b"punted", with port 2001 next, and of
+/// IPv6(src="2001:db8::2", dst="2001:db8::1", hlim=9) / IPv6ExtHdrDestOpt() / UDP(sport=1000, dport=2000) / b"punted".
+const TO_US: &str = "450000220001000009119dc80a0000020a00000103e807d0000e9bc970756e746564";
+const TO_NEXT_PORT: &str = "450000220001000009119dc80a0000020a00000103e807d1000e9bc870756e746564";
+const TO_US_6: &str = "6000000000163c0920010db800000000000000000000000220010db8000000000000000000000001110001040000000003e807d0000e545770756e746564";
+/// And of IP(src="10.0.0.2", dst="10.0.0.1", ttl=9, proto=89) / b"hello", and the same with TCP(sport=1000, dport=80).
+const OSPF: &str = "450000190001000009599d890a0000020a00000168656c6c6f";
+const TCP: &str =
+    "450000280001000009069dcd0a0000020a00000103e8005000000000000000005002200077a80000";
+
+/// What leaves by pg1 of packets that come in by pg0, in an order of its own.
+fn redirected(scene: &Scene, packets: &[&str]) -> Vec<String> {
+    scene.capture("pg1");
+    let frames: Vec<_> = packets.iter().map(|packet| frame(&[], &hex(packet))).collect();
+    scene.send("pg0", &frames);
+    let text = |frame: &Vec<u8>| frame[14..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut packets: Vec<String> = scene.captured("pg1").frames.iter().map(text).collect();
+    packets.sort_unstable();
+    packets
+}
+
+/// In that order.
+fn sorted(packets: &[&'static str]) -> Vec<&'static str> {
+    let mut packets = packets.to_vec();
+    packets.sort_unstable();
+    packets
+}
+
+#[test]
+fn ports_and_protocols_that_nobody_receives_are_punted_whole_when_that_is_said() {
+    let scene = punting();
+    scene.lab.script(
+        "ip punt redirect rx all via 10.1.0.2 pg1
+         ip6 punt redirect rx all via 2001:db8:1::2 pg1",
+    );
+    let all = [TO_US, TO_NEXT_PORT, TO_US_6, OSPF, TCP];
+    assert_eq!(redirected(&scene, &all), [""; 0]);
+    for (node, n) in [("ip4-udp-lookup", 2), ("ip6-udp-lookup", 1)] {
+        assert_eq!(scene.lab.error(node, "no-listener"), n, "{node}");
+    }
+    for (line, punted) in [
+        ("set punt udp 2000", &[TO_US][..]),
+        ("set punt ipv6 udp 2000", &[TO_US, TO_US_6]),
+        ("set punt protocol 89", &[TO_US, TO_US_6, OSPF]),
+        ("set punt", &[TO_US, TO_NEXT_PORT, TO_US_6, OSPF]),
+        ("set punt udp 2000 del", &[TO_US, TO_NEXT_PORT, TO_US_6, OSPF]),
+        ("set punt tcp all", &all),
+        ("set punt del udp all", &[TO_US_6, OSPF, TCP]),
+        ("set punt ip6 del 2000", &[OSPF, TCP]),
+        ("set punt del protocol 89", &[TCP]),
+        ("set punt del protocol 6", &[]),
+    ] {
+        scene.lab.run(line);
+        assert_eq!(redirected(&scene, &all), sorted(punted), "{line}");
+    }
+    assert_eq!(scene.lab.run("show punt db json"), "[]\n");
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
+fn without_a_redirect_what_is_punted_is_counted_by_why() {
+    let scene = punting();
+    scene.lab.script("set punt udp 2000\nset punt protocol 89");
+    scene.send("pg0", &[TO_US, OSPF].map(|packet| frame(&[], &hex(packet))));
+    assert_eq!(scene.lab.error("ip4-udp-punt", "udp-port"), 1);
+    assert_eq!(scene.lab.error("ip4-proto-punt", "protocol"), 1);
+    assert_eq!(scene.lab.error("error-punt", "punted"), 2);
+    assert_eq!(
+        scene.lab.run("show punt db"),
+        "Family  Protocol  Port    \n\
+         ip4     UDP       2000    \n\
+         ip4     89                \n"
+    );
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
+fn what_cannot_be_punted_is_refused_by_name() {
+    let scene = punting();
+    scene.lab.script(
+        "set punt udp 2000
+         create vxlan tunnel src 10.0.0.1 dst 10.1.0.2 vni 7",
+    );
+    let before = scene.lab.run("show punt db");
+    for (line, why) in [
+        ("set punt udp 4789", "datagrams to port 4789 of ip4 have a receiver here"),
+        ("set punt protocol 17", "packets of protocol 17 of ip4 have a receiver here"),
+        ("set punt protocol 256", "`256' is out of range"),
+        ("set punt protocol 89 80", "protocol"),
+        ("set punt tcp 80", "punt TCP ports is not supported yet"),
+        ("set punt udp 70000", "`70000'"),
+        ("set punt sctp 80", "`sctp'"),
+        ("set punt del udp 2001", "datagrams to port 2001 of ip4 are not punted"),
+        ("set punt del ipv6 all", "datagrams to ports without a listener of ip6 are not punted"),
+        ("set punt del tcp all", "packets of protocol 6 of ip4 are not punted"),
+        ("create vxlan tunnel src 10.0.0.1 dst 10.1.0.3 vni 8 src_port 2000", "2000"),
+    ] {
+        let refused = scene.lab.refused(line);
+        assert!(refused.contains(why), "{line}: {refused}");
+        assert_eq!(scene.lab.run("show punt db"), before, "{line}");
+    }
+}
+
+#[test]
+fn tables_filter_what_is_punted_before_it_is_sent_on() {
+    let scene = punting();
+    // As VPP's test of it: what belongs to no session is dropped.
+    scene.lab.script(
+        "set punt udp all
+         set punt ipv6 udp 2000
+         ip punt redirect rx pg0 via 10.1.0.2 pg1
+         ip6 punt redirect rx pg0 via 2001:db8:1::2 pg1
+         classify table mask l3 ip4 src l4 dst_port acl-miss-next deny
+         classify session acl-hit-next permit table-index 0 match l3 ip4 src 10.0.0.2 l4 dst_port 2001
+         set interface input acl intfc local0 ip4-punt-table 0",
+    );
+    assert_eq!(
+        redirected(&scene, &[TO_US, TO_NEXT_PORT, TO_US_6]),
+        sorted(&[TO_NEXT_PORT, TO_US_6])
+    );
+    let counted = |node, reason| scene.lab.error(node, reason);
+    assert_eq!([counted("ip4-punt-acl", "hit"), counted("ip4-punt-acl", "table-miss")], [1, 1]);
+    scene.lab.script(
+        "classify table mask l3 ip6 src acl-miss-next permit
+         classify session acl-hit-next deny table-index 1 match l3 ip6 src 2001:db8::2
+         set interface input acl intfc local0 ip6-punt-table 1",
+    );
+    assert_eq!(redirected(&scene, &[TO_US_6]), [""; 0]);
+    assert_eq!(counted("ip6-punt-acl", "session-deny"), 1);
+    let shown = scene.lab.run("show inacl type ip4-punt");
+    assert!(shown.contains("local0"), "{shown}");
+    assert!(scene.lab.run("show inacl type ip6-punt json").contains("local0"));
+    let features = scene.lab.run("show interface features local0");
+    let arc = "ip4-punt:\n  ip4-punt-acl\n  ip4-punt-redirect\n";
+    assert!(features.contains(arc), "{features}");
+    for (line, why) in [
+        ("classify table del table 0", "in use: ip4-punt input access list of sw_if_index 0"),
+        ("set interface input acl intfc pg0 ip4-punt-table 0", "filtered at local0"),
+        (
+            "set interface input acl intfc local0 ip4-punt-table 1",
+            "has ip4-punt input table 0 already",
+        ),
+        ("set interface input acl intfc local0 ip4-punt-table 9 del", "does not have"),
+        (
+            "set interface input acl intfc local0 ip4-punt-table 0 ip6-punt-table 1",
+            "Only one table",
+        ),
+        ("set interface output acl intfc local0 ip4-punt-table 0", "ip4-punt-table"),
+        ("show outacl type ip4-punt", "ip4-punt"),
+    ] {
+        let refused = scene.lab.refused(line);
+        assert!(refused.contains(why), "{line}: {refused}");
+    }
+    scene.lab.run("set interface input acl intfc local0 ip4-punt-table 0 del");
+    scene.lab.run("set interface input acl intfc local0 ip6-punt-table 1 del");
+    assert_eq!(redirected(&scene, &[TO_US, TO_US_6]), sorted(&[TO_US, TO_US_6]));
+    scene.lab.run("classify table del table 0");
+    assert_eq!(scene.lab.engine.with(|main| main.pool().owned()), 0);
 }

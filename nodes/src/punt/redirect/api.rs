@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 
 use vnet::{
-    api::{Api, Retval, ip_types::address_family},
+    api::{Api, Retval},
     command::ApiError,
     fib::{Family, Path, PathTarget, Redirect, api::*},
     interface::{SwIfIndex, api::known},
     runtime::Main,
 };
+
+use crate::punt::api::family_of;
 
 /// What stands for all interfaces.
 const ALL: u32 = u32::MAX;
@@ -68,14 +70,6 @@ fn rx(main: &Main, sw_if_index: u32) -> Result<SwIfIndex, ApiError> {
     match sw_if_index {
         ALL => Ok(SwIfIndex::LOCAL0),
         one => known(main, one),
-    }
-}
-
-fn family_of(af: address_family) -> Result<Family, ApiError> {
-    match af {
-        address_family::ADDRESS_IP4 => Ok(Family::Ip4),
-        address_family::ADDRESS_IP6 => Ok(Family::Ip6),
-        _ => Err(ApiError::InvalidAddressFamily),
     }
 }
 
