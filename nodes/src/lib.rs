@@ -47,7 +47,9 @@ const DEVICES: &[&str] = &["af-packet-input", "pcap-input", "pg-input", "tap-inp
 /// The plugin with the nodes that every engine has.
 #[must_use]
 pub fn plugin() -> Plugin {
-    let register = |r: &mut Registrar| {
+    let settings = punt::Settings::default();
+    let stanza = punt::stanza(&settings);
+    let register = move |r: &mut Registrar| {
         r.node(sink::Sink::spec());
         r.node(ethernet::Input::spec(r.interface_views(), r.taps()));
         let starts = [DEVICES, &tunnel::INPUTS].concat();
@@ -57,7 +59,7 @@ pub fn plugin() -> Plugin {
         ip4::register(r, &protocols);
         ip6::register(r, &protocols);
         let ports = udp::register(r, &protocols);
-        punt::register(r, &protocols, &ports);
+        punt::register(r, &protocols, &ports, &settings);
         let tunnels = vnet::tunnel::Tunnels::register(r);
         let path_mtu = tunnel::PathMtu::register(r, &tunnels);
         let types = icmp6::register(r, &protocols, &path_mtu);
@@ -80,7 +82,7 @@ pub fn plugin() -> Plugin {
         r.on_interface_event(follow_addresses);
         Ok(())
     };
-    Plugin::new("nodes", env!("CARGO_PKG_VERSION"), "The built-in nodes", register)
+    Plugin::new("nodes", env!("CARGO_PKG_VERSION"), "The built-in nodes", register).reads(stanza)
 }
 
 /// An interface without addresses of a family, its own or borrowed, takes no packets of it: a feature on its arcs sees to

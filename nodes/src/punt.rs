@@ -5,11 +5,13 @@ mod commands;
 mod node;
 mod order;
 mod redirect;
+mod socket;
 
 use vnet::{
     buffer::Buffer,
+    error::ErrorSet,
     frame::Frame,
-    graph::{NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
+    graph::{NextSet, NoNext, Node, NodeCx, NodeFlags, NodeSpec, Verdict},
     interface::{InterfaceViews, InterfaceWriters, Runs, SwIfIndex},
     plugin::Registrar,
     runtime::Shared,
@@ -24,14 +26,44 @@ vnet::node_errors! {
 }
 
 use crate::{ip::IpProtocols, udp::UdpPorts};
+use order::Orders;
+use socket::Clients;
+pub(crate) use socket::{Settings, stanza};
 
 /// Registers the node, what leads to it, and the features of punted packets.
-pub(crate) fn register(r: &mut Registrar, protocols: &IpProtocols, ports: &UdpPorts) {
+pub(crate) fn register(
+    r: &mut Registrar,
+    protocols: &IpProtocols,
+    ports: &UdpPorts,
+    settings: &Settings,
+) {
     r.node(Punt::spec(r.interface_views()));
-    let orders = order::Orders::new(r, protocols, ports);
+    let clients = Clients::new(r);
+    let orders = Orders::new(r, protocols, ports, &clients);
+    socket::register(r, &orders, &clients, settings);
     commands::commands(&orders).into_iter().for_each(|command| r.command(command));
     api::register(r.api(), &orders);
     redirect::register(r);
+}
+
+/// Counts packets as punted, on the interfaces that they came in by.
+fn count_punted<N: NextSet, E: ErrorSet>(
+    cx: &mut NodeCx<'_, N, E>,
+    views: &Shared<InterfaceViews>,
+    frame: &mut Frame,
+) {
+    let views = views.read(cx.token());
+    let count = |counters: &InterfaceWriters, interface: SwIfIndex, packets| {
+        counters.punt.add(interface.0, packets);
+        if let Some(above) = views.above(interface) {
+            counters.punt.add(above.0, packets);
+        }
+    };
+    let mut runs = Runs::default();
+    for buffer in cx.buffers(frame).iter_mut() {
+        runs.add(buffer.rx, 0, |i, n, _| count(&cx.state_ref().interfaces, i, n));
+    }
+    runs.end(|i, n, _| count(&cx.state_ref().interfaces, i, n));
 }
 
 /// The node. There is no host path yet that would take the packets, so they are counted and given back.
@@ -56,21 +88,10 @@ impl Node for Punt {
         cx: &mut NodeCx<'_, NoNext, Error>,
         frame: &mut Frame,
     ) -> Verdict<NoNext> {
-        let views = self.views.read(cx.token());
-        let count = |counters: &InterfaceWriters, interface: SwIfIndex, packets| {
-            counters.punt.add(interface.0, packets);
-            if let Some(above) = views.above(interface) {
-                counters.punt.add(above.0, packets);
-            }
-        };
-        let mut runs = Runs::default();
-        let mut buffers = cx.buffers(frame);
-        for buffer in buffers.iter_mut() {
-            let state = cx.state();
-            state.count_error(buffer.error, 1);
-            runs.add(buffer.rx, 0, |i, n, _| count(&state.interfaces, i, n));
+        for buffer in cx.buffers(frame).iter_mut() {
+            cx.state().count_error(buffer.error, 1);
         }
-        runs.end(|i, n, _| count(&cx.state_ref().interfaces, i, n));
+        count_punted(cx, &self.views, frame);
         cx.count(Error::Punted, frame.len() as u64);
         Verdict::Free
     }

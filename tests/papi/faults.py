@@ -120,7 +120,9 @@ def messages_that_are_cut_or_unknown_are_counted():
     after = engine.statistics()
     assert after["messages of unknown number"] == before["messages of unknown number"] + 1
     cut = after["malformed messages"] - before["malformed messages"]
-    assert cut > 0 and answers > cut, (cut, answers, number)
+    # Of a dump that is cut nothing is told.
+    dumps = sum(name.endswith("_dump") for name in served)
+    assert cut > 0 and answers + dumps > cut, (cut, answers, dumps, number)
     print(f"{cut} cut messages, {answers} answers")
     engine.close()
 

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network
 
-from harness import NONE, PID
+from harness import NONE, PID, path
 from vpp_papi import VppEnum
 
 IP4, IP6 = 0, 1
@@ -182,6 +182,10 @@ def redirects(t):
     t.ok("set_punt", is_add=True, punt=port)
     t.says("show punt db", "125")
     t.ok("set_punt", is_add=False, punt=port)
+    client = path("client.sock")
+    assert t.ok("punt_socket_register", header_version=1, punt=port, pathname=client).pathname == path("punt.sock")
+    assert [d.pathname for d in t.dump("punt_socket_dump", type=0)] == [client]
+    t.ok("punt_socket_deregister", punt=port)
 
 
 def away(t):

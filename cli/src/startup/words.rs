@@ -64,7 +64,6 @@ pub(super) const OF_VPP: &[&str] = &[
     "npol-plugin",
     "nsim",
     "physmem",
-    "punt",
     "pvti",
     "quic",
     "selog",

@@ -1,4 +1,6 @@
-//! The messages of `punt.api`. There are no sockets of clients, and no reasons that have numbers of their own.
+//! The messages of `punt.api`. There are no reasons that have numbers of their own.
+
+use std::path::PathBuf;
 
 use vnet::{
     api::{
@@ -7,10 +9,12 @@ use vnet::{
     },
     command::ApiError,
     fib::Family,
-    runtime::Main,
 };
 
-use super::order::{Orders, PuntError, What};
+use super::{
+    order::{Orders, PuntError, Taker, What},
+    socket::VERSION,
+};
 
 /// The port that stands for all.
 const ALL_PORTS: u16 = u16::MAX;
@@ -40,14 +44,49 @@ vnet::api! {
 pub(super) fn register(api: &mut Api, orders: &Orders) {
     api.file(&PUNT);
     let of = orders.clone();
-    api.call(move |cx, request: set_punt| cx.with(|main| set(main, &of, &request)));
+    api.call(move |cx, request: set_punt| {
+        let (family, what) = named(&request.punt)?;
+        cx.with(|main| match request.is_add {
+            true => of.add(main, family, what, Taker::Arc),
+            false => of.remove(main, family, what, false),
+        })
+        .map_err(Retval::from)
+    });
+    let of = orders.clone();
+    api.call(move |cx, request: punt_socket_register| {
+        let punt_socket_register { header_version, punt, pathname } = request;
+        let (family, what) = named(&punt)?;
+        if header_version != VERSION {
+            return Err(Retval::from(PuntError::Version));
+        }
+        let client = Taker::Client(PathBuf::from(pathname.as_str()));
+        cx.with(|main| {
+            of.add(main, family, what, client)?;
+            let own = of.socket(main).unwrap_or_default();
+            Ok(punt_socket_register_reply { pathname: own.display().to_string().into() })
+        })
+    });
+    let of = orders.clone();
+    api.call(move |cx, request: punt_socket_deregister| {
+        let (family, what) = named(&request.punt)?;
+        Ok::<_, Retval>(cx.with(|main| of.remove(main, family, what, true))?)
+    });
+    let of = orders.clone();
+    api.dump(move |_, request: punt_socket_dump| {
+        let all = of.clients().into_iter().map(|(family, what, path)| punt_socket_details {
+            punt: told(family, what),
+            pathname: path.display().to_string().into(),
+        });
+        all.filter(move |details| details.punt.r#type == request.r#type)
+    });
 }
 
-fn set(main: &mut Main, orders: &Orders, request: &set_punt) -> Result<(), Retval> {
+/// What a message names.
+fn named(of: &punt) -> Result<(Family, What), Retval> {
     // The union's octets are a family, a protocol and a port, or the number of a reason.
-    let punt_union(octets @ [af, protocol, high, low]) = request.punt.punt;
+    let punt_union(octets @ [af, protocol, high, low]) = of.punt;
     let port = u16::from_be_bytes([high, low]);
-    let what = match request.punt.r#type {
+    let what = match of.r#type {
         punt_type::PUNT_API_TYPE_L4 => {
             What::of_ports(protocol, Some(port).filter(|&port| port != ALL_PORTS))?
         }
@@ -57,12 +96,22 @@ fn set(main: &mut Main, orders: &Orders, request: &set_punt) -> Result<(), Retva
         }
         _ => return Err(ApiError::InvalidValue.into()),
     };
-    let family = family_of(address_family(af))?;
-    match request.is_add {
-        true => orders.add(main, family, what)?,
-        false => orders.remove(main, family, what)?,
-    }
-    Ok(())
+    Ok((family_of(address_family(af))?, what))
+}
+
+/// The same the other way round.
+fn told(family: Family, what: What) -> punt {
+    let af = match family {
+        Family::Ip4 => address_family::ADDRESS_IP4,
+        Family::Ip6 => address_family::ADDRESS_IP6,
+    };
+    let (r#type, protocol, port) = match what {
+        What::Udp(port) => (punt_type::PUNT_API_TYPE_L4, ip_proto::IP_API_PROTO_UDP.0, port),
+        What::UnknownUdp => (punt_type::PUNT_API_TYPE_L4, ip_proto::IP_API_PROTO_UDP.0, ALL_PORTS),
+        What::Protocol(number) => (punt_type::PUNT_API_TYPE_IP_PROTO, number, 0),
+    };
+    let [high, low] = port.to_be_bytes();
+    punt { r#type, punt: punt_union([af.0, protocol, high, low]) }
 }
 
 /// The family that a message names.

@@ -1,9 +1,10 @@
 //! `set punt`: which packets for this machine are punted, that nobody here receives.
 //!
 //! Packets to UDP ports go from the port's place in `ip4-udp-lookup` to `ip4-udp-punt`, those of other protocols from `ip4-local` to
-//! `ip4-proto-punt`; both lead to `ip4-punt`, the packet whole again. IPv6 alike.
+//! `ip4-proto-punt`; both lead to `ip4-punt`, the packet whole again. Those of clients go to `ip4-udp-punt-socket` and
+//! `ip4-proto-punt-socket` instead, which end them. IPv6 alike.
 
-use std::{cell::RefCell, collections::BTreeSet, fmt, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, fmt, path::PathBuf, rc::Rc};
 
 use thiserror::Error;
 use vnet::{
@@ -15,7 +16,10 @@ use vnet::{
     wire::ip4::protocol,
 };
 
-use super::node;
+use super::{
+    node,
+    socket::{self, Clients},
+};
 use crate::{ip::IpProtocols, udp::UdpPorts};
 
 /// What can be punted.
@@ -42,6 +46,14 @@ pub(super) enum PuntError {
     TcpPort,
     #[error("there is no punt reason {0}")]
     NoReason(u32),
+    #[error("Port number required")]
+    NoPort,
+    #[error("socket is not configured: punt {{ socket PATH }} of the startup file does that")]
+    NoSocket,
+    #[error("Invalid packet descriptor version")]
+    Version,
+    #[error("Punt socket: Invalid client path: {}", .0.display())]
+    Path(PathBuf),
     #[error(transparent)]
     Graph(#[from] GraphError),
 }
@@ -51,7 +63,10 @@ impl OperationError for PuntError {
         match self {
             Self::Received(..) => ApiError::ValueExist,
             Self::NotPunted(..) | Self::NoReason(_) => ApiError::NoSuchEntry,
-            Self::NoPorts(_) => ApiError::InvalidValue,
+            Self::NoPorts(_) | Self::NoPort | Self::Version | Self::Path(_) => {
+                ApiError::InvalidValue
+            }
+            Self::NoSocket => ApiError::FeatureDisabled,
             Self::TcpPort => ApiError::Unsupported,
             Self::Graph(_) => ApiError::Unspecified,
         }
@@ -91,54 +106,98 @@ impl fmt::Display for What {
     }
 }
 
+/// Who gets what is punted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Taker {
+    /// The features of the arc, and what is behind them.
+    Arc,
+    /// A client, at its socket.
+    Client(PathBuf),
+}
+
 /// What the operator has punted. Clones are the same; they belong to the main thread.
 #[derive(Clone)]
 pub(super) struct Orders {
     protocols: IpProtocols,
     ports: UdpPorts,
-    ordered: Rc<RefCell<BTreeSet<(Family, What)>>>,
+    clients: Clients,
+    ordered: Rc<RefCell<BTreeMap<(Family, What), Taker>>>,
 }
 
 impl Orders {
     /// Without any, and with the nodes.
-    pub(super) fn new(r: &mut Registrar, protocols: &IpProtocols, ports: &UdpPorts) -> Self {
+    pub(super) fn new(
+        r: &mut Registrar,
+        protocols: &IpProtocols,
+        ports: &UdpPorts,
+        clients: &Clients,
+    ) -> Self {
         node::specs().into_iter().for_each(|spec| r.node(spec));
-        Self { protocols: protocols.clone(), ports: ports.clone(), ordered: Rc::default() }
+        Self {
+            protocols: protocols.clone(),
+            ports: ports.clone(),
+            clients: clients.clone(),
+            ordered: Rc::default(),
+        }
     }
 
-    /// Has packets punted; nothing changes for those that are.
-    pub(super) fn add(&self, main: &mut Main, family: Family, what: What) -> Result<(), PuntError> {
-        if self.ordered.borrow().contains(&(family, what)) {
-            return Ok(());
-        }
+    /// Has packets punted; nothing changes for those that are, but that a client may be at another path now.
+    pub(super) fn add(
+        &self,
+        main: &mut Main,
+        family: Family,
+        what: What,
+        taker: Taker,
+    ) -> Result<(), PuntError> {
+        let of = (family, what);
+        let known = self.ordered.borrow().get(&of).cloned();
         let [udp, proto] = node::names(family);
-        let name = if matches!(what, What::Protocol(_)) { proto } else { udp };
+        let name = match (&taker, what) {
+            (Taker::Client(_), What::UnknownUdp) => return Err(PuntError::NoPort),
+            (Taker::Client(_), _) => socket::node(family, what),
+            (Taker::Arc, What::Protocol(_)) => proto,
+            (Taker::Arc, _) => udp,
+        };
         let node = main.graph().require(name)?;
-        let is_received = match what {
-            What::Udp(port) => self.ports.is_taken(main, family, port),
-            What::UnknownUdp => false,
-            What::Protocol(number) => self.protocols.is_taken(main, family, number),
+        let is_same = |known: &Taker| matches!(known, Taker::Arc) == (taker == Taker::Arc);
+        let is_received = match known {
+            Some(known) => !is_same(&known),
+            None => self.is_received(main, of),
         };
         if is_received {
             return Err(PuntError::Received(family, what));
+        }
+        if let Taker::Client(path) = &taker {
+            self.clients.set(main, of, path)?;
         }
         match what {
             What::Udp(port) => self.ports.register_family(main, family, port, node)?,
             What::UnknownUdp => self.ports.set_unknown(main, family, Some(node))?,
             What::Protocol(number) => self.protocols.register(main, family, number, node)?,
         }
-        self.ordered.borrow_mut().insert((family, what));
+        self.ordered.borrow_mut().insert(of, taker);
         Ok(())
     }
 
-    /// Has packets that are punted go where those go that nobody receives.
+    fn is_received(&self, main: &Main, (family, what): (Family, What)) -> bool {
+        match what {
+            What::Udp(port) => self.ports.is_taken(main, family, port),
+            What::UnknownUdp => false,
+            What::Protocol(number) => self.protocols.is_taken(main, family, number),
+        }
+    }
+
+    /// Has packets that are punted, to a client or not, go where those go that nobody receives.
     pub(super) fn remove(
         &self,
         main: &mut Main,
         family: Family,
         what: What,
+        of_client: bool,
     ) -> Result<(), PuntError> {
-        if !self.ordered.borrow_mut().remove(&(family, what)) {
+        let of = (family, what);
+        let known = self.ordered.borrow().get(&of).map(|taker| *taker != Taker::Arc);
+        if known != Some(of_client) {
             return Err(PuntError::NotPunted(family, what));
         }
         match what {
@@ -146,11 +205,30 @@ impl Orders {
             What::UnknownUdp => self.ports.set_unknown(main, family, None)?,
             What::Protocol(number) => self.protocols.unregister(main, family, number),
         }
+        self.clients.remove(main, of);
+        self.ordered.borrow_mut().remove(&of);
         Ok(())
     }
 
-    /// All that is punted.
-    pub(super) fn all(&self) -> Vec<(Family, What)> {
-        self.ordered.borrow().iter().copied().collect()
+    /// All that is punted, and to no client.
+    pub(super) fn punted(&self) -> Vec<(Family, What)> {
+        let ordered = self.ordered.borrow();
+        let all = ordered.iter().filter(|(_, taker)| **taker == Taker::Arc);
+        all.map(|(of, _)| *of).collect()
+    }
+
+    /// All that goes to clients, and where to.
+    pub(super) fn clients(&self) -> Vec<(Family, What, PathBuf)> {
+        let ordered = self.ordered.borrow();
+        let of_client = |(&(family, what), taker): (&(Family, What), &Taker)| match taker {
+            Taker::Client(path) => Some((family, what, path.clone())),
+            Taker::Arc => None,
+        };
+        ordered.iter().filter_map(of_client).collect()
+    }
+
+    /// Where the engine's own socket is.
+    pub(super) fn socket(&self, main: &Main) -> Option<PathBuf> {
+        self.clients.own_path(main)
     }
 }

@@ -181,6 +181,5 @@ fn what_there_is_nothing_of_is_unimplemented_or_empty() {
     assert_eq!(client.call(&ip_mroute_add_del::default()), Err(-9));
     assert_eq!(client.call(&ip6nd_send_router_solicitation::default()), Err(-9));
     assert_eq!(client.dump(&ip_mtable_dump {}), []);
-    assert_eq!(client.call(&nodes::punt::api::punt_socket_register::default()), Err(-9));
     assert_eq!(client.dump(&nodes::punt::api::punt_reason_dump::default()), []);
 }

@@ -18,6 +18,7 @@ fn engine(scratch: &Scratch) -> Running {
         format!("cli-listen {} }}", path("cli.sock")),
         "api-trace { on } api-segment { prefix papi } physmem { max-size 32m }".to_owned(),
         format!("statseg {{ socket-name {} }}", path("stats.sock")),
+        format!("punt {{ socket {} }}", path("punt.sock")),
         format!("socksvr {{ socket-name {} }}", path("api.sock")),
         "plugins { plugin dpdk_plugin.so { disable } plugin default { enable } }".to_owned(),
         "flowprobe { profile vpp }".to_owned(),
@@ -79,6 +80,11 @@ fn events_come_to_the_callbacks_of_vpp_papi() {
 #[test]
 fn clients_that_misbehave_hurt_themselves_alone() {
     run("faults");
+}
+
+#[test]
+fn punted_packets_come_to_clients_and_what_these_send_is_forwarded() {
+    run("punt");
 }
 
 #[test]

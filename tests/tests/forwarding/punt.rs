@@ -316,6 +316,7 @@ fn ports_and_protocols_that_nobody_receives_are_punted_whole_when_that_is_said()
         assert_eq!(redirected(&scene, &all), sorted(punted), "{line}");
     }
     assert_eq!(scene.lab.run("show punt db json"), "[]\n");
+    assert_eq!(scene.lab.run("show punt socket registrations json"), "[]\n");
     scene.assert_nothing_is_lost();
 }
 
@@ -356,6 +357,13 @@ fn what_cannot_be_punted_is_refused_by_name() {
         ("set punt del ipv6 all", "datagrams to ports without a listener of ip6 are not punted"),
         ("set punt del tcp all", "packets of protocol 6 of ip4 are not punted"),
         ("create vxlan tunnel src 10.0.0.1 dst 10.1.0.3 vni 8 src_port 2000", "2000"),
+        // The engine of this test has no socket of its own.
+        ("punt socket register udp 2001 socket /tmp/x", "socket is not configured"),
+        ("punt socket register udp all socket /tmp/x", "Port number required"),
+        ("punt socket register udp 2000 socket /tmp/x", "have a receiver here"),
+        ("punt socket register udp 2001", "missing socket"),
+        ("punt socket deregister udp 2000", "are not punted"),
+        ("show punt socket registrations ip4", "ip4"),
     ] {
         let refused = scene.lab.refused(line);
         assert!(refused.contains(why), "{line}: {refused}");

@@ -3,9 +3,12 @@
 use std::{
     fs::{self, File, Permissions, TryLockError},
     io,
-    os::unix::{
-        fs::{FileTypeExt, MetadataExt, PermissionsExt},
-        net::UnixStream,
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{FileTypeExt, MetadataExt, PermissionsExt},
+            net::{UnixDatagram, UnixStream},
+        },
     },
     path::{Path, PathBuf},
     thread,
@@ -65,6 +68,25 @@ impl Drop for SocketFile {
 /// # Errors
 /// When another program listens there, or there can be no socket.
 pub fn listen(path: &Path, kind: Type, mode: u32) -> Result<(Socket, SocketFile), ListenError> {
+    bound(path, kind, mode, |socket| socket.listen(BACKLOG))
+}
+
+/// As [`listen`], with a socket of datagrams, which receives from the first moment on.
+///
+/// # Errors
+/// When another program receives there, or there can be no socket.
+pub fn receive(path: &Path, mode: u32) -> Result<(UnixDatagram, SocketFile), ListenError> {
+    let (socket, file) = bound(path, Type::DGRAM, mode, |_| Ok(()))?;
+    Ok((UnixDatagram::from(OwnedFd::from(socket)), file))
+}
+
+/// A socket at `path`, to which nobody comes before `open`.
+fn bound(
+    path: &Path,
+    kind: Type,
+    mode: u32,
+    open: impl FnOnce(&Socket) -> io::Result<()>,
+) -> Result<(Socket, SocketFile), ListenError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let folder = File::open(parent.unwrap_or(Path::new(".")))?;
     // Of several that find the same stale file, only one may take it away.
@@ -76,7 +98,7 @@ pub fn listen(path: &Path, kind: Type, mode: u32) -> Result<(Socket, SocketFile)
     let file = SocketFile { path: path.to_owned(), file };
     // Nobody can connect before it listens.
     fs::set_permissions(path, Permissions::from_mode(mode))?;
-    socket.listen(BACKLOG)?;
+    open(&socket)?;
     Ok((socket, file))
 }
 
@@ -118,6 +140,8 @@ fn other_kind(path: &Path) -> Result<(), ListenError> {
             Ok(fs::remove_file(path)?)
         }
         Ok(()) => Err(ListenError::InUse),
+        // Of datagrams, then.
+        Err(error) if error.raw_os_error() == Some(libc::EPROTOTYPE) => Err(ListenError::InUse),
         Err(error) => Err(error.into()),
     }
 }
@@ -132,15 +156,22 @@ mod tests {
 
     #[test]
     fn a_socket_that_nobody_listens_at_gives_way_and_others_do_not() {
-        for kind in [Type::STREAM, Type::SEQPACKET] {
+        let receives = |path: &Path, mode| {
+            receive(path, mode).map(|(socket, file)| (OwnedFd::from(socket), file))
+        };
+        for kind in [Type::STREAM, Type::SEQPACKET, Type::DGRAM] {
             let path = path("gives-way");
-            let (socket, file) = listen(&path, kind, 0o600).unwrap();
+            let open = |mode| match kind {
+                Type::DGRAM => receives(&path, mode),
+                _ => listen(&path, kind, mode).map(|(socket, file)| (socket.into(), file)),
+            };
+            let (socket, file) = open(0o600).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-            assert!(matches!(listen(&path, kind, 0o600), Err(ListenError::InUse)));
+            assert!(matches!(open(0o600), Err(ListenError::InUse)));
             // As after kill -9: the file stays, and nobody listens.
             core::mem::forget(file);
             drop(socket);
-            let (_socket, file) = listen(&path, kind, 0o660).unwrap();
+            let (_socket, file) = open(0o660).unwrap();
             drop(file);
             assert!(!path.exists());
         }
