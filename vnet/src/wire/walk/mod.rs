@@ -17,7 +17,7 @@ use super::{
     ip6,
     link::{LinkType, Sll2Header, SllHeader},
     mpls::Label,
-    pppoe, tcp,
+    pppoe, tcp, udp,
 };
 
 /// Why there is no IP header to measure.
@@ -243,18 +243,22 @@ pub fn common4(bytes: &[u8]) -> Option<(&ip4::Header, Transport)> {
 #[inline(always)]
 #[must_use]
 pub fn common6(bytes: &[u8]) -> Option<(&ip6::Header, Transport)> {
-    let (packet, _) = Common6::ref_from_prefix(bytes).ok()?;
+    let (packet, behind) = Common6::ref_from_prefix(bytes).ok()?;
     let header = &packet.network;
     let length = header.payload_length.get();
     let is_tcp = header.next_header == protocol::TCP;
+    // The shortest frames end with their UDP header, which is not padded as that of IPv4 is.
+    let (tcp_flags, least) = match is_tcp {
+        true => (RestOfPrefix::ref_from_prefix(behind).ok()?.0.offset_flags.get(), TCP_PREFIX),
+        false => (0, size_of::<udp::Header>()),
+    };
     let is_common = header.version() == 6
         && (is_tcp || header.next_header == protocol::UDP)
-        && usize::from(length) >= size_of::<TransportPrefix>();
-    let tcp_flags = if is_tcp { packet.transport.offset_flags.get() & tcp::flags::ALL } else { 0 };
+        && usize::from(length) >= least;
     let transport = Transport {
         octets: FIXED6 + u32::from(length),
-        ports: packet.transport.ports.get(),
-        tcp_flags,
+        ports: packet.ports.get(),
+        tcp_flags: tcp_flags & tcp::flags::ALL,
         protocol: header.next_header,
     };
     is_common.then_some((header, transport))
@@ -297,8 +301,19 @@ struct Common4 {
 #[repr(C)]
 struct Common6 {
     network: ip6::Header,
-    transport: TransportPrefix,
+    ports: U32,
+    between: [u8; 4],
 }
+
+/// What a TCP header has up to its flags, behind as much as a UDP header has.
+#[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct RestOfPrefix {
+    between: [u8; 4],
+    offset_flags: U16,
+}
+
+const TCP_PREFIX: usize = size_of::<TransportPrefix>();
 
 /// A TCP header up to its flags; a UDP header and six bytes of what follows.
 #[derive(FromBytes, KnownLayout, Immutable, Unaligned)]
