@@ -69,7 +69,7 @@ pub struct Choice {
     /// Of those that are not named.
     pub default: bool,
     named: BTreeMap<&'static str, bool>,
-    /// Whose stanzas the file has.
+    /// The stanzas of plugins that the file has.
     present: BTreeSet<&'static str>,
     words: Vec<PluginWord>,
 }
@@ -77,7 +77,7 @@ pub struct Choice {
 /// A word of a plugin's stanza in the startup file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PluginWord {
-    plugin: &'static str,
+    stanza: &'static str,
     word: String,
     value: String,
 }
@@ -109,14 +109,14 @@ impl Choice {
         Ok(true)
     }
 
-    /// Has the plugin of that name told that its stanza is there.
-    pub(crate) fn tell_present(&mut self, plugin: &'static str) {
-        self.present.insert(plugin);
+    /// Has the plugin whose stanza that is told that it is there.
+    pub(crate) fn tell_present(&mut self, stanza: &'static str) {
+        self.present.insert(stanza);
     }
 
-    /// Has the plugin of that name told a word of its stanza, and a value that it takes.
-    pub(crate) fn tell(&mut self, plugin: &'static str, word: String, value: String) {
-        self.words.push(PluginWord { plugin, word, value });
+    /// Has the plugin whose stanza that is told a word of it, and a value that it takes.
+    pub(crate) fn tell(&mut self, stanza: &'static str, word: String, value: String) {
+        self.words.push(PluginWord { stanza, word, value });
     }
 
     /// Whether the engine has the plugin of that name.
@@ -124,8 +124,18 @@ impl Choice {
         KNOWN.iter().any(|known| known.name == name && self.has(known))
     }
 
-    fn words_of(&self, plugin: &'static str) -> impl Iterator<Item = &PluginWord> {
-        self.words.iter().filter(move |word| word.plugin == plugin)
+    /// Tells a plugin what the file says to it.
+    fn say_to(&self, plugin: &Plugin) {
+        for stanza in plugin.stanzas() {
+            if self.present.contains(stanza.name()) {
+                stanza.tell_present();
+            }
+            let words = self.words.iter().filter(|word| word.stanza == stanza.name());
+            for PluginWord { word, value, .. } in words {
+                let was_set = stanza.word(word).is_none_or(|word| word.set(value));
+                debug_assert!(was_set, "it was a value when the file was read");
+            }
+        }
     }
 
     fn has(&self, known: &Known) -> bool {
@@ -163,14 +173,7 @@ impl Assembled {
         let chosen = KNOWN.iter().filter(|known| choice.has(known));
         let builder = chosen.fold(builder, |builder, known| {
             let plugin = (known.make)();
-            if choice.present.contains(known.name) {
-                plugin.stanza().inspect(|stanza| stanza.tell_present());
-            }
-            for PluginWord { word, value, .. } in choice.words_of(known.name) {
-                let word = plugin.stanza().and_then(|stanza| stanza.word(word));
-                let was_set = word.is_none_or(|word| word.set(value));
-                debug_assert!(was_set, "it was a value when the file was read");
-            }
+            choice.say_to(&plugin);
             builder.plugin(plugin)
         });
         let engine = builder.build()?;

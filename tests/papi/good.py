@@ -18,6 +18,8 @@ def engine_itself(t):
     assert first == t.client.dump_message_table()[f"cli_{t.client.messages['cli'].crc[2:]}"]
     version = t.ok("show_version")
     t.says("show version", version.program, version.version)
+    # As the startup file says.
+    t.says("show api trace-status", "RX Trace enabled", "TX Trace disabled")
     now = t.ok("show_vpe_system_time").vpe_system_time
     t.dump("log_dump", start_timestamp=now.timestamp())
     assert t.ok("cli_inband", cmd="show version").reply == t.cli("show version")

@@ -2,7 +2,7 @@
 
 use vnet::{
     command::Shown,
-    plugin::{Plugin, StanzaWord},
+    plugin::{self, Plugin, StanzaWord},
 };
 
 use super::{
@@ -65,7 +65,10 @@ pub(super) fn read(
     let mut of_plugins = Vec::new();
     while let Some(name) = file.word()? {
         if let Some(plugin) = plugin_of(&name.text) {
-            read_plugin(startup, &plugin, &mut file.block(&name)?)?;
+            let mut block = file.block(&name)?;
+            for stanza in plugin.stanzas().iter().filter(|stanza| stanza.name() == name.text) {
+                read_plugin(startup, stanza, &mut block)?;
+            }
             of_plugins.push((name, plugin.name()));
         } else if let Some(stanza) = stanzas.iter().find(|stanza| stanza.name == name.text) {
             let mut block = file.block(&name)?;
@@ -88,12 +91,12 @@ pub(super) fn read(
 
 /// The plugin whose stanza it is.
 pub(super) fn plugin_of(name: &str) -> Option<Plugin> {
-    plugins::all().find(|plugin| plugin.stanza().is_some_and(|stanza| stanza.name() == name))
+    plugins::all().find(|plugin| plugin.stanzas().iter().any(|stanza| stanza.name() == name))
 }
 
 fn unknown(text: &Text, name: Word, stanzas: &[Stanza]) -> StartupError {
     let plugins: Vec<_> = plugins::all().collect();
-    let of_plugins = plugins.iter().filter_map(|plugin| Some(plugin.stanza()?.name()));
+    let of_plugins = plugins.iter().flat_map(Plugin::stanzas).map(plugin::Stanza::name);
     let known = list(stanzas.iter().map(|stanza| stanza.name).chain(of_plugins));
     text.error(name.at, Problem::UnknownStanza { word: name.text, known })
 }
@@ -102,17 +105,16 @@ fn unknown(text: &Text, name: Word, stanzas: &[Stanza]) -> StartupError {
 /// have.
 fn read_plugin(
     startup: &mut Startup,
-    plugin: &Plugin,
+    stanza: &plugin::Stanza,
     block: &mut Block<'_>,
 ) -> Result<(), StartupError> {
-    let Some(stanza) = plugin.stanza() else { return Ok(()) };
     let words: Vec<(&'static str, &StanzaWord)> =
         stanza.words().iter().map(|w| (w.name(), w)).collect();
-    startup.plugins.tell_present(plugin.name());
+    startup.plugins.tell_present(stanza.name());
     while let Some(word) = block.word()? {
         let known = find(block, stanza.name(), &word, &words)?;
         let Some(expected) = known.expected() else {
-            startup.plugins.tell(plugin.name(), word.text, String::new());
+            startup.plugins.tell(stanza.name(), word.text, String::new());
             continue;
         };
         let value = block.value(&word, expected)?;
@@ -120,7 +122,7 @@ fn read_plugin(
             let refusal = Refusal::BadValue;
             return Err(refused(block, &word.text, &value, expected, refusal));
         }
-        startup.plugins.tell(plugin.name(), word.text, value.text);
+        startup.plugins.tell(stanza.name(), word.text, value.text);
     }
     Ok(())
 }

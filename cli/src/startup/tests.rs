@@ -49,7 +49,6 @@ fn a_startup_file_of_vpp_is_read_and_what_has_no_effect_is_named() {
     let expected = [
         "s.conf:5:3: `unix full-coredump' has no effect here",
         "s.conf:7:3: `unix gid' has no effect here",
-        "s.conf:13:1: `api-trace' has no effect here",
         "s.conf:14:1: `api-segment' has no effect here",
     ];
     assert_eq!(startup.notes, expected);
@@ -79,8 +78,40 @@ fn plugins_are_told_what_their_stanzas_say() {
 }
 
 #[test]
+fn messages_of_the_binary_api_are_recorded_from_the_start() {
+    let status = |text: &str| {
+        let startup = parse(text).unwrap();
+        assert_eq!(startup.notes, [""; 0]);
+        let engine = Assembled::build(Engine::builder(), &startup.plugins).unwrap().engine;
+        engine.command("show api trace-status").unwrap().lines().next().unwrap().to_owned()
+    };
+    assert_eq!(status("api-trace { }"), "RX Trace disabled");
+    assert_eq!(status("api-trace { enable }"), "RX Trace enabled");
+    let name = format!("peloton-table-{}", std::process::id());
+    let text = format!("api-trace {{ on nitems 7 save-api-table {name} }}");
+    assert_eq!(status(&text), "RX Trace enabled");
+    let path = Path::new("/tmp").join(&name);
+    let table = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    // Behind the number of messages: number 1 and a name of 23 octets, as VPP serializes them.
+    assert_eq!(&table[4..29], b"\x03\x2fmemclnt_create_9c5e1c2f");
+}
+
+#[test]
 fn what_a_plugin_does_not_take_is_an_error_with_its_place() {
     for (text, expected) in [
+        (
+            "api-trace { off }",
+            "s.conf:1:13: unknown word `off' in `api-trace', there are on, enable, nitems, save-api-table",
+        ),
+        (
+            "api-trace { on nitems 0 }",
+            "s.conf:1:23: `nitems 0': expected a number from 1 to 16777216",
+        ),
+        (
+            "api-trace { save-api-table ../x }",
+            "s.conf:1:28: `save-api-table ../x': expected the name of a file in /tmp",
+        ),
         (
             "\nflowprobe { profil vpp }",
             "s.conf:2:13: unknown word `profil' in `flowprobe', there are profile",
@@ -222,9 +253,11 @@ fn the_words_of_vpps_test_harness_start_an_engine_and_each_that_has_no_effect_is
     for name in ["flowprobe", "acl"] {
         plugins.choose(name, true).unwrap();
     }
-    for (plugin, path) in [("stats", "/t/stats.sock"), ("binary_api", "/t/api.sock")] {
-        plugins.tell_present(plugin);
-        plugins.tell(plugin, "socket-name".to_owned(), path.to_owned());
+    plugins.tell_present("api-trace");
+    plugins.tell("api-trace", "on".to_owned(), String::new());
+    for (stanza, path) in [("statseg", "/t/stats.sock"), ("socksvr", "/t/api.sock")] {
+        plugins.tell_present(stanza);
+        plugins.tell(stanza, "socket-name".to_owned(), path.to_owned());
     }
     assert_eq!(startup.plugins, plugins);
     let what = |note: &String| note.split('`').nth(1).unwrap().replace("' has no effect here", "");
@@ -232,7 +265,6 @@ fn the_words_of_vpps_test_harness_start_an_engine_and_each_that_has_no_effect_is
         "unix nosyslog",
         "unix full-coredump",
         "unix coredump-size",
-        "api-trace",
         "api-segment",
         "memory",
         "physmem",

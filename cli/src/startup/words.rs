@@ -29,7 +29,6 @@ pub(super) const OF_VPP: &[&str] = &[
     "api-fuzz",
     "api-queue",
     "api-segment",
-    "api-trace",
     "cnat",
     "crypto-engines",
     "crypto_sw_scheduler",

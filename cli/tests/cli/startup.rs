@@ -45,7 +45,7 @@ fn the_socket_is_there_within_a_second_and_a_signal_ends_all_within_two_while_pa
     assert_eq!((out.as_str(), status), ("", Some(0)));
     // A line for each that means nothing here, in the order of the words.
     let of = |what: &str| err.matches(&format!("`{what}' has no effect here\n")).count();
-    for what in ["api-trace", "physmem", "node", "api-fuzz", "plugin unittest_plugin.so"] {
+    for what in ["api-segment", "physmem", "node", "api-fuzz", "plugin unittest_plugin.so"] {
         assert_eq!(of(what), 1, "{what}: {err}");
     }
     assert!(!socket.exists());

@@ -9,7 +9,7 @@ use vnet::{
 
 use crate::{
     session::{Counts, Place, Sessions},
-    trace::MESSAGES,
+    trace::{MESSAGES, MOST_MESSAGES},
 };
 
 /// Registers them.
@@ -66,7 +66,7 @@ vnet::args! {
             choice([("on", Word::On), ("enable", Word::On), ("off", Word::Off), ("disable", Word::Off), ("free", Word::Free)]),
             keyword("save", value::tmp_file()).map(Word::Save),
         ]),
-        nitems: u32 = keyword("nitems", value::number(1..=1 << 24)).or(MESSAGES).help("messages to keep, 262144"),
+        nitems: u32 = keyword("nitems", value::number(1..=MOST_MESSAGES)).or(MESSAGES).help("messages to keep, 262144"),
     }
 }
 

@@ -4,7 +4,6 @@ use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
     os::unix::net::UnixStream,
-    path::PathBuf,
     rc::Rc,
 };
 
@@ -18,7 +17,13 @@ use vnet::{
     process::Cx,
 };
 
-use crate::{commands, connection, frames::FrameError, listener::Listener, trace::Trace};
+use crate::{
+    commands, connection,
+    frames::FrameError,
+    listener::Listener,
+    settings::Settings,
+    trace::{self, Trace},
+};
 
 /// Clients at once.
 const MAX_CLIENTS: usize = 256;
@@ -252,8 +257,8 @@ impl Server {
     }
 }
 
-/// Registers the process that listens at `path`, and the commands.
-pub(crate) fn register(registrar: &mut Registrar, path: Option<PathBuf>) {
+/// Registers the process that listens where `settings` say, and the commands.
+pub(crate) fn register(registrar: &mut Registrar, settings: Settings) {
     let place = Place::default();
     commands::register(registrar, &place);
     let listener: Rc<Cell<Option<Listener>>> = Rc::default();
@@ -261,8 +266,16 @@ pub(crate) fn register(registrar: &mut Registrar, path: Option<PathBuf>) {
     let server = Server(place.clone());
     registrar.provide(server.clone());
     registrar.on_start(move |main| {
-        place.get_or_init(|| Rc::new(Sessions::new(main.api().clone())));
-        if let Some(path) = path {
+        let Settings { socket, trace: is_traced, nitems, table } = settings;
+        let sessions = place.get_or_init(|| Rc::new(Sessions::new(main.api().clone())));
+        if is_traced {
+            sessions.received.begin(nitems as usize);
+        }
+        if let Some(path) = table {
+            trace::save_table(&path, sessions.table())
+                .map_err(|error| format!("API message table {}: {error}", path.display()))?;
+        }
+        if let Some(path) = socket {
             let listener = Listener::bind(&path)
                 .map_err(|error| format!("API socket {}: {error}", path.display()))?;
             bound.set(Some(listener));

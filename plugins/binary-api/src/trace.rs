@@ -14,6 +14,8 @@ use vnet::{
 
 /// Messages that are kept unless told otherwise.
 pub(crate) const MESSAGES: u32 = 256 << 10;
+/// And at most.
+pub(crate) const MOST_MESSAGES: u32 = 1 << 24;
 /// Octets of messages that are kept at most.
 const OCTETS: usize = 64 << 20;
 
@@ -120,6 +122,11 @@ impl Trace {
         }
         file.flush()
     }
+}
+
+/// Writes the table to a file, for tools that read what was recorded elsewhere.
+pub(crate) fn save_table(path: &Path, table: &Table) -> io::Result<()> {
+    create_file(path)?.write_all(&serialized(table))
 }
 
 /// The table as VPP serializes it: how many messages (u32, big-endian), and of each its number and its name.

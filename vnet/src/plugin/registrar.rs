@@ -37,7 +37,7 @@ pub struct Plugin {
     pub(crate) version: &'static str,
     pub(crate) description: &'static str,
     pub(crate) load_after: Vec<&'static str>,
-    stanza: Option<Stanza>,
+    stanzas: Vec<Stanza>,
     pub(super) settings: Option<Settings>,
     pub(crate) register: Register,
 }
@@ -51,8 +51,8 @@ impl Plugin {
         register: impl FnOnce(&mut Registrar) -> Result<(), Box<dyn Error>> + 'static,
     ) -> Self {
         let register = Box::new(register);
-        let (load_after, stanza, settings) = (Vec::new(), None, None);
-        Self { name, version, description, load_after, stanza, settings, register }
+        let (load_after, stanzas, settings) = (Vec::new(), Vec::new(), None);
+        Self { name, version, description, load_after, stanzas, settings, register }
     }
 
     /// It is registered after the plugin `name`, where the engine has that.
@@ -62,10 +62,10 @@ impl Plugin {
         self
     }
 
-    /// What it reads from the startup file.
+    /// What it reads from the startup file; each call adds a stanza.
     #[must_use]
     pub fn reads(mut self, stanza: Stanza) -> Self {
-        self.stanza = Some(stanza);
+        self.stanzas.push(stanza);
         self
     }
 
@@ -84,8 +84,8 @@ impl Plugin {
 
     /// What it reads from the startup file; for the program, which applies what is there before it builds the engine.
     #[must_use]
-    pub fn stanza(&self) -> Option<&Stanza> {
-        self.stanza.as_ref()
+    pub fn stanzas(&self) -> &[Stanza] {
+        &self.stanzas
     }
 }
 
