@@ -8,6 +8,7 @@ pub mod arp;
 pub mod capture;
 mod classify;
 mod demux;
+mod enabled;
 mod ethernet;
 mod handoff;
 pub mod icmp;
@@ -34,11 +35,8 @@ mod urpf;
 pub use ip::IpProtocols;
 
 use vnet::{
-    fib::Family,
     graph::{ArcSpec, FeatureSpec},
-    interface::{Event, SwIfIndex, SwInterface},
     plugin::{Plugin, Registrar},
-    runtime::Main,
 };
 
 /// Nodes that bring packets in; an engine need not have them all.
@@ -79,52 +77,8 @@ pub fn plugin() -> Plugin {
         reassembly::register(r);
         interface::register(r);
         capture::trace::register(r);
-        r.on_interface_event(follow_addresses);
+        enabled::register(r);
         Ok(())
     };
     Plugin::new("nodes", env!("CARGO_PKG_VERSION"), "The built-in nodes", register).reads(stanza)
-}
-
-/// An interface without addresses of a family, its own or borrowed, takes no packets of it: a feature on its arcs sees to
-/// that.
-fn follow_addresses(main: &mut Main, event: &Event) {
-    let (changed, families): (_, &[Family]) = match event {
-        Event::Added { sw_if_index, .. } | Event::Unnumbered { sw_if_index, .. } => {
-            (*sw_if_index, &[Family::Ip4, Family::Ip6])
-        }
-        Event::LinkLocal { sw_if_index, .. } => (*sw_if_index, &[Family::Ip6]),
-        Event::AddressAdded { sw_if_index, address, .. }
-        | Event::AddressRemoved { sw_if_index, address, .. } => match address.family() {
-            Family::Ip4 => (*sw_if_index, &[Family::Ip4]),
-            Family::Ip6 => (*sw_if_index, &[Family::Ip6]),
-        },
-        _ => return,
-    };
-    let with_its_addresses = |i: &&SwInterface| i.index == changed || i.unnumbered == Some(changed);
-    let concerned: Vec<_> =
-        main.interfaces().interfaces().filter(with_its_addresses).map(|i| i.index).collect();
-    for interface in concerned {
-        families.iter().for_each(|&family| follow_family(main, interface, family));
-    }
-}
-
-fn follow_family(main: &mut Main, interface: SwIfIndex, family: Family) {
-    let addresses = main.interfaces().addresses(interface).unwrap_or_default();
-    let link_local = main.interfaces().interface(interface).and_then(|i| i.link_local);
-    let has_any = addresses.iter().any(|a| a.family() == family)
-        || family == Family::Ip6 && link_local.is_some();
-    let (arcs, feature) = match family {
-        Family::Ip4 => (["ip4-unicast", "ip4-multicast"], "ip4-not-enabled"),
-        Family::Ip6 => (["ip6-unicast", "ip6-multicast"], "ip6-not-enabled"),
-    };
-    let stands = main.features().is_enabled(arcs[0], feature, interface);
-    for arc in arcs {
-        // Both exist: this crate registers them. Local0 has no arcs to walk, but what holds for all holds for it.
-        let changed = match (has_any, stands) {
-            (true, true) => main.disable_feature(arc, feature, interface),
-            (false, false) => main.enable_feature(arc, feature, interface, 0),
-            _ => Ok(()),
-        };
-        debug_assert!(changed.is_ok(), "{feature} is registered on {arc}");
-    }
 }

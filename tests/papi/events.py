@@ -91,6 +91,40 @@ def stations_are_learnt():
     listener.close()
 
 
+def pings_end():
+    """`ping_finished_event`, after the reply and all intervals, while other requests are answered."""
+    listener, other = Listener("pings"), Listener("does not")
+    loop = listener.ok("create_loopback", mac_address="00:00:00:00:00:00").sw_if_index
+    listener.ok("sw_interface_set_flags", sw_if_index=loop, flags=1)
+    listener.ok("sw_interface_add_del_address", sw_if_index=loop, is_add=True, prefix="10.99.0.1/24")
+    listener.ok("want_ping_finished_events", address="10.99.0.1", repeat=3, interval=0.2)
+    listener.nothing()
+    event = listener.next("ping_finished_event")
+    assert (event.request_count, event.reply_count) == (3, 3), event
+    other.nothing()
+    listener.ok("delete_loopback", sw_if_index=loop)
+    listener.close()
+    other.close()
+
+
+def new_addresses_are_asked_for():
+    """`ip6_dad_event`: of an address for which nobody answers."""
+    listener = Listener("asks")
+    loop = listener.ok("create_loopback", mac_address="00:00:00:00:00:00").sw_if_index
+    listener.ok("sw_interface_set_flags", sw_if_index=loop, flags=1)
+    listener.ok("sw_interface_ip6_enable_disable", sw_if_index=loop, enable=True)
+    listener.ok("ip6_dad_enable_disable", enable=True, dad_transmits=1, dad_retransmit_delay=0.1)
+    listener.ok("want_ip6_dad_events", enable_disable=True, pid=PID)
+    listener.ok("sw_interface_add_del_address", sw_if_index=loop, is_add=True, prefix="2001:db8:99::1/64")
+    for state, count in ((1, 0), (1, 1), (2, 1)):
+        event = listener.next("ip6_dad_event")
+        assert (event.state, event.dad_count, event.dad_transmits) == (state, count, 1), event
+        assert (str(event.address), event.sw_if_index) == ("2001:db8:99::1", loop), event
+    listener.ok("ip6_dad_enable_disable", enable=False)
+    listener.ok("delete_loopback", sw_if_index=loop)
+    listener.close()
+
+
 def a_client_that_has_gone_is_told_nothing():
     """What it asked for goes with it: another may ask."""
     gone = Listener("gone")
@@ -108,5 +142,7 @@ run([
     interfaces_go_up_and_down_and_away,
     neighbours_come_and_go,
     stations_are_learnt,
+    pings_end,
+    new_addresses_are_asked_for,
     a_client_that_has_gone_is_told_nothing,
 ])

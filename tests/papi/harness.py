@@ -65,7 +65,8 @@ class Engine:
     def ask(self, request, **fields):
         """Sends a request; all of its answers."""
         self.asked.add(request)
-        if self.client.messages[self.client.services[request]["reply"]].size < SHORT:
+        service = self.client.services[request]
+        if not service.get("stream") and self.client.messages[service["reply"]].size < SHORT:
             return self.ask_shortly(request, fields)
         return getattr(self.api, request)(**fields)
 

@@ -3,6 +3,7 @@
 import good
 import good_net
 import good_plugins
+import good_trace
 from generic import Largest, Smallest, arguments
 from harness import PID, RETVALS, Engine, run
 
@@ -26,7 +27,7 @@ def all_messages_are_known_and_listed():
 def every_served_message_does_what_it_says():
     """Good arguments, in an order that makes sense, beside what commands show."""
     engine = Engine("good")
-    for part in good.PARTS + good_net.PARTS + good_plugins.PARTS:
+    for part in good.PARTS + good_net.PARTS + good_plugins.PARTS + good_trace.PARTS:
         part(engine)
     forgotten = engine.served() - engine.asked - OF_CONNECTIONS
     assert not forgotten, f"served, and not called with good arguments: {sorted(forgotten)}"

@@ -34,6 +34,14 @@ impl Received {
     }
 }
 
+impl Received {
+    /// What is behind the number of a message of that type; none when it is another.
+    #[must_use]
+    pub fn octets_of<M: Message>(&self, client: &ApiClient<'_>) -> Option<&[u8]> {
+        (client.number::<M>() == self.number).then_some(&self.octets)
+    }
+}
+
 impl<'a> ApiClient<'a> {
     /// A new client of `engine`.
     #[must_use]

@@ -80,6 +80,14 @@ impl<F: Family> Lookup<F> {
         }
     }
 
+    /// The hash of a packet's flow by what was chosen for its table: that which it came to last, or began with.
+    #[cold]
+    fn chosen_hash(&self, buffer: &Buffer, table: Option<FibIndex>) -> u32 {
+        let table = table.unwrap_or_else(|| table_of::<F>(&self.reader, buffer));
+        let (fields, router) = self.reader.flow_hash(F::FAMILY, table);
+        F::flow(buffer).hash_of(fields, router)
+    }
+
     /// Where a packet goes after a choice among the paths of its route and through the tables that it leads to.
     #[inline(never)]
     fn follow(
@@ -88,17 +96,21 @@ impl<F: Family> Lookup<F> {
         buffer: &mut Buffer,
         dpo: Dpo,
     ) -> Slot<F::LookupNext> {
-        let mut dpo = dpo;
+        let (mut dpo, mut table) = (dpo, None);
         for _ in 0..2 * MAX_TABLES {
             dpo = match dpo.kind() {
                 DpoKind::Multi => {
-                    buffer.flow_hash = F::flow_hash(buffer);
+                    buffer.flow_hash = match self.reader.has_flow_hashes() {
+                        false => F::flow(buffer).hash(),
+                        true => self.chosen_hash(buffer, table),
+                    };
                     self.reader.bucket(dpo, buffer.flow_hash)
                 }
                 DpoKind::Lookup => {
                     let destination = F::destination(buffer).unwrap_or_default();
-                    let table = FibIndex(dpo.index());
-                    match F::lookup_one(&self.reader, table, destination) {
+                    let fib = FibIndex(dpo.index());
+                    table = Some(fib);
+                    match F::lookup_one(&self.reader, fib, destination) {
                         Some(route) => self.reader.load_balance(route),
                         None => break,
                     }

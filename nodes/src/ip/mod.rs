@@ -14,6 +14,7 @@ use vnet::{
     frame::FRAME_SIZE,
     graph::{ArcDoor, ArcIndex, ArcStart, NextSet, PacketCx, Slot},
     interface::SwIfIndex,
+    wire::flow_hash::Flow,
 };
 
 use crate::icmp::Report;
@@ -129,7 +130,8 @@ pub(crate) trait Family: Send + Sized + 'static {
         destination: Self::Address,
     ) -> Option<LoadBalanceIndex>;
 
-    fn flow_hash(buffer: &Buffer) -> u32;
+    /// What tells the flow of a packet; nothing where it has no whole header.
+    fn flow(buffer: &Buffer) -> Flow<'_>;
 
     /// Takes one from the TTL or hop limit of a packet that this engine did not make, if the packet is no longer than `max` bytes
     /// and may go on. Whether it may; if not, nothing changes.

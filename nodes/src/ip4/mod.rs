@@ -11,7 +11,7 @@ use vnet::{
     frame::FRAME_SIZE,
     graph::{ArcSpec, FeatureSpec, PacketCx, Slot},
     plugin::Registrar,
-    wire::{checksum, flow_hash, ip4::Header},
+    wire::{checksum, flow_hash::Flow, ip4::Header},
 };
 
 use crate::{
@@ -99,15 +99,18 @@ impl Family for Ip4 {
         reader.ip4_table(fib).map(|table| table.lookup_one(destination))
     }
 
-    fn flow_hash(buffer: &Buffer) -> u32 {
-        let Some(ip) = buffer.view::<Header>() else { return 0 };
-        let behind = buffer.current().get(ip.header_length()..);
-        let ports = match behind.and_then(|b| b.first_chunk()) {
-            Some(ports) if !ip.is_fragment() => u32::from_be_bytes(*ports),
-            _ => 0,
-        };
+    #[inline]
+    fn flow(buffer: &Buffer) -> Flow<'_> {
+        let Some(ip) = buffer.view::<Header>() else { return Flow::default() };
+        let behind = buffer.current().get(ip.header_length()..).filter(|_| !ip.is_fragment());
         let address = |a| u128::from(u32::from_be_bytes(a));
-        flow_hash::of(address(ip.source), address(ip.destination), ip.protocol, ports)
+        Flow {
+            source: address(ip.source),
+            destination: address(ip.destination),
+            protocol: ip.protocol,
+            label: 0,
+            behind: behind.unwrap_or_default(),
+        }
     }
 
     #[inline(always)]

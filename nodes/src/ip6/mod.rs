@@ -14,7 +14,7 @@ use vnet::{
     graph::{ArcSpec, FeatureSpec, PacketCx, Slot},
     plugin::Registrar,
     wire::{
-        flow_hash,
+        flow_hash::Flow,
         ip6::{Header, upper_layer},
     },
 };
@@ -103,15 +103,18 @@ impl Family for Ip6 {
         reader.ip6_table(fib).map(|table| table.lookup_one(destination))
     }
 
-    fn flow_hash(buffer: &Buffer) -> u32 {
-        let Some(ip) = buffer.view::<Header>() else { return 0 };
+    #[inline]
+    fn flow(buffer: &Buffer) -> Flow<'_> {
+        let Some(ip) = buffer.view::<Header>() else { return Flow::default() };
         let payload = &buffer.current()[size_of::<Header>()..];
         let upper = upper_layer(ip.next_header, payload);
-        let ports = upper.offset.and_then(|at| payload.get(at..)?.first_chunk());
-        let ports = ports.map_or(0, |bytes| u32::from_be_bytes(*bytes));
-        let (source, destination) =
-            (u128::from_be_bytes(ip.source), u128::from_be_bytes(ip.destination));
-        flow_hash::of(source, destination, upper.protocol, ports)
+        Flow {
+            source: u128::from_be_bytes(ip.source),
+            destination: u128::from_be_bytes(ip.destination),
+            protocol: upper.protocol,
+            label: ip.version_class_flow.get() & 0xf_ffff,
+            behind: upper.offset.and_then(|at| payload.get(at..)).unwrap_or_default(),
+        }
     }
 
     #[inline(always)]

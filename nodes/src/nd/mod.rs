@@ -5,7 +5,7 @@
 
 mod advertise;
 pub mod api;
-mod dad;
+pub mod dad;
 mod link_local;
 mod listener;
 pub(crate) mod message;

@@ -99,8 +99,8 @@ impl Solicitation {
         let is_proxied = self.proxied.read(cx.token()).answers(fib, rx, target);
         let reporter = &mut self.ears.reporter;
         if asks == Asks::Tentative {
-            // Somebody else looks whether it is free, or has it.
-            if message.source.is_unspecified() {
+            // Somebody else looks whether it is free, or has it; our own question may come back (RFC 4862 section 5.4.3).
+            if message.source.is_unspecified() && message.from != link.mac {
                 let news = News::Duplicate { interface: rx, target };
                 reporter.say(cx, news, Error::LearningFull);
             }

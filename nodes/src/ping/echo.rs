@@ -16,8 +16,8 @@ use super::{
 };
 
 /// Octets of data, as in VPP.
-const SIZE: u16 = 60;
-const TTL: u8 = 64;
+pub(super) const SIZE: u16 = 60;
+pub(super) const TTL: u8 = 64;
 /// For how long an answer to the last request is waited for, at least.
 const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -89,6 +89,12 @@ impl Mailboxes {
         self.open.clone()
     }
 
+    /// How many are held.
+    pub(super) fn len(&self, main: &Main) -> usize {
+        let open = self.open.0.view(main.held());
+        open.iter().filter(|(_, mailbox)| mailbox.strong_count() > 0).count()
+    }
+
     /// A mailbox and the identifier of probes whose answers come into it, as long as it is held.
     pub(super) fn add(&self, main: &mut Main) -> (u16, Arc<Mailbox>) {
         let identifier = self.next.get().wrapping_add(1);

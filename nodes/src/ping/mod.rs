@@ -6,7 +6,9 @@
 //! | `node` | `ip4-icmp-echo-reply`, `ip6-icmp-echo-reply` and the nodes that take errors |
 //! | `probe` | an echo request, on its way |
 //! | `echo`, `route` | the two commands |
+//! | `api` | requests for clients of the binary API |
 
+pub mod api;
 mod echo;
 mod mailbox;
 mod node;
@@ -25,6 +27,7 @@ pub fn plugin() -> Plugin {
         node::register(r, &mailboxes);
         echo::register(r, &mailboxes);
         route::register(r, &mailboxes);
+        api::register(r.api(), &mailboxes);
         Ok(())
     };
     Plugin::new("ping", env!("CARGO_PKG_VERSION"), "Ping and traceroute", register)

@@ -1,7 +1,7 @@
 //! Router advertisements, proxied hosts, and what is done with fragments.
 
 use super::twins::{Twins, index, net};
-use nodes::nd::api::*;
+use nodes::nd::{api::*, dad::api::*};
 use vnet::fib::api::*;
 
 fn twins() -> Twins {
@@ -95,6 +95,50 @@ fn what_a_router_advertises_is_set_as_by_commands() {
 }
 
 #[test]
+fn duplicates_are_looked_for_as_by_the_command() {
+    let twins = twins();
+    let client = twins.client();
+    let set = |enable, dad_transmits, dad_retransmit_delay| {
+        let request = ip6_dad_enable_disable { enable, dad_transmits, dad_retransmit_delay };
+        client.call(&request).map(drop)
+    };
+    let told = || client.dump(&ip6_dad_dump {});
+    let is = |enabled, dad_transmits, dad_retransmit_delay| {
+        [ip6_dad_details { enabled, dad_transmits, dad_retransmit_delay }]
+    };
+    assert_eq!(told(), is(false, 1, 1.0));
+    set(true, 3, 2.5).unwrap();
+    twins.tell("set ip6 dad enable transmits 3 delay 2.5");
+    twins.agree("show ip6 dad");
+    assert_eq!(told(), is(true, 3, 2.5));
+    // Zeros leave what there is, and so does whoever switches it off.
+    set(true, 0, 0.0).unwrap();
+    set(false, 99, -1.0).unwrap();
+    assert_eq!(told(), is(false, 3, 2.5));
+    twins.tell("set ip6 dad disable");
+    twins.agree("show ip6 dad");
+    assert_eq!([set(true, 11, 1.0), set(true, 1, 0.05)], [Err(-7), Err(-8)]);
+    assert_eq!([set(true, 1, 10.5), set(true, 1, f64::NAN)], [Err(-8); 2]);
+    assert_eq!(told(), is(false, 3, 2.5));
+    // Who does not want to be told any more is not.
+    set(true, 1, 1.0).unwrap();
+    let want = |enable_disable| client.call(&want_ip6_dad_events { enable_disable, pid: 1 });
+    want(true).unwrap();
+    want(true).unwrap();
+    twins.asked.command("set interface ip address loop0 2001:db8::9/64").unwrap();
+    let events = client.events();
+    let told: Vec<_> = events.iter().map(|event| event.event::<ip6_dad_event>(&client)).collect();
+    let counts: Vec<_> =
+        told.iter().flatten().map(|(_, pid, told)| (*pid, told.dad_count)).collect();
+    assert_eq!(counts, [(1, 0), (1, 1)]);
+    let loop0 = index(&twins.asked, "loop0");
+    assert!(told.iter().flatten().all(|(_, _, told)| told.sw_if_index == loop0));
+    want(false).unwrap();
+    twins.asked.command("set interface ip address loop0 2001:db8::8/64").unwrap();
+    assert_eq!(client.events(), []);
+}
+
+#[test]
 fn hosts_are_answered_for_as_by_commands() {
     let twins = twins();
     let client = twins.client();
@@ -177,7 +221,6 @@ fn what_there_is_nothing_of_is_unimplemented_or_empty() {
     let twins = twins();
     let client = twins.client();
     assert_eq!(client.call(&ioam_enable::default()), Err(-9));
-    assert_eq!(client.call(&set_ip_flow_hash::default()), Err(-9));
     assert_eq!(client.call(&ip_mroute_add_del::default()), Err(-9));
     assert_eq!(client.call(&ip6nd_send_router_solicitation::default()), Err(-9));
     assert_eq!(client.dump(&ip_mtable_dump {}), []);

@@ -6,11 +6,15 @@ use vnet::{
         interface_types::{if_status_flags, if_type, link_duplex, rx_mode, sub_if_flags},
         ip_types::prefix,
     },
+    fib::api::sw_interface_ip4_enable_disable,
     interface::api::*,
     plugin::Engine,
 };
 
-use super::engine;
+use super::{
+    engine,
+    twins::{Twins, index},
+};
 
 const NONE: u32 = u32::MAX;
 
@@ -540,4 +544,39 @@ fn captures_begin_and_end_by_messages() {
     let file = std::env::temp_dir().join(&filename);
     assert_eq!(std::fs::read(&file).unwrap().len(), 24 + 3 * (16 + 16));
     std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn an_interface_without_addresses_takes_ipv4_where_it_is_enabled_as_by_commands() {
+    let twins = Twins::new(&[
+        "create loopback interface",
+        "create loopback interface",
+        "set interface ip address loop1 10.0.0.1/24",
+    ]);
+    let client = twins.client();
+    let set = |sw_if_index, enable| {
+        client.call(&sw_interface_ip4_enable_disable { sw_if_index, enable }).map(drop)
+    };
+    let takes = |engine: &Engine, name: &str| {
+        let features = engine.command(&format!("show interface features {name}")).unwrap();
+        !features.contains("ip4-not-enabled")
+    };
+    let is = || [takes(&twins.asked, "loop0"), takes(&twins.asked, "loop1")];
+    assert_eq!(is(), [false, true]);
+    set(index(&twins.asked, "loop0"), true).unwrap();
+    set(index(&twins.asked, "loop0"), true).unwrap();
+    twins.tell("enable ip4 interface loop0");
+    assert_eq!(is(), [true, true]);
+    twins.agree("show interface features loop0");
+    // One with an address takes them anyway; it goes on when that goes.
+    set(index(&twins.asked, "loop1"), true).unwrap();
+    twins.asked.command("set interface ip address del loop1 10.0.0.1/24").unwrap();
+    assert_eq!(is(), [true, true]);
+    set(index(&twins.asked, "loop1"), false).unwrap();
+    set(index(&twins.asked, "loop0"), false).unwrap();
+    set(index(&twins.asked, "loop0"), false).unwrap();
+    twins.tell("disable ip4 interface loop0");
+    assert_eq!(is(), [false, false]);
+    twins.agree("show interface features loop0");
+    assert_eq!([set(99, true), set(99, false)], [Err(-2); 2]);
 }

@@ -12,7 +12,7 @@ use vnet::{
 
 pub(crate) struct Twins {
     pub(crate) asked: Engine,
-    told: Engine,
+    pub(crate) told: Engine,
 }
 
 impl Twins {

@@ -75,7 +75,7 @@ fn a_collector_that_is_away_costs_nothing_but_its_records_and_finds_the_next_one
     let counters = scene.probe.exporter().kernel_counters();
     assert!(counters.refused > 0, "{counters:?}");
     assert_eq!((counters.failed, counters.abandoned, scene.not_sent()), (0, 0, 0));
-    assert!(scene.lab.refused("ipfix flush").contains("messages were refused"));
+    assert!(scene.lab.run("ipfix flush").contains("messages were refused"));
     let socket = UdpSocket::bind(("127.0.0.1", port)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     scene.lab.advance(20);
@@ -94,7 +94,7 @@ fn a_flush_tells_of_messages_that_a_pass_before_it_sent_in_vain_and_tells_once()
     scene.lab.run(&format!("set ipfix exporter collector 127.0.0.1 port {port} via kernel"));
     // The template leaves by itself, and nothing is left for the flush to send.
     scene.lab.engine.run_until_idle();
-    let told = scene.lab.refused("ipfix flush");
+    let told = scene.lab.run("ipfix flush");
     assert!(
         told.contains(&format!("collector 127.0.0.1:{port}: "))
             && told.contains("1 messages were refused"),
@@ -117,7 +117,7 @@ fn an_address_that_is_not_the_hosts_is_counted_and_loses_what_was_sent() {
     scene.lab.run("set ipfix exporter collector 127.0.0.1 src 192.0.2.77 via kernel");
     scene.params("record l3");
     scene.feature("pg0 ip4 rx");
-    let refused = scene.lab.refused("ipfix flush");
+    let refused = scene.lab.run("ipfix flush");
     assert!(refused.contains("not everything was sent"), "{refused}");
     assert!(refused.contains("Cannot assign requested address"), "{refused}");
     let counters = scene.probe.exporter().counters();

@@ -170,7 +170,7 @@ fn a_collector_that_is_away_for_long_gets_everything_from_memory_and_spool() {
         measure(&scene, 1 + round * 1000, 1000);
         scene.lab.advance(180);
     }
-    let told = scene.lab.refused("ipfix flush");
+    let told = scene.lab.run("ipfix flush");
     assert!(told.contains("messages wait for their collector"), "{told}");
     assert!(fs::metadata(&spool).unwrap().len() > 500_000);
     assert_eq!(scene.not_sent(), 0);
@@ -299,7 +299,7 @@ fn a_collector_that_is_not_who_it_should_be_gets_nothing() {
             last.contains("down")
         });
         assert!(last.contains(expected), "{expected}: {last}");
-        let told = scene.lab.refused("ipfix flush");
+        let told = scene.lab.run("ipfix flush");
         assert!(told.contains("messages wait for their collector"), "{told}");
     }
     assert_eq!(fs::read(folder.path("got")).unwrap(), b"");
@@ -363,7 +363,7 @@ fn a_full_disk_is_waited_for_and_leaves_no_half_of_a_message() {
     fs::write(&ballast, vec![0; 48 << 10]).unwrap();
     let scene = scene("full-disk", &format!("file {}", path.display()));
     measure(&scene, 1, 500);
-    let told = scene.lab.refused("ipfix flush");
+    let told = scene.lab.run("ipfix flush");
     assert!(told.contains("No space left on device"), "{told}");
     session(&fs::read(&path).unwrap());
     fs::remove_file(&ballast).unwrap();

@@ -2,6 +2,9 @@
 
 use std::net::Ipv6Addr;
 
+use nodes::nd::dad::api::{ip6_dad_event, ip6_dad_state, want_ip6_dad_events};
+use peloton_tests::api::ApiClient;
+
 use crate::{
     arp::{PEER, PG1},
     packets::{HOST, PG0, icmp6, ip6, ip6_flow},
@@ -384,21 +387,41 @@ fn an_interface_gets_a_link_local_address_with_ip6_and_loses_it_with_the_last_ad
     scene.assert_nothing_is_lost();
 }
 
+/// What a client was told of an address since it was asked last: states, and how many solicitations had been sent.
+fn states_of(address: &str, client: &ApiClient<'_>) -> Vec<(ip6_dad_state, u8)> {
+    let address = address.parse::<Ipv6Addr>().unwrap().octets();
+    let events = client.events().into_iter().map(|event| event.event::<ip6_dad_event>(client));
+    let of_address = events.map(Option::unwrap).filter(|(_, pid, told)| {
+        assert_eq!((*pid, told.dad_transmits), (7, 2));
+        told.address == address
+    });
+    of_address.map(|(_, _, told)| (told.state, told.dad_count)).collect()
+}
+
 #[test]
 fn an_address_that_somebody_else_has_is_given_up_and_another_one_used_when_nobody_objects() {
     let probe = |address| ask((PG0, "::"), address).frame();
     let scene = Scene::new(1, "set ip6 dad enable transmits 2 delay 0.5");
     assert_eq!(scene.lab.run("show ip6 dad"), "DAD is enabled, transmits 2, delay 0.5 seconds\n");
+    let client = ApiClient::new(&scene.lab.engine);
+    client.call(&want_ip6_dad_events { enable_disable: true, pid: 7 }).unwrap();
     scene.capture("pg0");
     scene.lab.run("set interface ip address pg0 2001:db8::1/64");
     scene.send("pg0", &[ask((HOST, "2001:db8::2"), "2001:db8::1").frame()]);
     assert_eq!(scene.lab.error("icmp6-neighbor-solicitation", "tentative"), 1);
+    // Our own question, which comes back, is nobody's.
+    scene.send("pg0", &[probe("2001:db8::1")]);
+    assert_eq!(scene.lab.error("icmp6-neighbor-solicitation", "tentative"), 2);
     scene.lab.advance(2);
     scene.send("pg0", &[ask((HOST, "2001:db8::2"), "2001:db8::1").frame()]);
     let frames = scene.captured("pg0").frames.clone();
     let count = |frame: &[u8]| frames.iter().filter(|f| f[..] == *frame).count();
     assert_eq!((count(&probe("2001:db8::1")), count(&probe(LOCAL0))), (2, 2));
     assert_eq!(frames.len(), 2 + 2 + 2 + 1, "probes, then each is announced, then an answer");
+    let (tentative, preferred) =
+        (ip6_dad_state::IP6_DAD_STATE_TENTATIVE, ip6_dad_state::IP6_DAD_STATE_PREFERRED);
+    let expected = [(tentative, 0), (tentative, 1), (tentative, 2), (preferred, 2)];
+    assert_eq!(states_of("2001:db8::1", &client), expected);
 
     for objection in [
         tell((HOST, "2001:db8::5"), (group_mac("ff02::1"), "ff02::1"), OVERRIDE).frame(),
@@ -408,6 +431,8 @@ fn an_address_that_somebody_else_has_is_given_up_and_another_one_used_when_nobod
         assert!(scene.lab.run("show interface addr pg0").contains("2001:db8::5/64"));
         scene.send("pg0", &[objection]);
         assert!(!scene.lab.run("show interface addr pg0").contains("2001:db8::5/64"));
+        let duplicate = (ip6_dad_state::IP6_DAD_STATE_DUPLICATE, 1);
+        assert_eq!(states_of("2001:db8::5", &client).last(), Some(&duplicate));
         scene.lab.advance(2);
     }
     let log = scene.lab.run("show logging");

@@ -16,6 +16,7 @@ use crate::{
     interface::SwIfIndex,
     plugin::{Command, CommandCx},
     runtime::Main,
+    wire::flow_hash::{FIELDS, HashFields},
 };
 
 impl OperationError for FibError {
@@ -155,6 +156,35 @@ fn address_or_prefix() -> value::Value<value::IpWithLength> {
     })
 }
 
+crate::args! {
+    struct FlowHash {
+        table: Option<u32> = keyword("table", value::id("table-id")).optional(),
+        src: bool = flag("src").help("the source address"),
+        dst: bool = flag("dst").help("the destination address"),
+        sport: bool = flag("sport").help("the source port"),
+        dport: bool = flag("dport").help("the destination port"),
+        proto: bool = flag("proto").help("the protocol above IP"),
+        reverse: bool = flag("reverse"),
+        symmetric: bool = flag("symmetric"),
+        flowlabel: bool = flag("flowlabel").help("the flow label of IPv6"),
+        gtpv1teid: bool = flag("gtpv1teid").help("the tunnel of GTP"),
+    }
+}
+
+fn set_flow_hash(main: &mut Main, family: Family, args: &FlowHash) -> Result<(), Error> {
+    let FlowHash {
+        src, dst, sport, dport, proto, reverse, symmetric, flowlabel, gtpv1teid, ..
+    } = *args;
+    let chosen = [src, dst, sport, dport, proto, reverse, symmetric, flowlabel, gtpv1teid];
+    let chosen = FIELDS.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen);
+    let fields = chosen.fold(HashFields::empty(), |all, ((field, _), _)| all | *field);
+    if args.table.is_none() && fields.is_empty() {
+        return Err(Error::failed(ApiError::InvalidValue, "say what counts, or which table"));
+    }
+    let table = TableId(args.table.unwrap_or(0));
+    Ok(main.forwarding_mut().set_flow_hash(family, table, fields)?)
+}
+
 pub(crate) fn commands() -> Vec<Command> {
     let tables =
         [(Family::Ip4, "ip"), (Family::Ip6, "ip6")].into_iter().flat_map(|(family, ip)| {
@@ -180,7 +210,18 @@ pub(crate) fn commands() -> Vec<Command> {
                 move |cx: CommandCx, args: Show| cx.with(|main| show(main, family, &args)),
             )
             .details("With an address or a prefix, the route that its packets take, in detail.");
-            [add, del, show]
+            let hash = Command::sync(
+                &format!("set {ip} flow-hash"),
+                "Choose by what of a packet one of several paths is taken.",
+                move |cx: CommandCx, args: FlowHash| {
+                    cx.with(|main| set_flow_hash(main, family, &args))
+                },
+            )
+            .details(
+                "What is not named does not count. `reverse' has source and destination change places, and with `symmetric' both \
+                 directions of a flow take the same path.",
+            );
+            [add, del, show, hash]
         });
     let mut all: Vec<Command> = tables.collect();
     all.push(

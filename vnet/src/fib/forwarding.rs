@@ -21,6 +21,7 @@ use crate::adjacency::AdjacencyTable;
 use crate::counter::{Combined, CounterError};
 use crate::interface::SwIfIndex;
 use crate::neighbor::NeighborTable;
+use crate::wire::flow_hash::HashFields;
 
 /// All forwarding state, with the operations that edit it.
 ///
@@ -280,6 +281,7 @@ impl Forwarding {
         for prefix in prefixes {
             self.remove_route(fib, prefix);
         }
+        self.shared.flow_hashes.set(family, fib, HashFields::DEFAULT);
         match family {
             Family::Ip4 => self.ip4.delete(fib),
             Family::Ip6 => self.ip6.delete(fib),

@@ -27,6 +27,7 @@ mod components;
 mod dpo;
 mod edit;
 mod error;
+mod flow_hash;
 mod forwarding;
 mod index;
 mod interfaces;

@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::flow_hash::FlowHashes;
 use super::map::Zeroed;
 use super::tables::SharedTables;
 use super::{
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) ip6: SharedTables<u128>,
     pub(super) load_balances: LoadBalances,
     pub(super) adjacencies: Adjacencies,
+    pub(super) flow_hashes: FlowHashes,
     ip4_bindings: Zeroed<AtomicU32, MAX_INTERFACES>,
     ip6_bindings: Zeroed<AtomicU32, MAX_INTERFACES>,
     /// Numbers of the words of punted packets.
@@ -51,6 +53,7 @@ impl Shared {
             ip6,
             load_balances: LoadBalances::new()?,
             adjacencies,
+            flow_hashes: FlowHashes::new()?,
             ip4_bindings: Zeroed::new()?,
             ip6_bindings: Zeroed::new()?,
             ip4_redirects: Zeroed::new()?,
@@ -84,6 +87,10 @@ impl Shared {
 impl ForwardingReader {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// An IPv4 table; `None` when there never was one of this number.

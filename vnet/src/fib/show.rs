@@ -30,8 +30,9 @@ impl Forwarding {
         let bound = self.interfaces.keys().filter(|&&i| self.fib_of(i, family) == fib).count();
         let interfaces = if bound > 0 { format!("interface:{bound}, ") } else { String::new() };
         let owner = if fib == FibIndex::DEFAULT { "default-route" } else { "CLI" };
+        let hash = self.describe_flow_hash(family, fib);
         Ok(format!(
-            "{name}, fib_index:{fib}, flow hash:[src dst sport dport proto flowlabel ] epoch:0 flags:none \
+            "{name}, fib_index:{fib}, flow hash:[{hash}] epoch:0 flags:none \
              locks:[{interfaces}{owner}:1, ]"
         ))
     }

@@ -22,6 +22,7 @@ pub(super) fn register_api(registrar: &mut Registrar) {
     graph::feature::api::register_api(registrar);
     interface::api::register_api(registrar);
     runtime::register_api(registrar);
+    trace::register_api(registrar);
 }
 
 /// All commands of the framework, each from the module of its object.

@@ -25,7 +25,7 @@ use crate::{
     log::Log,
     plugin::{CommandCx, PluginInfo, Provided},
     process::{ProcessStats, Watched},
-    trace::{Taps, TraceFilter, TraceWanted},
+    trace::{Taps, TraceCx, TraceFilter, TraceWanted, Tracer},
 };
 
 /// Everything that commands and processes see and change, while no packet is on its way on the main thread. Workers go on
@@ -409,20 +409,42 @@ impl Main {
     /// What `show trace max N` prints.
     #[must_use]
     pub fn show_trace(&mut self, max: usize) -> String {
+        let filter = self.trace_filter;
+        let all = self.each_tracer(|number, tracer, graph, cx| {
+            let thread = (number, thread_name(number));
+            crate::trace::show(tracer, thread, filter, max, graph, cx)
+        });
+        all.concat()
+    }
+
+    /// What each of `most` traced packets of a thread left, from the one at `first` on, and how many there are.
+    pub(crate) fn traced(
+        &mut self,
+        thread: usize,
+        first: usize,
+        most: usize,
+    ) -> (Vec<String>, usize) {
+        let filter = self.trace_filter;
+        let all = self.each_tracer(|number, tracer, graph, cx| {
+            let part = (first, most);
+            (number == thread).then(|| crate::trace::texts(tracer, filter, part, graph, cx))
+        });
+        all.into_iter().flatten().next().unwrap_or_default()
+    }
+
+    /// Calls `f` for each thread with what it has recorded.
+    fn each_tracer<R>(&mut self, f: impl Fn(usize, &Tracer, &Graph, &TraceCx<'_>) -> R) -> Vec<R> {
         self.workers.hold();
         let adjacency = |index| self.forwarding().describe_adjacency(index, self);
-        let cx = &crate::trace::TraceCx {
+        let cx = &TraceCx {
             errors: self.errors(),
             interface: &|index| self.interface_name(index),
             hardware: &|index| self.interfaces().hardware_of(index).ok().map(|hw| hw.index),
             adjacency: &|index| adjacency(index).unwrap_or_else(|| "(deleted)".to_owned()),
         };
         let all = core::iter::once(&self.worker).chain(self.workers.standing());
-        let of_thread = |(number, worker): (usize, &Worker)| {
-            let thread = (number, thread_name(number));
-            let tracer = &worker.state.tracer;
-            crate::trace::show(tracer, thread, self.trace_filter, max, &self.graph, cx)
-        };
+        let of_thread =
+            |(number, worker): (usize, &Worker)| f(number, &worker.state.tracer, &self.graph, cx);
         all.enumerate().map(of_thread).collect()
     }
 

@@ -3,6 +3,7 @@
 //! An input marks packets while somebody asked for traces of it; each node then leaves a record of every marked packet.
 //! Records are plain bytes in a preallocated buffer; they are put into words on the main thread, when somebody looks.
 
+pub mod api;
 mod buffer;
 mod commands;
 mod show;
@@ -12,8 +13,10 @@ use core::fmt;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+pub(crate) use api::register_api;
 pub use buffer::{TraceFilter, TraceWanted, Tracer};
 pub(crate) use commands::commands;
+pub(crate) use show::texts;
 pub use show::{TraceTime, show};
 pub use tap::{Seen, Start, Tap, Taps};
 

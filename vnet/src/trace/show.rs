@@ -33,12 +33,7 @@ pub fn show(
         "------------------- Start of thread {} {} -------------------\n",
         thread.0, thread.1
     );
-    let kept: Vec<_> = tracer
-        .by_packet()
-        .into_iter()
-        .filter(|records| !records.is_empty() && keeps(filter, records))
-        .take(most)
-        .collect();
+    let kept = kept(tracer, filter, most);
     if kept.is_empty() {
         out.push_str("No packets in trace buffer\n");
         return out;
@@ -46,11 +41,7 @@ pub fn show(
     for (k, records) in kept.iter().take(max).enumerate() {
         // Writing to a string does not fail.
         let _: fmt::Result = write!(out, "Packet {}\n\n", k + 1);
-        let mut last = None;
-        for record in records {
-            push_record(&mut out, record, last == Some(record.node), graph, cx);
-            last = Some(record.node);
-        }
+        push_packet(&mut out, records, graph, cx);
         out.push('\n');
     }
     if kept.len() > max {
@@ -61,6 +52,37 @@ pub fn show(
         let _: fmt::Result = writeln!(out, "{} records did not fit the buffer", tracer.lost());
     }
     out
+}
+
+/// What each of `most` packets left, from the one at `first` on, and how many packets the filter takes.
+pub(crate) fn texts(
+    tracer: &Tracer,
+    (filter, all): (TraceFilter, usize),
+    (first, most): (usize, usize),
+    graph: &Graph,
+    cx: &TraceCx<'_>,
+) -> (Vec<String>, usize) {
+    let kept = kept(tracer, filter, all);
+    let text = |records: &Vec<&Record>| {
+        let mut text = String::new();
+        push_packet(&mut text, records, graph, cx);
+        text
+    };
+    (kept.iter().skip(first).take(most).map(text).collect(), kept.len())
+}
+
+/// The packets that a filter takes, `most` at most.
+fn kept(tracer: &Tracer, filter: TraceFilter, most: usize) -> Vec<Vec<&Record>> {
+    let all = tracer.by_packet().into_iter();
+    all.filter(|records| !records.is_empty() && keeps(filter, records)).take(most).collect()
+}
+
+fn push_packet(out: &mut String, records: &[&Record], graph: &Graph, cx: &TraceCx<'_>) {
+    let mut last = None;
+    for record in records {
+        push_record(out, record, last == Some(record.node), graph, cx);
+        last = Some(record.node);
+    }
 }
 
 fn keeps(filter: TraceFilter, records: &[&Record]) -> bool {

@@ -1,4 +1,4 @@
-//! `pcap_trace_on`, `pcap_trace_off`.
+//! `pcap_trace_on`, `pcap_trace_off`, `pcap_set_filter_function`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,9 +7,10 @@ use vnet::{
     command::ApiError,
     interface::{
         SwIfIndex,
-        api::{known, pcap_trace_off, pcap_trace_on},
+        api::{known, pcap_set_filter_function, pcap_trace_off, pcap_trace_on},
     },
     runtime::Main,
+    trace::api::check_filter_function,
 };
 
 use super::{
@@ -23,6 +24,9 @@ pub(super) fn register(api: &mut Api, trace: &Shared) {
     let of = trace.clone();
     api.call(move |cx, _: pcap_trace_off| {
         cx.with(|main| of.borrow_mut().stop(main, false)).map(drop)
+    });
+    api.call(|_, request: pcap_set_filter_function| {
+        check_filter_function(&request.filter_function_name)
     });
 }
 

@@ -1,5 +1,6 @@
 //! Messages about tables, routes and addresses.
 
+mod flow_hash;
 mod interfaces;
 mod messages;
 mod paths;
@@ -21,6 +22,7 @@ pub(crate) fn register_api(registrar: &mut Registrar) {
     replace::register(api, &replacing);
     routes::register(api, &replacing);
     interfaces::register(api);
+    flow_hash::register(api);
 }
 
 /// The family that a message means.

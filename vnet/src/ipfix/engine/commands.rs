@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::{Incomplete, Ipfix};
+use super::Ipfix;
 use crate::{
-    command::{ApiError, OperationError, flag, keyword, value},
+    command::{ApiError, Error, OperationError, flag, keyword, value},
     ipfix::export::{
         ConfigError, DEFAULT_PATH_MTU, DEFAULT_PORT, DEFAULT_TEMPLATE_INTERVAL, ExporterRequest,
         Via,
@@ -41,12 +41,6 @@ impl OperationError for ConfigError {
     }
 }
 
-impl OperationError for Incomplete {
-    fn api_error(&self) -> ApiError {
-        ApiError::Unspecified
-    }
-}
-
 pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
     let exporter = ipfix.clone();
     let set = move |cx: CommandCx, args: Set| cx.with(|main| exporter.configure(main, args.into()));
@@ -59,12 +53,16 @@ pub(super) fn register(r: &mut Registrar, ipfix: &Ipfix) {
     let exporter = ipfix.clone();
     let flush = move |_: CommandCx, (): ()| {
         let exporter = exporter.clone();
-        async move { exporter.flush().await }
+        // As VPP's it never fails: a script goes on, whatever became of a collector.
+        async move {
+            let told = exporter.flush().await.err();
+            Ok::<_, Error>(told.map(|told| format!("{told}\n")).unwrap_or_default())
+        }
     };
     r.command(
         Command::new("ipfix flush", "Send what is pending in all reports.", flush)
             .details(
-                "Ends when it has left. Fails when messages could not be sent or were refused since the flush before.",
+                "Ends when it has left, and says which messages could not be sent or were refused since the flush before.",
             ),
     );
 }

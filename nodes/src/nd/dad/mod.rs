@@ -1,5 +1,7 @@
 //! Duplicate address detection (RFC 4862 section 5.4): an address is ours when nobody else on the link says that it is theirs.
 
+pub mod api;
+
 use std::{
     cell::Cell,
     cell::RefCell,
@@ -21,11 +23,15 @@ use vnet::{
 
 use super::message::{To, advertisement, probe};
 use crate::neighbor::{links::Links, send};
+use api::{Told, ip6_dad_state};
+
+/// How often is asked for an address at most.
+const MAX_TRANSMITS: u8 = 10;
 
 vnet::args! {
     struct Set {
         enable: bool = choice([("enable", true), ("disable", false)]),
-        transmits: Option<u8> = keyword("transmits", value::number(1..=10)).optional()
+        transmits: Option<u8> = keyword("transmits", value::number(1..=MAX_TRANSMITS)).optional()
             .help("how often is asked for an address"),
         delay: Option<Duration> = keyword("delay", value::seconds()).optional()
             .help("the time between two of these, and after the last"),
@@ -35,7 +41,9 @@ vnet::args! {
 /// An address that is asked for.
 #[derive(Clone, Copy)]
 struct Asked {
+    /// Solicitations to come, of how many.
     left: u8,
+    of: u8,
     due: EngineTime,
 }
 
@@ -50,9 +58,10 @@ struct State {
     delay: Cell<Duration>,
     asked: RefCell<BTreeMap<(SwIfIndex, Ipv6Addr), Asked>>,
     bell: Bell,
+    told: Told,
 }
 
-/// Registers process, hook and commands.
+/// Registers process, hook, commands and messages.
 pub(super) fn register(r: &mut Registrar, links: &Shared<Links>) -> Detector {
     let detector = Detector(Rc::new(State {
         links: links.clone(),
@@ -61,7 +70,9 @@ pub(super) fn register(r: &mut Registrar, links: &Shared<Links>) -> Detector {
         delay: Cell::new(Duration::from_secs(1)),
         asked: RefCell::default(),
         bell: Bell::new(),
+        told: Told::default(),
     }));
+    api::register(r, &detector);
     let (of_process, of_hook, of_set, of_show) =
         (detector.clone(), detector.clone(), detector.clone(), detector.clone());
     r.process("ip6-dad-process", move |cx| of_process.run(cx));
@@ -145,10 +156,17 @@ impl Detector {
             return;
         }
         let due = main.clock().now();
-        let asked = Asked { left: self.0.transmits.get(), due };
+        let transmits = self.0.transmits.get();
+        let asked = Asked { left: transmits, of: transmits, due };
         self.0.asked.borrow_mut().insert((interface, address), asked);
         suspend(main, interface, address, true);
+        self.tell((interface, address), asked, ip6_dad_state::IP6_DAD_STATE_TENTATIVE);
         self.0.bell.ring();
+    }
+
+    /// Tells clients what becomes of an address.
+    fn tell(&self, key: (SwIfIndex, Ipv6Addr), asked: Asked, state: ip6_dad_state) {
+        self.0.told.send(|()| Some(api::event(key, asked, state)));
     }
 
     /// Nobody asks for an address any more.
@@ -160,10 +178,9 @@ impl Detector {
 
     /// Somebody else has an address, or asks for it as well: it is taken from the interface.
     pub(super) fn is_duplicate(&self, main: &mut Main, interface: SwIfIndex, address: Ipv6Addr) {
-        if !self.0.asked.borrow().contains_key(&(interface, address)) {
-            return;
-        }
+        let Some(asked) = self.0.asked.borrow().get(&(interface, address)).copied() else { return };
         self.end(main, interface, address);
+        self.tell((interface, address), asked, ip6_dad_state::IP6_DAD_STATE_DUPLICATE);
         let name = main.interface_name(interface);
         let class = main.log().class("ip6-nd", "dad");
         let text = format!("{address} on {name} is somebody else's: it is removed");
@@ -195,7 +212,8 @@ impl Detector {
         let now = main.clock().now();
         let due: Vec<_> = self.0.asked.borrow().iter().map(|(&key, &asked)| (key, asked)).collect();
         let mut next = None;
-        for ((interface, address), Asked { left, due }) in due {
+        for ((interface, address), asked) in due {
+            let Asked { left, of, due } = asked;
             let link =
                 self.0.links.view(main.held()).get(interface).filter(|link| link.up).cloned();
             // Nobody can be asked as long as the link is down.
@@ -204,14 +222,18 @@ impl Detector {
                 (false, _) => due,
                 (true, 0) => {
                     self.end(main, interface, address);
+                    let state = ip6_dad_state::IP6_DAD_STATE_PREFERRED;
+                    self.tell((interface, address), asked, state);
                     send(main, interface, &advertisement(&link, address, To::All));
                     continue;
                 }
                 (true, left) => {
                     send(main, interface, &probe(&link, address));
                     let due = now.after(self.0.delay.get());
-                    let asked = Asked { left: left - 1, due };
+                    let asked = Asked { left: left - 1, of, due };
                     self.0.asked.borrow_mut().insert((interface, address), asked);
+                    let state = ip6_dad_state::IP6_DAD_STATE_TENTATIVE;
+                    self.tell((interface, address), asked, state);
                     due
                 }
             };
