@@ -88,6 +88,8 @@ def queues(t):
     t.ask("sw_interface_set_rx_mode", sw_if_index=1, mode=polling)
     t.ask("sw_interface_set_rx_placement", sw_if_index=1, queue_id=0, is_main=True)
     t.dump("sw_interface_rx_placement_dump", sw_if_index=NONE)
+    t.ok("sw_interface_set_default_rx_mode", mode=VppEnum.vl_api_rx_mode_t.RX_MODE_API_INTERRUPT)
+    assert t.ok("sw_interface_get_default_rx_mode").mode == VppEnum.vl_api_rx_mode_t.RX_MODE_API_INTERRUPT
     t.ask("sw_interface_set_link_speed", sw_if_index=1, link_speed=1000)
     t.ask("sw_interface_get_speed_capa", sw_if_index=1)
     t.ask("collect_detailed_interface_stats", sw_if_index=1, enable_disable=True)

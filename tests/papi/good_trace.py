@@ -50,6 +50,8 @@ def duplicates(t):
     t.ok("ip6_dad_enable_disable", enable=False)
     t.ok("want_ip6_dad_events", enable_disable=True)
     t.ok("want_ip6_dad_events", enable_disable=False)
+    t.ok("want_ip6_ra_events", enable=True)
+    t.ok("want_ip6_ra_events", enable=False)
 
 
 def flow_hashes(t):

@@ -12,6 +12,7 @@ pub mod fib;
 pub mod flow;
 pub mod frame;
 pub mod graph;
+pub mod hash_tables;
 pub mod host;
 pub mod huge_pages;
 pub mod interface;

@@ -19,7 +19,7 @@ use vnet::{l2::L2, plugin::Registrar};
 /// Registers the nodes and the commands.
 pub(crate) fn register(r: &mut Registrar) {
     let l2 = L2::register(r);
-    r.command(tables::command(&l2));
+    tables::register(r, &l2);
     for direction in [Direction::Input, Direction::Output] {
         arcs::register(r, direction);
     }

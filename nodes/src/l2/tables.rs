@@ -1,40 +1,32 @@
-//! `show bihash`: what is in the hash table of stations, in VPP's words. VPP lists all tables of one kind there; the other hash
-//! tables here have commands of their own, such as `show flowprobe statistics` and `show acl-plugin tables`.
+//! What `show bihash` tells of the table of stations.
 
 use std::collections::BTreeSet;
 
 use vnet::{
-    command::{Cell, Record},
+    hash_tables::{HashTable, HashTables},
     l2::L2,
-    plugin::{Command, CommandCx},
+    plugin::Registrar,
     runtime::Main,
 };
 
 /// VPP's name of the table.
 const NAME: &str = "l2fib_mac_table";
 
-pub(super) fn command(l2: &L2) -> Command {
+pub(super) fn register(r: &mut Registrar, l2: &L2) {
     let l2 = l2.clone();
-    let show = move |cx: CommandCx, (): ()| cx.with(|main| show(&l2, main));
-    Command::sync("show bihash", "Show how full the hash table of stations is.", show).details(
-        "Active buckets are those with a station at least, of four that each has room for.",
-    )
+    HashTables::tell(r, move |main| vec![stations(&l2, main)]);
 }
 
-fn show(l2: &L2, main: &Main) -> Record {
+/// A bucket has room for four stations.
+fn stations(l2: &L2, main: &Main) -> HashTable {
     let layer2 = l2.view(main);
     let homes: Vec<_> = layer2.entries().map(|(key, _)| layer2.macs().home(key)).collect();
-    let (elements, bytes) = (homes.len(), layer2.macs().bytes());
-    let buckets = homes.into_iter().collect::<BTreeSet<_>>().len();
-    Record::new()
-        .line("")
-        .line(format!("Hash table '{NAME}'"))
-        .line(format!("    {elements} active elements {buckets} active buckets"))
-        .line(format!("           used {bytes} b ({} Mbytes)", bytes >> 20))
-        .field("name", NAME)
-        .field("elements", Cell::shown("", elements as u64))
-        .field("buckets", Cell::shown("", buckets as u64))
-        .field("bytes", Cell::shown("", bytes as u64))
+    HashTable {
+        name: NAME.to_owned(),
+        elements: homes.len(),
+        bytes: layer2.macs().bytes(),
+        buckets: Some(homes.into_iter().collect::<BTreeSet<_>>().len()),
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +51,6 @@ mod tests {
         let full = run("show bihash");
         assert!(full.contains("\n    3 active elements "), "{full}");
         let json: serde_json::Value = serde_json::from_str(&run("show bihash json")).unwrap();
-        assert_eq!(json["elements"], 3);
+        assert_eq!(json[0]["elements"], 3);
     }
 }

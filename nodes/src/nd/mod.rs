@@ -6,6 +6,7 @@
 mod advertise;
 pub mod api;
 pub mod dad;
+mod heard;
 mod link_local;
 mod listener;
 pub(crate) mod message;
@@ -73,7 +74,8 @@ pub(crate) fn register(r: &mut Registrar, (ears, desk): (&Ears, &Desk), types: &
     r.api().file(&api::IP6_ND);
     let proxied = proxy::register(r);
     neighbor::specs(ears, &proxied).into_iter().for_each(|spec| r.node(spec));
-    router::specs(ears).into_iter().for_each(|spec| r.node(spec));
+    let listeners = heard::register(r);
+    router::specs(ears, &listeners).into_iter().for_each(|spec| r.node(spec));
     r.node(listener::spec(ears));
     link_local::register(r);
     let advertiser = advertise::register(r, &ears.links);

@@ -9,6 +9,7 @@ use vnet::{
 
 use super::{
     Error, Next,
+    heard::Listeners,
     message::{Received, read},
 };
 use crate::{
@@ -21,11 +22,12 @@ use crate::{
 };
 
 /// Registration of the nodes.
-pub(super) fn specs(ears: &Ears) -> [NodeSpec; 2] {
-    let (asked, told) = (ears.clone(), ears.clone());
+pub(super) fn specs(ears: &Ears, listeners: &Listeners) -> [NodeSpec; 2] {
+    let asked = ears.clone();
+    let told = Told { ears: ears.clone(), listeners: listeners.clone() };
     [
         NodeSpec::map(super::ROUTER_SOLICITATION, move |_| Asked(asked.clone())),
-        NodeSpec::map(super::ROUTER_ADVERTISEMENT, move |_| Told(told.clone())),
+        NodeSpec::map(super::ROUTER_ADVERTISEMENT, move |_| told.clone()),
     ]
 }
 
@@ -107,7 +109,11 @@ impl Map for Asked {
     }
 }
 
-struct Told(Ears);
+#[derive(Clone)]
+struct Told {
+    ears: Ears,
+    listeners: Listeners,
+}
 
 impl Told {
     /// RFC 4861, section 6.1.2. A router does not follow others, but now knows where they are.
@@ -117,7 +123,7 @@ impl Told {
         rx: SwIfIndex,
         buffer: &Buffer,
     ) -> Error {
-        let links = self.0.links.clone();
+        let links = self.ears.links.clone();
         let Some(link) = links.read(cx.token()).get(rx) else {
             return Error::UnsupportedInterface;
         };
@@ -136,9 +142,12 @@ impl Told {
         }
         if let Some(mac) = message.links.source {
             let who = (rx, message.source.into());
-            self.0.reporter.heard(cx, who, mac, Whom::Anybody, Error::LearningFull);
+            self.ears.reporter.heard(cx, who, mac, Whom::Anybody, Error::LearningFull);
         }
-        Error::RouterAdvertisements
+        match self.listeners.tell(rx, (message.source, message.fixed), buffer) {
+            true => Error::RouterAdvertisements,
+            false => Error::LearningFull,
+        }
     }
 }
 

@@ -77,6 +77,7 @@ pub fn plugin() -> Plugin {
         api::register(r, &acl);
         commands::register(r, &acl);
         macip::register(r);
+        show::tell_of_sessions(r, &acl);
         r.provide(acl);
         Ok(())
     };

@@ -4,7 +4,9 @@ use vnet::{
     action::ActionId,
     command::{Cell, Output, Record},
     counter::Count,
+    hash_tables::{HashTable, HashTables},
     interface::SwIfIndex,
+    plugin::Registrar,
     runtime::Main,
 };
 
@@ -13,7 +15,7 @@ use crate::{
     error::AclError,
     lists::{Acl, List, State},
     rule::Rule,
-    session::{Heard, Session, state::TimeoutKind},
+    session::{Heard, Session, Sessions, state::TimeoutKind},
     space::{MaskInfo, Space},
 };
 
@@ -131,6 +133,20 @@ pub(crate) fn interfaces(
         record.into()
     });
     Output::List(all.collect())
+}
+
+/// Has `show bihash` tell of the table of sessions, once there is one.
+pub(crate) fn tell_of_sessions(r: &mut Registrar, acl: &Acl) {
+    let acl = acl.clone();
+    HashTables::tell(r, move |main| {
+        let table = |sessions: &Sessions| HashTable {
+            name: "ACL plugin FA session bihash".to_owned(),
+            elements: sessions.live() as usize,
+            buckets: Some(sessions.taken()),
+            bytes: sessions.bytes(),
+        };
+        acl.view(main).sessions.as_deref().map(table).into_iter().collect()
+    });
 }
 
 /// How many sessions there are, and were; each of them where they are asked for.

@@ -87,6 +87,7 @@ pub fn plugin() -> Plugin {
         commands::register(r, &probe);
         sampling::register(r, &probe);
         settings::register(r, &probe);
+        show::tell_of_caches(r, &probe);
         r.provide(probe);
         Ok(())
     };

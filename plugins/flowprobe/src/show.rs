@@ -5,8 +5,10 @@ use vnet::{
     flow::{
         Addresses, Counters, DEFAULT_MAX_FLOWS, Direction, FlowRecord, FragmentCounters, Unmeasured,
     },
+    hash_tables::{HashTable, HashTables},
     interface::SwIfIndex,
     ipfix::engine::QueueCounters,
+    plugin::Registrar,
     runtime::Main,
     wire::ethernet::MacAddress,
 };
@@ -104,6 +106,31 @@ impl FlowProbe {
         }
         settings
     }
+}
+
+/// Has `show bihash` tell of the flow caches of all threads.
+pub(crate) fn tell_of_caches(r: &mut Registrar, probe: &FlowProbe) {
+    let probe = probe.clone();
+    HashTables::tell(r, move |main| caches(&probe, main));
+}
+
+fn caches(probe: &FlowProbe, main: &mut Main) -> Vec<HashTable> {
+    let mut all = Vec::new();
+    for variant in Variant::ALL {
+        let mut thread = 0;
+        main.for_each_local(probe.point(variant), |place| {
+            for of in place.iter().flat_map(Point::meters) {
+                all.push(HashTable {
+                    name: format!("flowprobe {} flows of thread {thread}", variant.word()),
+                    elements: of.meter.live_flows(),
+                    buckets: None,
+                    bytes: of.meter.reserved() as usize,
+                });
+            }
+            thread += 1;
+        });
+    }
+    all
 }
 
 /// `show flowprobe feature`.

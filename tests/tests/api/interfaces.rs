@@ -580,3 +580,60 @@ fn an_interface_without_addresses_takes_ipv4_where_it_is_enabled_as_by_commands(
     twins.agree("show interface features loop0");
     assert_eq!([set(99, true), set(99, false)], [Err(-2); 2]);
 }
+
+#[test]
+fn queues_of_new_interfaces_begin_as_was_chosen_as_by_the_command() {
+    use std::os::{fd::AsRawFd, unix::net::UnixStream};
+    use vnet::{
+        graph::InputMode,
+        interface::{NewHardware, NewRxQueue, NoWire},
+    };
+    let (_far, near) = UnixStream::pair().unwrap();
+    let add = |engine: &Engine, name: &str| {
+        let new = NewHardware {
+            name: name.to_owned(),
+            device_class: "port",
+            device_instance: 0,
+            mac: None,
+            max_frame_size: 9000,
+            mtu: 1500,
+            tx_next: 0,
+        };
+        engine.with(|main| {
+            let port = main.add_device(new, Box::new(NoWire)).unwrap();
+            let node = main.graph().find("error-drop").unwrap();
+            let queue = |fd| NewRxQueue { node, fd, mode: InputMode::Interrupt };
+            main.add_rx_queues(port, [queue(None), queue(Some(near.as_raw_fd()))]).unwrap();
+        });
+    };
+    let twins = Twins::new(&[]);
+    let client = twins.client();
+    let get = || client.call(&sw_interface_get_default_rx_mode {}).unwrap().mode;
+    let set = |mode| client.call(&sw_interface_set_default_rx_mode { mode }).map(drop);
+    assert_eq!(get(), rx_mode::RX_MODE_API_INTERRUPT);
+    [&twins.asked, &twins.told].into_iter().for_each(|engine| add(engine, "port0"));
+    for (mode, line) in [
+        (rx_mode::RX_MODE_API_ADAPTIVE, "set interface default-rx-mode adaptive"),
+        (rx_mode::RX_MODE_API_POLLING, "set interface default-rx-mode polling"),
+    ] {
+        set(mode).unwrap();
+        twins.tell(line);
+        assert_eq!(get(), mode);
+        let name = format!("port{}", mode.0);
+        [&twins.asked, &twins.told].into_iter().for_each(|engine| add(engine, &name));
+    }
+    twins.agree("show interface rx-placement");
+    let shown = twins.asked.command("show interface rx-placement").unwrap();
+    for (queue, mode) in [
+        ("port0 queue 1", "interrupt"),
+        ("port3 queue 0", "polling"),
+        ("port3 queue 1", "adaptive"),
+        ("port1 queue 1", "polling"),
+    ] {
+        let line = shown.lines().find(|line| line.contains(queue));
+        assert!(line.is_some_and(|line| line.contains(mode)), "{queue}: {shown}");
+    }
+    let wrong = [rx_mode::RX_MODE_API_UNKNOWN, rx_mode::RX_MODE_API_DEFAULT, rx_mode(99)];
+    assert_eq!(wrong.map(set), [Err(-7); 3]);
+    assert_eq!(get(), rx_mode::RX_MODE_API_POLLING);
+}

@@ -2,7 +2,10 @@
 
 use std::net::Ipv6Addr;
 
-use nodes::nd::dad::api::{ip6_dad_event, ip6_dad_state, want_ip6_dad_events};
+use nodes::nd::{
+    api::{ip6_ra_event, want_ip6_ra_events},
+    dad::api::{ip6_dad_event, ip6_dad_state, want_ip6_dad_events},
+};
 use peloton_tests::api::ApiClient;
 
 use crate::{
@@ -518,5 +521,52 @@ fn floods_stay_within_bounds() {
     assert_eq!(scene.lab.run("show ip6 neighbors json").matches("\"2001:db8::1:").count(), 300);
     assert!(scene.lab.error("ip6-glean", "throttled") > 0);
     scene.lab.advance(3);
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
+fn a_client_is_told_of_what_other_routers_advertise_while_it_wants_to_know() {
+    let scene = Scene::new(1, "set interface ip address pg0 2001:db8::1/64");
+    let client = ApiClient::new(&scene.lab.engine);
+    let want = |enable| client.call(&want_ip6_ra_events { enable, pid: 7 }).map(drop);
+    let prefix = |length: u8, last: u8| {
+        let lifetimes = [0, 0, 14, 16, 0, 0, 7, 8];
+        let front = [&[3, 4, length, 0xc0][..], &lifetimes, &[0; 4]].concat();
+        [&front[..], &octets(&format!("2001:db8:{last}::"))].concat()
+    };
+    let advertise = |options: &[Vec<u8>]| {
+        let fixed = [134, 0, 0, 0, 64, 0x80, 7, 8, 0, 0, 3, 232, 0, 0, 0, 100];
+        let message = [&fixed[..], &options.concat()].concat();
+        Message::new((group_mac("ff02::1"), HOST), "fe80::2", "ff02::1", message).frame()
+    };
+    let send = |options: &[Vec<u8>]| {
+        scene.send("pg0", &[advertise(options)]);
+        let events = client.events();
+        let told = events.iter().map(|event| event.event::<ip6_ra_event>(&client).unwrap());
+        told.map(|(_, pid, told)| (pid, told)).collect::<Vec<_>>()
+    };
+    assert_eq!(send(&[]), []);
+    want(true).unwrap();
+    assert_eq!([want(true), want(false), want(false)], [Err(-31), Ok(()), Err(-31)]);
+    want(true).unwrap();
+    // The MTU is none of the prefixes, and there is no prefix of 129 bits.
+    let mtu = vec![5, 1, 0, 0, 0, 0, 5, 220];
+    let told = send(&[option(1, HOST), prefix(64, 5), mtu, prefix(129, 6), prefix(48, 7)]);
+    let [(7, told)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((told.sw_if_index, told.router_addr), (1, octets("fe80::2")));
+    assert_eq!((told.current_hop_limit, told.flags, told.router_lifetime_in_sec), (64, 0x80, 1800));
+    assert_eq!(told.neighbor_reachable_time_in_msec, 1000);
+    assert_eq!(told.time_in_msec_between_retransmitted_neighbor_solicitations, 100);
+    let prefixes: Vec<_> =
+        told.prefixes.iter().map(|of| (of.prefix.address.un.0, of.prefix.len)).collect();
+    assert_eq!(prefixes, [(octets("2001:db8:5::"), 64), (octets("2001:db8:7::"), 48)]);
+    let [first, _] = told.prefixes.as_slice() else { panic!("{told:?}") };
+    assert_eq!((first.flags, first.valid_time, first.preferred_time), (0xc0, 3600, 1800));
+    // As many as there is room for.
+    let many: Vec<_> = (0..20).map(|n| prefix(64, n)).collect();
+    assert_eq!(send(&many)[0].1.prefixes.len(), 16);
+    want(false).unwrap();
+    assert_eq!(send(&[]), []);
+    assert_eq!(scene.lab.error("icmp6-router-advertisement", "router-advertisements-rx"), 4);
     scene.assert_nothing_is_lost();
 }

@@ -74,6 +74,30 @@ macro_rules! api {
     };
 }
 
+/// Makes an older message into a newer one that has all of its fields under the same names: those, and what the others are for
+/// the older one.
+///
+/// ```
+/// vnet::api! {
+///     file LIGHTS = "lights", [1, 0, 0], 0x12345678;
+///     call lamp_set = 0x9c0d1a2b { lamp: u32, on: bool } -> lamp_set_reply = 0xe8d4e804 {};
+///     call lamp_set_v2 = 0x5e6f7a8b { lamp: u32, on: bool, colour: u8 } -> lamp_set_v2_reply = 0xe8d4e804 {};
+/// }
+/// vnet::api_part!(lamp_set { lamp, on } of lamp_set_v2 { colour: 7 });
+///
+/// assert_eq!(lamp_set_v2::from(lamp_set { lamp: 1, on: true }).colour, 7);
+/// ```
+#[macro_export]
+macro_rules! api_part {
+    ($part:ident { $($same:ident),* $(,)? } of $whole:ident { $($field:ident : $value:expr),* $(,)? }) => {
+        impl From<$part> for $whole {
+            fn from(request: $part) -> Self {
+                Self { $($same: request.$same.into(),)* $($field: $value,)* }
+            }
+        }
+    };
+}
+
 /// One item of [`api!`].
 #[doc(hidden)]
 #[macro_export]

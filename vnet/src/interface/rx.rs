@@ -30,7 +30,7 @@ pub struct NewRxQueue {
     pub node: NodeIndex,
     /// Can be read while there are packets; `None` where nothing tells, so that the queue is polled.
     pub fd: Option<RawFd>,
-    /// How its thread is to learn of packets at first.
+    /// How its thread is to learn of packets at first, unless something else was chosen for all new ones.
     pub mode: InputMode,
 }
 
@@ -90,6 +90,8 @@ pub struct RxQueues {
     queues: Vec<RxQueue>,
     /// The worker that the next one is given to.
     next_worker: usize,
+    /// How new ones are read, where that was chosen.
+    pub(crate) first_mode: Option<InputMode>,
 }
 
 /// Who looks after which queue, as input nodes see it.

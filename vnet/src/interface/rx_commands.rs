@@ -1,10 +1,10 @@
-//! `show interface rx-placement`, `set interface rx-placement` and `set interface rx-mode`.
+//! `show interface rx-placement`, `set interface rx-placement`, `set interface rx-mode` and `set interface default-rx-mode`.
 
 use core::fmt::Write;
 
 use super::{RxQueue, RxQueueId, SwIfIndex};
 use crate::{
-    command::{Cell, Record, choice, keyword, one_of, positional, value},
+    command::{Cell, Field, Record, choice, keyword, one_of, positional, value},
     graph::InputMode,
     plugin::{Command, CommandCx},
     runtime::{Main, thread_name},
@@ -32,16 +32,33 @@ crate::args! {
     struct SetMode {
         interface: SwIfIndex = positional(value::interface()),
         queue: Option<u16> = keyword("queue", value::number(0..=u16::MAX)).optional(),
-        mode: InputMode = choice([
-            ("polling", InputMode::Polling),
-            ("interrupt", InputMode::Interrupt),
-            ("adaptive", InputMode::Adaptive),
-        ]),
+        mode: InputMode = mode(),
     }
 }
 
-pub(super) fn commands() -> [Command; 3] {
+crate::args! {
+    struct SetFirstMode {
+        mode: InputMode = mode(),
+    }
+}
+
+fn mode() -> Field<InputMode> {
+    choice([
+        ("polling", InputMode::Polling),
+        ("interrupt", InputMode::Interrupt),
+        ("adaptive", InputMode::Adaptive),
+    ])
+}
+
+pub(super) fn commands() -> [Command; 4] {
     [
+        Command::sync(
+            "set interface default-rx-mode",
+            "Have the threads of receive queues of new interfaces poll, or wait for interrupts.",
+            |cx: CommandCx, args: SetFirstMode| {
+                cx.with(|main| main.set_first_rx_mode(args.mode));
+            },
+        ),
         Command::sync(
             "show interface rx-placement",
             "Show which threads look after the receive queues of interfaces.",

@@ -4,7 +4,7 @@ use super::{Command, Registrar};
 use crate::{
     api, buffer, classify,
     command::{Align, Cell, Column, Record, Shown, Table, flag},
-    error, fib, graph, interface, log, neighbor, runtime, trace,
+    error, fib, graph, hash_tables, interface, log, neighbor, runtime, trace,
 };
 
 crate::args! {
@@ -20,6 +20,7 @@ pub(super) fn register_api(registrar: &mut Registrar) {
     classify::register_api(registrar);
     fib::register_api(registrar);
     graph::feature::api::register_api(registrar);
+    hash_tables::register(registrar);
     interface::api::register_api(registrar);
     runtime::register_api(registrar);
     trace::register_api(registrar);

@@ -29,7 +29,25 @@ impl Main {
         let workers = self.threads() - 1;
         queues.into_iter().for_each(|new| self.rx_queues.add(hw_if_index, new, workers));
         self.place_rx_queues();
+        if let Some(mode) = self.rx_queues.first_mode {
+            let told = self.rx_queues.of(hw_if_index).filter(|queue| queue.fd.is_some());
+            for queue in told.map(|queue| queue.id.queue).collect::<Vec<_>>() {
+                // A device that cannot is read as it says.
+                let _: Result<(), RxError> = self.set_rx_mode(hw_if_index, Some(queue), mode);
+            }
+        }
         Ok(())
+    }
+
+    /// How receive queues of new interfaces are read.
+    #[must_use]
+    pub fn first_rx_mode(&self) -> InputMode {
+        self.rx_queues.first_mode.unwrap_or(InputMode::Interrupt)
+    }
+
+    /// Chooses how receive queues of new interfaces are read, where their devices can tell of packets.
+    pub fn set_first_rx_mode(&mut self, mode: InputMode) {
+        self.rx_queues.first_mode = Some(mode);
     }
 
     /// Has `thread` look after a queue from now on.

@@ -7,7 +7,7 @@ use vnet::{
     wire::geneve::PORT,
 };
 
-use super::{DECAP_L2, NONE, change, check_decap, dump, ip, vni};
+use super::{DECAP_L2, NONE, changes, check_decap, dump, ip, vni};
 
 vnet::api! {
     /// The file `geneve.api`.
@@ -49,46 +49,45 @@ vnet::api! {
 
 pub(super) fn register(api: &mut Api) {
     api.file(&GENEVE);
-    api.call(|cx, request: geneve_add_del_tunnel| -> Result<_, Retval> {
-        let geneve_add_del_tunnel { is_add, local_address, remote_address, .. } = request;
-        let geneve_add_del_tunnel { encap_vrf_id, decap_next_index, vni, .. } = request;
-        let new = asked((&local_address, &remote_address), encap_vrf_id, vni)?;
-        if is_add {
-            check_decap(decap_next_index)?;
-        }
-        let sw_if_index = cx.with(|main| change(main, &new, is_add))?;
-        Ok(geneve_add_del_tunnel_reply { sw_if_index })
-    });
-    api.call(|cx, request: geneve_add_del_tunnel2| -> Result<_, Retval> {
-        let geneve_add_del_tunnel2 { is_add, local_address, remote_address, l3_mode, .. } = request;
-        let geneve_add_del_tunnel2 { encap_vrf_id, decap_next_index, vni, .. } = request;
-        let new = asked((&local_address, &remote_address), encap_vrf_id, vni)?;
-        if is_add {
-            check_decap(decap_next_index)?;
-        }
-        if l3_mode {
-            return Err(ApiError::Unsupported.into());
-        }
-        let sw_if_index = cx.with(|main| change(main, &new, is_add))?;
-        Ok(geneve_add_del_tunnel2_reply { sw_if_index })
-    });
+    changes!(api, Asked, [
+        geneve_add_del_tunnel -> geneve_add_del_tunnel_reply,
+        geneve_add_del_tunnel2 -> geneve_add_del_tunnel2_reply,
+    ]);
     api.dump(|cx, request: geneve_tunnel_dump| {
         cx.with(|main| dump(main, Kind::Geneve, request.sw_if_index, details))
     });
 }
 
-fn asked((local, remote): (&address, &address), table: u32, id: u32) -> Result<NewTunnel, Retval> {
-    Ok(NewTunnel {
-        kind: Kind::Geneve,
-        payload: Payload::Ethernet,
-        instance: None,
-        local: ip(local)?,
-        remote: ip(remote)?,
-        table_id: table,
-        key: vni(id)?,
-        ports: Some(Ports { local: PORT, remote: PORT }),
-        flags: Flags::empty(),
-    })
+/// The newer message, of which the other one is a part.
+type Asked = geneve_add_del_tunnel2;
+
+vnet::api_part!(geneve_add_del_tunnel {
+    is_add, local_address, remote_address, mcast_sw_if_index, encap_vrf_id, decap_next_index, vni,
+} of geneve_add_del_tunnel2 { l3_mode: false });
+
+impl TryFrom<Asked> for NewTunnel {
+    type Error = Retval;
+
+    fn try_from(request: Asked) -> Result<Self, Retval> {
+        let new = Self {
+            kind: Kind::Geneve,
+            payload: Payload::Ethernet,
+            instance: None,
+            local: ip(&request.local_address)?,
+            remote: ip(&request.remote_address)?,
+            table_id: request.encap_vrf_id,
+            key: vni(request.vni)?,
+            ports: Some(Ports { local: PORT, remote: PORT }),
+            flags: Flags::empty(),
+        };
+        if request.is_add {
+            check_decap(request.decap_next_index)?;
+        }
+        if request.l3_mode {
+            return Err(ApiError::Unsupported.into());
+        }
+        Ok(new)
+    }
 }
 
 fn details(tunnel: &Tunnel, encap_vrf_id: u32) -> geneve_tunnel_details {

@@ -61,7 +61,7 @@ vnet::api! {
 pub(super) fn register(api: &mut Api) {
     api.file(&GRE);
     api.call(|cx, request: gre_tunnel_add_del| -> Result<_, Retval> {
-        let new = NewTunnel::try_from(&with_key(request.tunnel))?;
+        let new = NewTunnel::try_from(&gre_tunnel_v2::from(request.tunnel))?;
         let sw_if_index = cx.with(|main| change(main, &new, request.is_add))?;
         Ok(gre_tunnel_add_del_reply { sw_if_index })
     });
@@ -78,21 +78,9 @@ pub(super) fn register(api: &mut Api) {
     });
 }
 
-/// The older type has no key.
-fn with_key(tunnel: gre_tunnel) -> gre_tunnel_v2 {
-    gre_tunnel_v2 {
-        r#type: tunnel.r#type,
-        mode: tunnel.mode,
-        flags: tunnel.flags,
-        session_id: tunnel.session_id,
-        instance: tunnel.instance,
-        outer_table_id: tunnel.outer_table_id,
-        sw_if_index: tunnel.sw_if_index,
-        src: tunnel.src,
-        dst: tunnel.dst,
-        key: 0,
-    }
-}
+vnet::api_part!(gre_tunnel {
+    r#type, mode, flags, session_id, instance, outer_table_id, sw_if_index, src, dst,
+} of gre_tunnel_v2 { key: 0 });
 
 impl TryFrom<&gre_tunnel_v2> for NewTunnel {
     type Error = ApiError;

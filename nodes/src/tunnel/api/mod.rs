@@ -26,6 +26,21 @@ const NONE: u32 = u32::MAX;
 /// What is in a tunnel goes on as frames: VPP's slot of that, which is the only one here.
 const DECAP_L2: u32 = 1;
 
+/// Has tunnels made and deleted by each of these messages, which are `$asked` or can be made into it.
+macro_rules! changes {
+    ($api:ident, $asked:ident, [$($request:ident -> $reply:ident),* $(,)?]) => {
+        $(
+            $api.call(|cx, request: $request| -> Result<_, Retval> {
+                let asked = $asked::from(request);
+                let (is_add, new) = (asked.is_add, NewTunnel::try_from(asked)?);
+                let sw_if_index = cx.with(|main| super::change(main, &new, is_add))?;
+                Ok($reply { sw_if_index })
+            });
+        )*
+    };
+}
+use changes;
+
 pub(super) fn register(registrar: &mut Registrar) {
     let api = registrar.api();
     api.file(&TUNNEL_TYPES);

@@ -6,7 +6,7 @@ use vnet::{
     wire::vxlan::PORT,
 };
 
-use super::{DECAP_L2, NONE, change, check_decap, dump, instance, ip, vni};
+use super::{DECAP_L2, NONE, changes, check_decap, dump, instance, ip, vni};
 
 vnet::api! {
     /// The file `vxlan.api`.
@@ -81,21 +81,11 @@ vnet::api! {
 
 pub(super) fn register(api: &mut Api) {
     api.file(&VXLAN);
-    api.call(|cx, request: vxlan_add_del_tunnel| -> Result<_, Retval> {
-        let (is_add, new) = (request.is_add, NewTunnel::try_from(Asked::from(request))?);
-        let sw_if_index = cx.with(|main| change(main, &new, is_add))?;
-        Ok(vxlan_add_del_tunnel_reply { sw_if_index })
-    });
-    api.call(|cx, request: vxlan_add_del_tunnel_v2| -> Result<_, Retval> {
-        let (is_add, new) = (request.is_add, NewTunnel::try_from(Asked::from(request))?);
-        let sw_if_index = cx.with(|main| change(main, &new, is_add))?;
-        Ok(vxlan_add_del_tunnel_v2_reply { sw_if_index })
-    });
-    api.call(|cx, request: vxlan_add_del_tunnel_v3| -> Result<_, Retval> {
-        let (is_add, new) = (request.is_add, NewTunnel::try_from(Asked::from(request))?);
-        let sw_if_index = cx.with(|main| change(main, &new, is_add))?;
-        Ok(vxlan_add_del_tunnel_v3_reply { sw_if_index })
-    });
+    changes!(api, Asked, [
+        vxlan_add_del_tunnel -> vxlan_add_del_tunnel_reply,
+        vxlan_add_del_tunnel_v2 -> vxlan_add_del_tunnel_v2_reply,
+        vxlan_add_del_tunnel_v3 -> vxlan_add_del_tunnel_v3_reply,
+    ]);
     api.dump(|cx, request: vxlan_tunnel_dump| {
         cx.with(|main| dump(main, Kind::Vxlan, request.sw_if_index, details))
     });
@@ -107,41 +97,13 @@ pub(super) fn register(api: &mut Api) {
 /// The newest message, of which the others are parts.
 type Asked = vxlan_add_del_tunnel_v3;
 
-impl From<vxlan_add_del_tunnel> for Asked {
-    fn from(request: vxlan_add_del_tunnel) -> Self {
-        Self {
-            is_add: request.is_add,
-            instance: request.instance,
-            src_address: request.src_address,
-            dst_address: request.dst_address,
-            src_port: 0,
-            dst_port: 0,
-            mcast_sw_if_index: request.mcast_sw_if_index,
-            encap_vrf_id: request.encap_vrf_id,
-            decap_next_index: request.decap_next_index,
-            vni: request.vni,
-            is_l3: false,
-        }
-    }
-}
+vnet::api_part!(vxlan_add_del_tunnel {
+    is_add, instance, src_address, dst_address, mcast_sw_if_index, encap_vrf_id, decap_next_index, vni,
+} of vxlan_add_del_tunnel_v3 { src_port: 0, dst_port: 0, is_l3: false });
 
-impl From<vxlan_add_del_tunnel_v2> for Asked {
-    fn from(request: vxlan_add_del_tunnel_v2) -> Self {
-        Self {
-            is_add: request.is_add,
-            instance: request.instance,
-            src_address: request.src_address,
-            dst_address: request.dst_address,
-            src_port: request.src_port,
-            dst_port: request.dst_port,
-            mcast_sw_if_index: request.mcast_sw_if_index,
-            encap_vrf_id: request.encap_vrf_id,
-            decap_next_index: request.decap_next_index,
-            vni: request.vni,
-            is_l3: false,
-        }
-    }
-}
+vnet::api_part!(vxlan_add_del_tunnel_v2 {
+    is_add, instance, src_address, dst_address, src_port, dst_port, mcast_sw_if_index, encap_vrf_id, decap_next_index, vni,
+} of vxlan_add_del_tunnel_v3 { is_l3: false });
 
 impl TryFrom<Asked> for NewTunnel {
     type Error = Retval;

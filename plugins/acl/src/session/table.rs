@@ -157,6 +157,12 @@ impl Sessions {
         size_of_val(&*self.buckets) + size_of_val(&*self.places)
     }
 
+    /// Buckets with a session in them.
+    pub(crate) fn taken(&self) -> usize {
+        let is_taken = |bucket: &&Bucket| bucket.words().any(|word| !word.is_free());
+        self.buckets.iter().filter(is_taken).count()
+    }
+
     /// Where a key may lie.
     #[inline(always)]
     pub(crate) fn homes(&self, SessionKey(key): &SessionKey) -> Homes {

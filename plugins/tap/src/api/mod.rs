@@ -26,27 +26,27 @@ use crate::{
 /// What stands for all interfaces, and for "whichever number is free".
 const NONE: u32 = u32::MAX;
 
+/// Has taps made by each of these messages, which are the newest one or parts of it.
+macro_rules! creates {
+    ($api:ident, $taps:ident, [$($request:ident -> $reply:ident),*]) => {
+        $({
+            let of = $taps.clone();
+            $api.call_waiting(move |cx, request: $request| {
+                let of = of.clone();
+                async move {
+                    let (new, host) = asked(request.into())?;
+                    let SwIfIndex(sw_if_index) = of.make(&cx, new, host).await?;
+                    Ok::<_, Retval>($reply { sw_if_index })
+                }
+            });
+        })*
+    };
+}
+
 pub(crate) fn register(registrar: &mut Registrar, taps: &Taps) {
     let api = registrar.api();
     api.file(&TAPV2);
-    let of = taps.clone();
-    api.call_waiting(move |cx, request: tap_create_v3| {
-        let of = of.clone();
-        async move {
-            let (new, host) = asked(request)?;
-            let SwIfIndex(sw_if_index) = of.make(&cx, new, host).await?;
-            Ok::<_, Retval>(tap_create_v3_reply { sw_if_index })
-        }
-    });
-    let of = taps.clone();
-    api.call_waiting(move |cx, request: tap_create_v2| {
-        let of = of.clone();
-        async move {
-            let (new, host) = asked(request.into())?;
-            let SwIfIndex(sw_if_index) = of.make(&cx, new, host).await?;
-            Ok::<_, Retval>(tap_create_v2_reply { sw_if_index })
-        }
-    });
+    creates!(api, taps, [tap_create_v3 -> tap_create_v3_reply, tap_create_v2 -> tap_create_v2_reply]);
     let of = taps.clone();
     api.call(move |cx, request: tap_delete_v2| {
         cx.with(|main| of.delete(main, SwIfIndex(request.sw_if_index)))
@@ -61,40 +61,12 @@ pub(crate) fn register(registrar: &mut Registrar, taps: &Taps) {
     });
 }
 
-/// The older message is a part of the newer one.
-impl From<tap_create_v2> for tap_create_v3 {
-    fn from(request: tap_create_v2) -> Self {
-        Self {
-            id: request.id,
-            use_random_mac: request.use_random_mac,
-            mac_address: request.mac_address,
-            num_rx_queues: request.num_rx_queues.into(),
-            num_tx_queues: 1,
-            tx_ring_sz: request.tx_ring_sz,
-            rx_ring_sz: request.rx_ring_sz,
-            host_mtu_set: request.host_mtu_set,
-            host_mtu_size: request.host_mtu_size,
-            host_mac_addr_set: request.host_mac_addr_set,
-            host_mac_addr: request.host_mac_addr,
-            host_ip4_prefix_set: request.host_ip4_prefix_set,
-            host_ip4_prefix: request.host_ip4_prefix,
-            host_ip6_prefix_set: request.host_ip6_prefix_set,
-            host_ip6_prefix: request.host_ip6_prefix,
-            host_ip4_gw_set: request.host_ip4_gw_set,
-            host_ip4_gw: request.host_ip4_gw,
-            host_ip6_gw_set: request.host_ip6_gw_set,
-            host_ip6_gw: request.host_ip6_gw,
-            tap_flags: request.tap_flags,
-            host_namespace_set: request.host_namespace_set,
-            host_namespace: request.host_namespace,
-            host_if_name_set: request.host_if_name_set,
-            host_if_name: request.host_if_name,
-            host_bridge_set: request.host_bridge_set,
-            host_bridge: request.host_bridge,
-            tag: request.tag,
-        }
-    }
-}
+vnet::api_part!(tap_create_v2 {
+    id, use_random_mac, mac_address, num_rx_queues, tx_ring_sz, rx_ring_sz, host_mtu_set, host_mtu_size, host_mac_addr_set,
+    host_mac_addr, host_ip4_prefix_set, host_ip4_prefix, host_ip6_prefix_set, host_ip6_prefix, host_ip4_gw_set, host_ip4_gw,
+    host_ip6_gw_set, host_ip6_gw, tap_flags, host_namespace_set, host_namespace, host_if_name_set, host_if_name,
+    host_bridge_set, host_bridge, tag,
+} of tap_create_v3 { num_tx_queues: 1 });
 
 /// What `create tap` would be told. Ring sizes and what else is of vhost alone have no effect.
 fn asked(request: tap_create_v3) -> Result<(NewTap, HostRequest), ApiError> {

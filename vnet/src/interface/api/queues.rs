@@ -1,8 +1,9 @@
 //! Messages about receive queues.
 
 use super::{
-    known_main, sw_interface_rx_placement_details, sw_interface_rx_placement_dump,
-    sw_interface_set_rx_mode, sw_interface_set_rx_placement,
+    known_main, sw_interface_get_default_rx_mode, sw_interface_get_default_rx_mode_reply,
+    sw_interface_rx_placement_details, sw_interface_rx_placement_dump,
+    sw_interface_set_default_rx_mode, sw_interface_set_rx_mode, sw_interface_set_rx_placement,
 };
 use crate::{
     api::{Api, Retval, interface_types::rx_mode},
@@ -20,16 +21,38 @@ pub(super) fn register(api: &mut Api) {
     api.dump(|cx, request: sw_interface_rx_placement_dump| {
         cx.with(|main| placement(main, SwIfIndex(request.sw_if_index)))
     });
+    api.call(|cx, request: sw_interface_set_default_rx_mode| {
+        let mode = from_api(request.mode)?;
+        cx.with(|main| main.set_first_rx_mode(mode));
+        Ok::<_, ApiError>(())
+    });
+    api.call(|cx, _: sw_interface_get_default_rx_mode| {
+        let mode = to_api(cx.with(|main| main.first_rx_mode()));
+        Ok::<_, ApiError>(sw_interface_get_default_rx_mode_reply { mode })
+    });
+}
+
+fn from_api(mode: rx_mode) -> Result<InputMode, ApiError> {
+    match mode {
+        rx_mode::RX_MODE_API_POLLING => Ok(InputMode::Polling),
+        rx_mode::RX_MODE_API_INTERRUPT => Ok(InputMode::Interrupt),
+        rx_mode::RX_MODE_API_ADAPTIVE => Ok(InputMode::Adaptive),
+        _ => Err(ApiError::InvalidValue),
+    }
+}
+
+fn to_api(mode: InputMode) -> rx_mode {
+    match mode {
+        InputMode::Polling => rx_mode::RX_MODE_API_POLLING,
+        InputMode::Interrupt => rx_mode::RX_MODE_API_INTERRUPT,
+        InputMode::Adaptive => rx_mode::RX_MODE_API_ADAPTIVE,
+        InputMode::Disabled => rx_mode::RX_MODE_API_UNKNOWN,
+    }
 }
 
 fn set_mode(main: &mut Main, request: &sw_interface_set_rx_mode) -> Result<(), Retval> {
     let interface = known_main(main, request.sw_if_index)?;
-    let mode = match request.mode {
-        rx_mode::RX_MODE_API_POLLING => InputMode::Polling,
-        rx_mode::RX_MODE_API_INTERRUPT => InputMode::Interrupt,
-        rx_mode::RX_MODE_API_ADAPTIVE => InputMode::Adaptive,
-        _ => return Err(ApiError::InvalidValue.into()),
-    };
+    let mode = from_api(request.mode)?;
     let queue = request.queue_id_valid.then(|| queue(request.queue_id)).transpose()?;
     let hw_if_index = main.interfaces().hardware_of(interface)?.index;
     Ok(main.set_rx_mode(hw_if_index, queue, mode)?)
@@ -68,11 +91,6 @@ fn details(interface: SwIfIndex, queue: &RxQueue) -> sw_interface_rx_placement_d
         sw_if_index: interface.0,
         queue_id: queue.id.queue.into(),
         worker_id: queue.thread as u32,
-        mode: match queue.mode {
-            InputMode::Polling => rx_mode::RX_MODE_API_POLLING,
-            InputMode::Interrupt => rx_mode::RX_MODE_API_INTERRUPT,
-            InputMode::Adaptive => rx_mode::RX_MODE_API_ADAPTIVE,
-            InputMode::Disabled => rx_mode::RX_MODE_API_UNKNOWN,
-        },
+        mode: to_api(queue.mode),
     }
 }
