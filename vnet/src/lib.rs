@@ -13,6 +13,7 @@ pub mod flow;
 pub mod frame;
 pub mod graph;
 pub mod hash_tables;
+pub mod gro;
 pub mod host;
 pub mod huge_pages;
 pub mod interface;

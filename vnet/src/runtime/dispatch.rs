@@ -166,7 +166,8 @@ impl Worker {
         handed
     }
 
-    fn dispatch(&mut self, token: Dispatching<'_>, tables: Tables<'_>) {
+    /// Brings the packets to their end that are on their way on this thread.
+    pub(crate) fn dispatch(&mut self, token: Dispatching<'_>, tables: Tables<'_>) {
         while let Some((node, frame)) = self.state.next_pending() {
             self.run(node, frame, false, token, tables);
         }

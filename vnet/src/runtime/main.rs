@@ -118,6 +118,14 @@ impl Main {
         all.fold(false, |any, worker| worker.finish(token, tables) | any)
     }
 
+    /// Brings packets to their end that the main thread has put on their way since its round.
+    pub(crate) fn finish_pending(&mut self) {
+        self.own_token();
+        let token: Dispatching<'_> = self.held.lend();
+        let tables = Tables { features: self.tables.read(token), ways: self.ways.read(token) };
+        self.worker.dispatch(token, tables);
+    }
+
     /// The messages of the binary API, and who answers them.
     #[must_use]
     pub fn api(&self) -> &Rc<api::Table> {

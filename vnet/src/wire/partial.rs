@@ -19,6 +19,16 @@ pub struct Place {
     pseudo: u16,
 }
 
+impl Place {
+    /// Puts the sum of the pseudo header into the field of `packet`, as senders do that leave the rest to their device.
+    pub fn leave(self, packet: &mut [u8]) {
+        let at = self.start + usize::from(self.offset);
+        if let Some(field) = packet.get_mut(at..at + 2) {
+            field.copy_from_slice(&self.pseudo.to_be_bytes());
+        }
+    }
+}
+
 /// Where the checksum of the packet is that begins with `bytes`; `None` where it is neither TCP nor UDP, or its header is not all
 /// there.
 #[must_use]
