@@ -38,8 +38,12 @@ def packet_generator(t):
     assert t.ok("pg_create_interface_v2", interface_id=1).sw_if_index == 2
     assert t.ok("pg_create_interface", interface_id=2).sw_if_index == 3
     t.ok("pg_create_interface_v3", interface_id=3)
-    spare = t.ok("pg_create_interface_v3", interface_id=9).sw_if_index
-    t.says("show interface", "pg9")
+    flags = VppEnum.vl_api_pg_interface_flags_t
+    flags = flags.PG_API_FLAG_GSO | flags.PG_API_FLAG_GRO_COALESCE
+    spare = t.ok("pg_create_interface_v3", interface_id=9, pg_flags=flags, gso_size=1460).sw_if_index
+    t.says("show packet-generator interface pg9", "gso_size: 1460", "coalesce_enabled: 1")
+    t.ok("pg_interface_enable_disable_coalesce", sw_if_index=spare, coalesce_enabled=False)
+    t.says("show packet-generator interface pg9", "gso_enabled: 1", "coalesce_enabled: 0")
     t.ok("pg_delete_interface", sw_if_index=spare)
     assert "pg9" not in t.cli("show interface")
     # No interface of this kind does that.

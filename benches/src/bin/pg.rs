@@ -20,7 +20,12 @@ fn measure(label: &str, spec: StreamSpec, sink: &str, rounds: u32) -> Result<(),
     let engine = Engine::builder().plugin(nodes::plugin()).plugin(pg::plugin()).build()?;
     let generator: pg::Generator = engine.provided().ok_or("no packet generator")?;
     engine.with(|main| -> Result<(), pg::PgError> {
-        let new = pg::NewInterface { number: 0, mac: None, mode: pg::Mode::Ethernet };
+        let new = pg::NewInterface {
+            number: 0,
+            mac: None,
+            mode: pg::Mode::Ethernet,
+            offload: pg::Offload::None,
+        };
         generator.create_interface(main, new)?;
         generator.new_stream(main, spec)?;
         generator.enable(main, None).map(drop)

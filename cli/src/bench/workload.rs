@@ -6,7 +6,7 @@ use core::{
 };
 use std::{error::Error, path};
 
-use nodes::pg::{Generator, Mode, NewInterface, StreamSpec, UdpFlows};
+use nodes::pg::{Generator, Mode, NewInterface, Offload, StreamSpec, UdpFlows};
 use vnet::{
     command::Terminal,
     fib::{FibIndex, IpPrefix, Path, Source},
@@ -131,7 +131,12 @@ impl Workload {
     }
 
     fn configure(&self, main: &mut Main, generator: &Generator) -> Result<(), Box<dyn Error>> {
-        let new = |number| NewInterface { number, mac: None, mode: Mode::Ethernet };
+        let new = |number| NewInterface {
+            number,
+            mac: None,
+            mode: Mode::Ethernet,
+            offload: Offload::None,
+        };
         let input = generator.create_interface(main, new(0))?;
         let output = generator.create_interface(main, new(1))?;
         main.change_interfaces(|table| {

@@ -10,7 +10,7 @@ use vnet::{
     runtime::Main,
 };
 
-use super::{Generator, Mode, NewInterface, PgError};
+use super::{Generator, Mode, NewInterface, Offload, PgError};
 
 vnet::api! {
     /// The file `pg.api`.
@@ -58,36 +58,32 @@ pub(super) fn register(registrar: &mut Registrar, generator: &Generator) {
     api.file(&PG);
     let of = generator.clone();
     api.call(move |cx, request: pg_create_interface| -> Result<_, Retval> {
-        no_offload(request.gso_enabled)?;
-        let mode = Mode::Ethernet;
-        let sw_if_index = cx.with(|main| create(&of, main, request.interface_id, mode))?;
+        let sw_if_index = cx.with(|main| create(&of, main, request.into()))?;
         Ok(pg_create_interface_reply { sw_if_index })
     });
     let of = generator.clone();
     api.call(move |cx, request: pg_create_interface_v2| -> Result<_, Retval> {
-        no_offload(request.gso_enabled)?;
-        let mode = mode(request.mode)?;
-        let sw_if_index = cx.with(|main| create(&of, main, request.interface_id, mode))?;
+        let sw_if_index = cx.with(|main| create(&of, main, request.into()))?;
         Ok(pg_create_interface_v2_reply { sw_if_index })
     });
     let of = generator.clone();
     api.call(move |cx, request: pg_create_interface_v3| -> Result<_, Retval> {
-        no_offload(request.pg_flags != pg_interface_flags::PG_API_FLAG_NONE)?;
-        let mode = mode(request.mode)?;
-        let sw_if_index = cx.with(|main| create(&of, main, request.interface_id, mode))?;
+        let sw_if_index = cx.with(|main| create(&of, main, request.into()))?;
         Ok(pg_create_interface_v3_reply { sw_if_index })
     });
     let of = generator.clone();
     api.call(move |cx, request: pg_delete_interface| {
         cx.with(|main| of.delete_interface(main, SwIfIndex(request.sw_if_index)))
     });
-    api.call(|cx, request: pg_interface_enable_disable_coalesce| -> Result<(), ApiError> {
+    let of = generator.clone();
+    api.call(move |cx, request: pg_interface_enable_disable_coalesce| -> Result<(), Retval> {
         let interface = SwIfIndex(request.sw_if_index);
-        let known = cx.with(|main| main.interfaces().interface(interface).is_some());
-        // As with an interface of VPP's that offloads nothing.
-        Err(match known {
-            true => ApiError::CannotEnableDisableFeature,
-            false => ApiError::InvalidSwIfIndex,
+        cx.with(|main| match of.set_coalescing(main, interface, request.coalesce_enabled) {
+            // As with an interface of VPP's without gso.
+            Err(PgError::NotAnInterface(_)) if main.interfaces().interface(interface).is_some() => {
+                Err(ApiError::CannotEnableDisableFeature.into())
+            }
+            set => Ok(set?),
         })
     });
     let of = generator.clone();
@@ -119,23 +115,74 @@ pub(super) fn register(registrar: &mut Registrar, generator: &Generator) {
     });
 }
 
+/// What any version of `pg_create_interface` asks for.
+struct Create {
+    number: u32,
+    mode: pg_interface_mode,
+    flags: pg_interface_flags,
+    gso_size: u32,
+}
+
+impl From<pg_create_interface> for Create {
+    fn from(request: pg_create_interface) -> Self {
+        let pg_create_interface { interface_id, gso_enabled, gso_size, .. } = request;
+        let mode = pg_interface_mode::PG_API_MODE_ETHERNET;
+        Self { number: interface_id, mode, flags: gso(gso_enabled), gso_size }
+    }
+}
+
+impl From<pg_create_interface_v2> for Create {
+    fn from(request: pg_create_interface_v2) -> Self {
+        let pg_create_interface_v2 { interface_id, gso_enabled, gso_size, mode, .. } = request;
+        Self { number: interface_id, mode, flags: gso(gso_enabled), gso_size }
+    }
+}
+
+impl From<pg_create_interface_v3> for Create {
+    fn from(request: pg_create_interface_v3) -> Self {
+        let pg_create_interface_v3 { interface_id, pg_flags, gso_size, mode, .. } = request;
+        Self { number: interface_id, mode, flags: pg_flags, gso_size }
+    }
+}
+
+fn gso(enabled: bool) -> pg_interface_flags {
+    match enabled {
+        true => pg_interface_flags::PG_API_FLAG_GSO,
+        false => pg_interface_flags::PG_API_FLAG_NONE,
+    }
+}
+
 /// The interface of that number, which is made unless it is there.
 fn create(
     generator: &Generator,
     main: &mut Main,
-    number: u32,
-    mode: Mode,
-) -> Result<interface_index, PgError> {
+    request: Create,
+) -> Result<interface_index, Retval> {
+    let number = request.number;
     let interface = match generator.interface(number) {
         Some(interface) => interface,
-        None => generator.create_interface(main, NewInterface { number, mac: None, mode })?,
+        None => {
+            let (mode, offload) = (mode(request.mode)?, offload(request.flags, request.gso_size)?);
+            let new = NewInterface { number, mac: None, mode, offload };
+            generator.create_interface(main, new)?
+        }
     };
     Ok(interface.0)
 }
 
-/// Packets are of the length that their stream says, their checksums filled in.
-fn no_offload(asked: bool) -> Result<(), ApiError> {
-    if asked { Err(ApiError::Unsupported) } else { Ok(()) }
+/// What the flags ask for. What is cut has checksums, so that GSO is the more of the two.
+fn offload(flags: pg_interface_flags, gso_size: u32) -> Result<Offload, ApiError> {
+    let has = |flag: pg_interface_flags| flags.0 & flag.0 != 0;
+    let coalesce = has(pg_interface_flags::PG_API_FLAG_GRO_COALESCE);
+    if has(pg_interface_flags::PG_API_FLAG_GSO) {
+        let size = u16::try_from(gso_size).map_err(|_| ApiError::InvalidValue)?;
+        return Ok(Offload::Gso { size, coalesce });
+    }
+    match has(pg_interface_flags::PG_API_FLAG_CSUM_OFFLOAD) {
+        _ if coalesce => Err(ApiError::CannotEnableDisableFeature),
+        true => Ok(Offload::Checksum),
+        false => Ok(Offload::None),
+    }
 }
 
 fn mode(mode: pg_interface_mode) -> Result<Mode, ApiError> {

@@ -13,22 +13,24 @@ use vnet::{
     wire::ethernet::MacAddress,
 };
 
-use super::{Generator, Mode, NewInterface, PgError, SpecError, StreamSpec, show};
+use super::{
+    Generator, Mode, NewInterface, Offload, PgError, SpecError, StreamSpec, show, show::interface,
+};
 
 vnet::args! {
     struct Create {
         number: u32 = positional(interface_number()),
         mac: Option<[u8; 6]> = keyword("hw-addr", value::mac()).optional(),
         mode: Mode = keyword("mode", value::words(&MODES)).or(Mode::Ethernet),
-        gso: bool = flag("gso-enabled").help("refused, like the words that go with it: nothing here is offloaded"),
-        gso_size: Option<u32> = keyword("gso-size", value::number(1..=65535)).optional(),
-        coalesce: bool = flag("coalesce-enabled"),
-        csum_offload: bool = flag("csum-offload-enabled"),
+        gso: bool = flag("gso-enabled").help("packets of TCP longer than a buffer stand for several, and leave by it whole"),
+        gso_size: Option<u16> = keyword("gso-size", value::number(1..=65535)).help("octets of payload of each of these").optional(),
+        coalesce: bool = flag("coalesce-enabled").help("segments of TCP that leave by it are put together"),
+        csum_offload: bool = flag("csum-offload-enabled").help("its packets come with checksums that are still to be made"),
     }
 }
 
 vnet::args! {
-    struct DeleteInterface {
+    struct OfInterface {
         interface: SwIfIndex = positional(value::interface()),
     }
 }
@@ -110,10 +112,11 @@ pub(super) fn commands(generator: &Generator) -> Vec<Command> {
         command("create packet-generator interface", "Make a packet-generator interface.", generator, create)
             .details(
                 "The interface is called pg<N>. It is down, and goes up when a stream of it is enabled. One that there is \
-                 already stays as it is.",
+                 already stays as it is. `gso-enabled' wants `gso-size', and `coalesce-enabled' wants `gso-enabled'; with \
+                 `gso-enabled' checksums are still to be made as well.",
             ),
         command("delete packet-generator interface", "Delete a packet-generator interface.", generator, delete_interface)
-            .details("Its streams go with it, and a capture of it ends."),
+            .details("Its streams go with it, what waits there is sent, and a capture of it ends."),
         command("packet-generator new", "Define a stream of packets.", generator, new).details(DEFINITION),
         command("packet-generator enable-stream", "Start a stream, or all.", generator, enable)
             .details("Each stream starts from its beginning. Without a name all streams are enabled, however few there are."),
@@ -128,6 +131,8 @@ pub(super) fn commands(generator: &Generator) -> Vec<Command> {
                  `disable' ends a capture, if there is one, and says how many packets it holds.",
             ),
         command("show packet-generator", "Show the streams.", generator, list),
+        command("show packet-generator interface", "Show a packet-generator interface.", generator, show_interface)
+            .details("What its packets leave to others, and, where segments that leave by it are put together, how much of that was done."),
     ]
 }
 
@@ -144,30 +149,43 @@ fn command<A: Args>(
 }
 
 fn create(generator: &Generator, main: &mut Main, args: Create) -> Result<Output, Error> {
-    let asked = [
-        ("gso-enabled", args.gso),
-        ("gso-size", args.gso_size.is_some()),
-        ("coalesce-enabled", args.coalesce),
-        ("csum-offload-enabled", args.csum_offload),
-    ];
-    if let Some((word, _)) = asked.iter().find(|(_, asked)| *asked) {
-        let text = format!(
-            "`{word}' is not supported: packets are of the length that their stream says, their checksums filled in"
-        );
-        return Err(Error::failed(ApiError::Unsupported, text));
-    }
+    let offload = offload(&args)?;
     let (number, mode) = (args.number, args.mode);
-    let new = NewInterface { number, mac: args.mac.map(MacAddress), mode };
+    let new = NewInterface { number, mac: args.mac.map(MacAddress), mode, offload };
     if generator.interface(number).is_none() {
         generator.create_interface(main, new)?;
     }
     Ok(Output::None)
 }
 
+/// What packets leave to others, by the words of VPP's, which belong together.
+fn offload(args: &Create) -> Result<Offload, Error> {
+    let coalesce = args.coalesce;
+    let refuse = |text: &str| Err(Error::failed(ApiError::InvalidValue, text.to_owned()));
+    match (args.gso, args.gso_size) {
+        (true, Some(size)) => Ok(Offload::Gso { size, coalesce }),
+        (true, None) => refuse("gso enabled but gso size missing"),
+        (false, Some(_)) => refuse("`gso-size' without `gso-enabled'"),
+        (false, None) if coalesce => refuse("`coalesce-enabled' without `gso-enabled'"),
+        (false, None) if args.csum_offload => Ok(Offload::Checksum),
+        (false, None) => Ok(Offload::None),
+    }
+}
+
+fn show_interface(
+    generator: &Generator,
+    main: &mut Main,
+    args: OfInterface,
+) -> Result<Output, Error> {
+    let name = || main.interface_name(args.interface);
+    let shown = generator.of_index(args.interface, |port| interface(main, port));
+    Ok(shown.ok_or_else(|| PgError::NotAnInterface(name()))?.into())
+}
+
 fn delete_interface(
     generator: &Generator,
     main: &mut Main,
-    args: DeleteInterface,
+    args: OfInterface,
 ) -> Result<Output, Error> {
     generator.delete_interface(main, args.interface)?;
     Ok(Output::None)
@@ -254,6 +272,7 @@ impl OperationError for PgError {
             Self::FileExists(_) | Self::CannotOpen { .. } | Self::Write(_) => {
                 ApiError::CannotCreatePcapFile
             }
+            Self::NoGso(_) => ApiError::CannotEnableDisableFeature,
             Self::Interface(error) => error.api_error(),
             _ => ApiError::Unspecified,
         }

@@ -90,6 +90,9 @@ pub enum PgError {
     /// There is no packet-generator interface of this name.
     #[error("Please specify packet-generator interface")]
     NotAnInterface(String),
+    /// No large packets may leave by the interface.
+    #[error("interface `{0}' was made without gso")]
+    NoGso(String),
     /// The interface is not captured.
     #[error("interface `{0}' is not captured")]
     NotCaptured(String),

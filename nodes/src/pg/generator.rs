@@ -20,8 +20,10 @@ use vnet::{
 use crate::capture::{Writer, WriterOptions};
 
 use super::{
-    Data, Layer, Mode, NewInterface, PgError, Sent, SpecError, StreamSpec,
+    Data, Layer, Mode, NewInterface, Offload, PgError, Sent, SpecError, StreamSpec,
+    coalesce::Coalescing,
     input::{Finished, Input, Table},
+    interfaces::offload_of,
     port::{Output, Port},
     program::Program,
     show::StreamRow,
@@ -36,6 +38,7 @@ const INPUT: &str = "pg-input";
 pub struct Generator {
     pub(super) state: Rc<RefCell<State>>,
     table: Shared<Table>,
+    pub(super) coalescing: Coalescing,
 }
 
 #[derive(Default)]
@@ -73,7 +76,8 @@ impl Generator {
     pub fn register(r: &mut Registrar) -> Self {
         let table = r.shared(Table::default());
         let finished = Arc::new(Finished::default());
-        let generator = Self { state: Rc::default(), table: table.clone() };
+        let coalescing = Coalescing::register(r);
+        let generator = Self { state: Rc::default(), table: table.clone(), coalescing };
         let announce = finished.clone();
         let make =
             move |at: &vnet::graph::Instance<'_>| Input::new(at, table.clone(), announce.clone());
@@ -81,6 +85,10 @@ impl Generator {
         let owner = generator.clone();
         let writer = generator.clone();
         r.on_stop(move |_| writer.finish_captures());
+        let follower = generator.clone();
+        r.on_interface_event(move |main, event| follower.follow(main, event));
+        let last = generator.clone();
+        r.on_drain(move |main| last.end_coalescing(main));
         // Streams end on the thread that runs them; that nothing is left to poll for is the main thread's to see.
         r.process("pg-process", |cx| async move {
             loop {
@@ -351,6 +359,7 @@ impl Generator {
                 tx: stream.target.tx,
                 next,
                 flags: stream.spec.buffer_flags,
+                offload: offload_of(&state.ports, stream.target.rx),
                 link: link_of(&stream.spec),
                 progress: stream.progress.clone(),
             });
@@ -392,7 +401,8 @@ impl Generator {
         let port = match existing {
             Some((port, _)) => port,
             None => {
-                let new = NewInterface { number: spec.source, mac: None, mode };
+                let new =
+                    NewInterface { number: spec.source, mac: None, mode, offload: Offload::None };
                 self.create_interface(main, new)?
             }
         };

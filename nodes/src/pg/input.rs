@@ -15,6 +15,7 @@ use vnet::{
 };
 
 use super::{
+    Offload,
     stream::{Label, Running, Sender},
     trace::Trace,
 };
@@ -158,10 +159,14 @@ impl Node for Input {
             let start = frame.len();
             let made = sender.make(cx, frame, n);
             if made.packets > 0 {
+                let (packets, bytes) = match sender.of.offload {
+                    Offload::None => (made.packets as u64, made.bytes),
+                    offload => offload.leave(&mut cx.buffers(frame).behind(start)),
+                };
                 let slot = route(cx, frame, start, &sender.of, self.device_input);
                 self.runs.push((start, made.packets, slot));
                 let counters = &cx.state_ref().interfaces;
-                counters.rx.add(sender.of.rx.0, made.packets as u64, made.bytes);
+                counters.rx.add(sender.of.rx.0, packets, bytes);
                 any_done |= sender.is_done();
             }
             if n < due {

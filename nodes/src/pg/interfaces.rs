@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use vnet::{
-    graph::{NodeFlags, NodeSpec},
+    graph::{Instance, NodeFlags, NodeSpec},
     interface::{NewHardware, SwIfIndex},
     runtime::Main,
     wire::ethernet::MacAddress,
 };
 
 use super::{
-    Generator, Mode, NewInterface, PgError,
-    port::{PgDevice, Port, Transmit, TxState},
+    Generator, Mode, NewInterface, Offload, PgError,
+    port::{PgDevice, Port, TxState},
+    transmit::Transmit,
 };
 
 /// The class of its interfaces.
@@ -33,23 +34,28 @@ impl Generator {
         if main.interfaces().find(&name).is_ok() || self.interface(new.number).is_some() {
             return Err(PgError::InterfaceExists(name));
         }
-        let mode = new.mode;
+        let NewInterface { number, mode, offload, .. } = new;
         let tx = self.transmit_state(main, &name)?;
         tx.begin(mode);
         let tx_node = main.graph().require(&format!("{name}-tx"))?;
         let tx_next = crate::interface::add_device(main, tx_node)?;
-        let mac = new.mac.unwrap_or_else(|| default_mac(new.number));
+        let mac = new.mac.unwrap_or_else(|| default_mac(number));
         let hardware = NewHardware {
             name: name.clone(),
             device_class: CLASS,
-            device_instance: new.number,
+            device_instance: number,
             mac: (mode == Mode::Ethernet).then_some(mac.0),
             max_frame_size: MAX_FRAME,
             mtu: 9000,
             tx_next: tx_next.0,
         };
-        let sw_if_index = main.add_device(hardware, Box::new(PgDevice(mode)))?;
-        self.state.borrow_mut().ports.push(Port { name, mode, sw_if_index, tx });
+        let device = PgDevice { mode, offload, tx: tx.clone() };
+        let sw_if_index = main.add_device(hardware, Box::new(device))?;
+        let port = Port { name, number, mode, offload, sw_if_index, tx };
+        self.state.borrow_mut().ports.push(port);
+        if let Offload::Gso { coalesce: true, .. } = offload {
+            self.set_coalescing(main, sw_if_index, true)?;
+        }
         Ok(sw_if_index)
     }
 
@@ -65,13 +71,14 @@ impl Generator {
             return Ok(left);
         }
         let tx = Arc::new(TxState::default());
-        let state = tx.clone();
-        let spec = NodeSpec::internal(&format!("{name}-tx"), move |_| Transmit::new(state.clone()));
+        let (state, timer) = (tx.clone(), self.coalescing.timer.clone());
+        let make = move |_: &Instance<'_>| Transmit::new(state.clone(), timer.clone());
+        let spec = NodeSpec::internal(&format!("{name}-tx"), make);
         main.add_node(spec.flags(NodeFlags::OUTPUT))?;
         Ok(tx)
     }
 
-    /// Deletes a packet-generator interface, and the streams of it. A capture is ended.
+    /// Deletes a packet-generator interface, and the streams of it. What waits there is sent, and a capture is ended.
     ///
     /// # Errors
     /// When it is none of ours, or the capture could not be written.
@@ -80,6 +87,9 @@ impl Generator {
         let at = self.state.borrow().ports.iter().position(ours);
         let at = at.ok_or_else(|| PgError::NotAnInterface(main.interface_name(interface)))?;
         self.delete_streams_of(main, interface);
+        if self.of_index(interface, |port| port.tx.coalesces()) == Some(true) {
+            self.set_coalescing(main, interface, false)?;
+        }
         main.change_interfaces(|table| table.delete_hardware(interface))?;
         let port = &mut self.state.borrow_mut().ports[at];
         port.sw_if_index = SwIfIndex::NONE;
@@ -106,4 +116,10 @@ impl Generator {
 fn default_mac(number: u32) -> MacAddress {
     let [a, b, c, d] = number.to_be_bytes();
     MacAddress([0x02, 0xfe, a, b, c, d])
+}
+
+/// What packets leave to others that come from this interface.
+pub(super) fn offload_of(ports: &[Port], rx: SwIfIndex) -> Offload {
+    let port = ports.iter().find(|port| port.is_there() && port.sw_if_index == rx);
+    port.map_or(Offload::None, |port| port.offload)
 }

@@ -7,12 +7,14 @@
 //! not give are filled in with the right values, also where fields or sizes vary.
 //!
 //! An *interface* `pg<N>` is where the packets of a stream appear to come from; what leaves by it ends in the node
-//! `pg<N>-tx`, which counts it and can write it to a capture file.
+//! `pg<N>-tx`, which counts it and can write it to a capture file. What packets leave to others an interface is told when it is made
+//! ([`Offload`]); one by which large packets leave can put segments together.
 //!
 //! The main thread owns definitions and interfaces ([`Generator`]). The node reads the list of enabled streams under the
 //! barrier and owns how far each has come; the number of packets made goes back through an atomic counter.
 
 pub mod api;
+mod coalesce;
 mod commands;
 mod error;
 mod flows;
@@ -21,6 +23,7 @@ mod grammar;
 mod input;
 mod interfaces;
 mod layout;
+mod offload;
 mod packet;
 mod port;
 mod program;
@@ -30,6 +33,7 @@ mod show;
 mod spec;
 mod stream;
 mod trace;
+mod transmit;
 mod value;
 
 #[cfg(test)]
@@ -41,6 +45,7 @@ pub use error::{PgError, SpecError};
 pub use flows::UdpFlows;
 pub use generator::Generator;
 pub(crate) use interfaces::CLASS;
+pub use offload::Offload;
 pub use packet::{Arp, Ethernet, Icmp, Ip4, Ip6, Layer, Mpls, PacketSpec, Tag, Tcp, Udp};
 pub use port::{Mode, NewInterface, Sent};
 pub use replay::Replay;

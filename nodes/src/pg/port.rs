@@ -1,4 +1,4 @@
-//! Packet-generator interfaces: what leaves by one is counted, captured if somebody asked for it, and given back.
+//! Packet-generator interfaces: the device, and what its tx node and the main thread share.
 
 use std::{
     mem,
@@ -10,16 +10,13 @@ use std::{
 };
 
 use vnet::{
-    buffer::{Buffer, BufferFlags},
-    frame::Frame,
-    graph::{NoNext, Node, NodeCx, Verdict},
-    interface::{Device, LinkState, NoWire, SwIfIndex, Verbosity},
-    runtime::PacketTime,
+    gro::Coalescer,
+    interface::{Device, LinkState, NoWire, Offloads, SwIfIndex, Verbosity},
     wire::{ethernet::MacAddress, link::LinkType},
 };
 
-use super::trace::TxTrace;
-use crate::capture::{self, Precision, Stored, WriteError, Writer, WriterOptions};
+use super::Offload;
+use crate::capture::{self, Precision, WriteError, Writer, WriterOptions};
 
 /// What the packets of an interface begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,15 +49,32 @@ impl Mode {
 }
 
 /// The device behind an interface; its packets come from `pg-input`.
-pub(super) struct PgDevice(pub(super) Mode);
+pub(super) struct PgDevice {
+    pub(super) mode: Mode,
+    pub(super) offload: Offload,
+    pub(super) tx: Arc<TxState>,
+}
 
 impl Device for PgDevice {
     fn set_admin(&mut self, _up: bool) -> LinkState {
         NoWire::LINK
     }
 
+    fn offloads(&self) -> Offloads {
+        Offloads { takes: self.offload.is_gso(), brings: self.offload != Offload::None }
+    }
+
     fn details(&self, _: Verbosity) -> Vec<String> {
-        vec![format!("packet generator, packets go to {}", self.0.input_node())]
+        let coalesces = if self.tx.coalesces() { ", segments are coalesced" } else { "" };
+        let offloads = match self.offload {
+            Offload::None => None,
+            Offload::Checksum => Some("offloads (checksum) on".to_owned()),
+            Offload::Gso { size, .. } => {
+                Some(format!("offloads (checksum, gso) on, gso size {size}{coalesces}"))
+            }
+        };
+        let path = format!("packet generator, packets go to {}", self.mode.input_node());
+        [path].into_iter().chain(offloads).collect()
     }
 }
 
@@ -73,12 +87,16 @@ pub struct NewInterface {
     pub mac: Option<MacAddress>,
     /// What its packets begin with.
     pub mode: Mode,
+    /// What its packets leave to others.
+    pub offload: Offload,
 }
 
 /// A packet-generator interface.
 pub(super) struct Port {
     pub(super) name: String,
+    pub(super) number: u32,
     pub(super) mode: Mode,
+    pub(super) offload: Offload,
     /// `SwIfIndex::NONE` when it is deleted.
     pub(super) sw_if_index: SwIfIndex,
     pub(super) tx: Arc<TxState>,
@@ -91,7 +109,7 @@ impl Port {
     }
 }
 
-/// Packets and bytes that left by an interface.
+/// Packets and bytes that left by an interface, a large packet as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Packets.
@@ -103,13 +121,17 @@ pub struct Sent {
 /// What the tx node and the main thread share.
 #[derive(Default)]
 pub(super) struct TxState {
-    packets: AtomicU64,
-    bytes: AtomicU64,
+    pub(super) packets: AtomicU64,
+    pub(super) bytes: AtomicU64,
     /// What packets begin with, by its number in captures.
-    link: AtomicU16,
+    pub(super) link: AtomicU16,
     /// Whether `capture` has an output: what the node asks instead of taking the lock.
-    capturing: AtomicBool,
+    pub(super) capturing: AtomicBool,
     capture: Mutex<Capture>,
+    /// Whether there is a coalescer: what the node asks instead of taking the lock.
+    coalescing: AtomicBool,
+    /// Segments of all threads that send by the interface wait here.
+    coalescer: Mutex<Option<Box<Coalescer>>>,
 }
 
 /// Where a capture goes.
@@ -122,7 +144,7 @@ pub(super) enum Output {
 
 impl Output {
     /// The writer; makes the file if there is none yet. Whatever has come into its place since, be it a link, is left alone.
-    fn open(self) -> Result<Writer, WriteError> {
+    pub(super) fn open(self) -> Result<Writer, WriteError> {
         match self {
             Self::File(path, options) => Writer::create_new(&path, options),
             Self::Open(writer) => Ok(writer),
@@ -140,10 +162,10 @@ impl Output {
 
 /// A capture is on while there is an output.
 #[derive(Default)]
-struct Capture {
-    output: Option<Output>,
+pub(super) struct Capture {
+    pub(super) output: Option<Output>,
     /// What the last capture ended with; none when it was ended by a command.
-    ended: Option<Result<u64, WriteError>>,
+    pub(super) ended: Option<Result<u64, WriteError>>,
 }
 
 impl TxState {
@@ -154,6 +176,25 @@ impl TxState {
         self.link.store(mode.link().number(), Ordering::Relaxed);
     }
 
+    /// Whether segments are put together.
+    pub(super) fn coalesces(&self) -> bool {
+        self.coalescing.load(Ordering::Relaxed)
+    }
+
+    /// Where segments wait.
+    pub(super) fn coalescer(&self) -> MutexGuard<'_, Option<Box<Coalescer>>> {
+        self.coalescer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has segments wait in `coalescer`, or no more; where they have waited so far.
+    pub(super) fn set_coalescer(
+        &self,
+        coalescer: Option<Box<Coalescer>>,
+    ) -> Option<Box<Coalescer>> {
+        self.coalescing.store(coalescer.is_some(), Ordering::Relaxed);
+        mem::replace(&mut *self.coalescer(), coalescer)
+    }
+
     pub(super) fn sent(&self) -> Sent {
         Sent {
             packets: self.packets.load(Ordering::Relaxed),
@@ -161,7 +202,7 @@ impl TxState {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Capture> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Capture> {
         self.capture.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -200,108 +241,5 @@ impl TxState {
             Output::File(..) => Some(Ok(())),
             Output::Open(writer) => Some(writer.flush()),
         }
-    }
-}
-
-vnet::node_errors! {
-    /// What a tx node counts.
-    pub(super) enum TxError {
-        /// The file could not take it.
-        NotCaptured => ("not-captured", "sent, but the capture file cannot be written", Error),
-    }
-}
-
-/// The node `pg<N>-tx`.
-pub(super) struct Transmit {
-    state: Arc<TxState>,
-    /// For packets in several buffers.
-    joined: Vec<u8>,
-}
-
-impl Transmit {
-    pub(super) fn new(state: Arc<TxState>) -> Self {
-        Self { state, joined: Vec::new() }
-    }
-
-    #[cold]
-    fn capture(&mut self, cx: &mut NodeCx<'_, NoNext, TxError>, frame: &mut Frame) {
-        let now = cx.packet_time();
-        let mut capture = self.state.lock();
-        let Some(output) = capture.output.take() else { return };
-        match store(output, cx, frame, now, &mut self.joined) {
-            Ok(Ok(writer)) => capture.output = Some(Output::Open(writer)),
-            Ok(Err(packets)) => capture.ended = Some(Ok(packets)),
-            Err((error, lost)) => {
-                cx.count(TxError::NotCaptured, lost);
-                capture.ended = Some(Err(error));
-            }
-        }
-        self.state.capturing.store(capture.output.is_some(), Ordering::Relaxed);
-    }
-}
-
-/// Writes the packets of `frame`, so that they are in the file. The writer where there is to be more, or else how many packets the
-/// capture holds in the end; with an error, how many packets of the frame it costs.
-fn store(
-    output: Output,
-    cx: &NodeCx<'_, NoNext, TxError>,
-    frame: &mut Frame,
-    now: PacketTime,
-    joined: &mut Vec<u8>,
-) -> Result<Result<Writer, u64>, (WriteError, u64)> {
-    let packets = frame.len() as u64;
-    let mut writer = output.open().map_err(|error| (error, packets))?;
-    for (i, buffer) in cx.buffers(frame).iter_mut().enumerate() {
-        let lost = packets - i as u64;
-        match write(&mut writer, cx, buffer, now, joined).map_err(|error| (error, lost))? {
-            Stored::Yes => {}
-            Stored::Full => return writer.finish().map(Err).map_err(|error| (error, lost)),
-        }
-    }
-    writer.flush().map_err(|error| (error, packets))?;
-    if writer.is_full() {
-        return writer.finish().map(Err).map_err(|error| (error, packets));
-    }
-    Ok(Ok(writer))
-}
-
-fn write(
-    writer: &mut Writer,
-    cx: &NodeCx<'_, NoNext, TxError>,
-    buffer: &Buffer,
-    now: PacketTime,
-    joined: &mut Vec<u8>,
-) -> Result<Stored, WriteError> {
-    let length = buffer.length_in_chain() as u32;
-    if !buffer.flags().contains(BufferFlags::NEXT_PRESENT) {
-        return writer.write(now, length, [buffer.current()]);
-    }
-    joined.clear();
-    cx.for_each_segment(buffer, |bytes| joined.extend_from_slice(bytes));
-    writer.write(now, length, [joined.as_slice()])
-}
-
-impl Node for Transmit {
-    type Error = TxError;
-    type Next = NoNext;
-    type Trace = TxTrace;
-
-    fn process(
-        &mut self,
-        cx: &mut NodeCx<'_, NoNext, TxError>,
-        frame: &mut Frame,
-    ) -> Verdict<NoNext> {
-        let bytes = cx.buffers(frame).total_length();
-        // Several workers may send by one interface.
-        self.state.packets.fetch_add(frame.len() as u64, Ordering::Relaxed);
-        self.state.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if self.state.capturing.load(Ordering::Relaxed) {
-            self.capture(cx, frame);
-        }
-        Verdict::Free
-    }
-
-    fn trace(&self, buffer: &Buffer) -> TxTrace {
-        TxTrace::new(buffer, self.state.link.load(Ordering::Relaxed))
     }
 }

@@ -1,9 +1,14 @@
-//! `show packet-generator`.
+//! `show packet-generator`, `show packet-generator interface`.
 
 use serde_json::json;
-use vnet::command::{Align, Cell, Column, Table};
+use vnet::{
+    command::{Align, Cell, Column, Record, Table},
+    gro::Coalescer,
+    runtime::Main,
+    wire::ethernet::MacAddress,
+};
 
-use super::{Rate, Size};
+use super::{Mode, Offload, Rate, Size, port::Port};
 
 /// Where the last column begins.
 const PARAMETERS: usize = 44;
@@ -77,4 +82,65 @@ pub fn show(rows: &[StreamRow], verbose: bool) -> Table {
         ]);
     }
     table
+}
+
+/// What `show packet-generator interface` prints, in VPP's lines; VPP has what was coalesced elsewhere.
+pub(super) fn interface(main: &Main, port: &Port) -> Record {
+    let name = main.interface_name(port.sw_if_index);
+    let mode = match port.mode {
+        Mode::Ethernet => "ethernet",
+        Mode::Ip4 => "ip4",
+        Mode::Ip6 => "ip6",
+    };
+    let hardware = main.interfaces().hardware_of(port.sw_if_index);
+    let mac =
+        hardware.ok().and_then(|hardware| hardware.mac).map(|mac| MacAddress(mac).to_string());
+    let mut record = Record::new()
+        .line(format!("Interface: {name}"))
+        .line(format!("  id: {}", port.number))
+        .line(format!("  mode: {mode}"))
+        .field("interface", name)
+        .field("id", port.number)
+        .field("mode", mode);
+    if let Some(mac) = mac {
+        record = record.line(format!("  hw-addr: {mac}")).field("hw_addr", mac);
+    }
+    let (gso, checksum) = (port.offload.is_gso(), port.offload == Offload::Checksum);
+    record = record
+        .line(format!("  csum_offload_enabled: {}", u8::from(checksum)))
+        .line(format!("  gso_enabled: {}", u8::from(gso)))
+        .field("csum_offload_enabled", Cell::shown("", checksum))
+        .field("gso_enabled", Cell::shown("", gso));
+    if let Offload::Gso { size, .. } = port.offload {
+        record = record.line(format!("    gso_size: {size}")).field("gso_size", u32::from(size));
+    }
+    let held = port.tx.coalescer();
+    record = record
+        .line(format!("  coalesce_enabled: {}", u8::from(held.is_some())))
+        .field("coalesce_enabled", Cell::shown("", held.is_some()));
+    held.iter().fold(record, |record, coalescer| coalesced(record, coalescer))
+}
+
+fn coalesced(record: Record, coalescer: &Coalescer) -> Record {
+    let (counts, streams) = (coalescer.counts(), coalescer.streams());
+    let rate = if counts.sent == 0 { 0.0 } else { counts.taken as f64 / counts.sent as f64 };
+    record
+        .line(format!(
+            "    flow-table: size {streams} gro-total-vectors {} gro-n-vectors {} gro-average-rate {rate:.2}",
+            counts.taken, counts.sent
+        ))
+        .line(format!(
+            "    waiting {}, large packets {} of {} segments, without buffers {}",
+            coalescer.waiting(),
+            counts.large,
+            counts.joined,
+            counts.apart
+        ))
+        .field("streams", streams as u64)
+        .field("waiting", coalescer.waiting() as u64)
+        .field("taken", counts.taken)
+        .field("sent", counts.sent)
+        .field("large", counts.large)
+        .field("joined", counts.joined)
+        .field("without_buffers", counts.apart)
 }

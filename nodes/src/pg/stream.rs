@@ -16,7 +16,7 @@ use vnet::{
 };
 
 use super::{
-    Rate,
+    Offload, Rate,
     program::{BATCH, Cursor, Program, Scratch},
     replay::Replay,
     schedule::Schedule,
@@ -39,6 +39,8 @@ pub(super) struct Running {
     pub(super) tx: SwIfIndex,
     pub(super) next: NextIndex,
     pub(super) flags: BufferFlags,
+    /// What its packets leave to others.
+    pub(super) offload: Offload,
     pub(super) link: LinkType,
     pub(super) progress: Arc<Progress>,
 }

@@ -5,7 +5,7 @@ use std::{error, io::Cursor, sync::Arc, time::Duration};
 use nodes::{
     capture::{self, Captures, Reader},
     interface::loopback,
-    pg::{self, Generator, Mode, NewInterface},
+    pg::{self, Generator, Mode, NewInterface, Offload},
     ping,
 };
 use vnet::{
@@ -158,7 +158,8 @@ impl Lab {
 
 /// Interfaces, addresses, neighbours and routes; the interface on which captures come in.
 fn configure(main: &mut Main, generator: &Generator) -> Result<SwIfIndex, Box<dyn error::Error>> {
-    let new = |number| NewInterface { number, mac: None, mode: Mode::Ethernet };
+    let new =
+        |number| NewInterface { number, mac: None, mode: Mode::Ethernet, offload: Offload::None };
     let pg0 = generator.create_interface(main, new(0))?;
     let pg1 = generator.create_interface(main, new(1))?;
     let loop0 = loopback::create(main, None, None)?;

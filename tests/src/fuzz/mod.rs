@@ -15,6 +15,7 @@ mod flow;
 mod fragments;
 mod generator;
 mod graph;
+mod gro;
 mod headers;
 mod input;
 mod ipfix;
@@ -36,6 +37,7 @@ pub use flow::flow;
 pub use fragments::fragments;
 pub use generator::generator;
 pub use graph::graph;
+pub use gro::gro;
 pub use headers::headers;
 pub use ipfix::ipfix;
 pub use ipfix_file::ipfix_file;
@@ -60,6 +62,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("fragments", fragments),
     ("generator", generator),
     ("graph", graph),
+    ("gro", gro),
     ("headers", headers),
     ("ipfix", ipfix),
     ("ipfix_file", ipfix_file),

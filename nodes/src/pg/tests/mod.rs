@@ -3,6 +3,7 @@
 mod commands;
 mod grammar;
 mod harness;
+mod offloads;
 mod oracle;
 mod sending;
 
@@ -13,7 +14,7 @@ use std::{
 
 use vnet::{
     command::Terminal,
-    plugin::{CommandCx, Engine},
+    plugin::{Builder, CommandCx, Engine},
     runtime::{Clock, PacketTime},
 };
 
@@ -44,9 +45,12 @@ impl Bed {
     }
 
     fn with_buffers(buffers: u32) -> Self {
-        let engine = Engine::builder()
+        Self::built(Engine::builder().buffers(buffers))
+    }
+
+    fn built(builder: Builder) -> Self {
+        let engine = builder
             .clock(Clock::virtual_at(START))
-            .buffers(buffers)
             .plugin(crate::plugin())
             .plugin(super::plugin())
             .build()

@@ -93,7 +93,7 @@ const CASES: [(&str, &str, &str, &str); 14] = [
 ];
 
 /// Tells the test run's summary that a scenario lacked what it needs.
-fn not_run(name: &str, reason: &str) {
+pub(super) fn not_run(name: &str, reason: &str) {
     eprintln!("NOT RUN: {name}: {reason}");
     if let Some(path) = std::env::var_os("PELOTON_NOT_RUN") {
         let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
@@ -102,7 +102,7 @@ fn not_run(name: &str, reason: &str) {
 }
 
 /// `fields` of each packet, with all checksums checked.
-fn tshark(file: &Path, fields: &[&str]) -> Option<Vec<Vec<String>>> {
+pub(super) fn tshark(file: &Path, fields: &[&str]) -> Option<Vec<Vec<String>>> {
     let mut command = Command::new("tshark");
     command.args(["-n", "-T", "fields", "-E", "occurrence=f"]);
     for protocol in ["ip", "udp", "tcp"] {

@@ -11,7 +11,7 @@ use vnet::{
 };
 
 use super::{Bed, Seen, scratch, spec};
-use crate::pg::{Mode, NewInterface, StreamSpec, UdpFlows};
+use crate::pg::{Mode, NewInterface, Offload, StreamSpec, UdpFlows};
 
 const UDP4: &str = "IP4: 1.2.3 -> 4.5.6 UDP: 10.0.0.1 -> 10.0.0.2 UDP: 1000 -> 2000";
 
@@ -344,7 +344,7 @@ fn a_running_stream_can_be_configured_and_goes_on_counting() {
 #[test]
 fn an_interface_of_mode_ip_receives_without_ethernet() {
     let bed = Bed::new();
-    let new = NewInterface { number: 5, mac: None, mode: Mode::Ip4 };
+    let new = NewInterface { number: 5, mac: None, mode: Mode::Ip4, offload: Offload::None };
     bed.engine.with(|m| bed.generator.create_interface(m, new)).unwrap();
     let ip = spec("node ip4-input source pg5 limit 1 data { UDP: 1.1.1.1 -> 2.2.2.2 UDP: 1 -> 2 }");
     let by_mode = StreamSpec { node: None, ..ip };
