@@ -18,17 +18,17 @@ use vnet::{
     trace::NoTrace,
 };
 
+use crate::{ip::IpProtocols, udp::UdpPorts};
+use order::Orders;
+use socket::Clients;
+pub(crate) use socket::{Settings, stanza};
+
 vnet::node_errors! {
     /// What `error-punt` counts.
     pub(crate) enum Error {
         Punted => ("punted", "packets punted, and nobody there to take them", Info),
     }
 }
-
-use crate::{ip::IpProtocols, udp::UdpPorts};
-use order::Orders;
-use socket::Clients;
-pub(crate) use socket::{Settings, stanza};
 
 /// Registers the node, what leads to it, and the features of punted packets.
 pub(crate) fn register(
@@ -66,7 +66,7 @@ fn count_punted<N: NextSet, E: ErrorSet>(
     runs.end(|i, n, _| count(&cx.state_ref().interfaces, i, n));
 }
 
-/// The node. There is no host path yet that would take the packets, so they are counted and given back.
+/// The node. What comes here nobody takes: it is counted and given back.
 pub(crate) struct Punt {
     views: Shared<InterfaceViews>,
 }

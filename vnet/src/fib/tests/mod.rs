@@ -3,6 +3,7 @@
 mod concurrent;
 mod model;
 mod preference;
+mod redirect;
 mod scenarios;
 mod show;
 mod stack;
