@@ -102,7 +102,7 @@ impl Drop for Folder {
 /// An engine that forwards packets to a million prefixes by a default route, and listens.
 fn router(socket: &Path) -> Result<Engine, Box<dyn Error>> {
     let api = binary_api::plugin();
-    let word = api.stanza().and_then(|stanza| stanza.word("socket-name"));
+    let word = api.stanzas().iter().find_map(|stanza| stanza.word("socket-name"));
     word.is_some_and(|word| word.set(&socket.display().to_string()))
         .then_some(())
         .ok_or("no socket")?;

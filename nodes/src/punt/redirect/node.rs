@@ -42,7 +42,7 @@ impl<F: Family> Redirect<F> {
         if dpo.kind() != DpoKind::Multi {
             return dpo;
         }
-        buffer.flow_hash = F::flow_hash(buffer);
+        buffer.flow_hash = F::flow(buffer).hash();
         self.reader.bucket(dpo, buffer.flow_hash)
     }
 }
