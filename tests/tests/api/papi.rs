@@ -93,6 +93,11 @@ fn flowprobe_does_what_vpps_test_of_it_asks_for() {
 }
 
 #[test]
+fn offloads_do_what_vpps_tests_of_them_ask_for() {
+    run("offloads");
+}
+
+#[test]
 fn what_vppcfg_plans_is_done_and_then_it_plans_nothing() {
     run("config");
 }
