@@ -443,7 +443,6 @@ fn every_stream_comes_out_as_it_went_in() {
             note(bed.due());
         }
         note(bed.all());
-        drop(note);
         assert_eq!(came_out, went_in, "seed {seed}");
         assert_eq!(bed.coalescer.waiting(), 0);
         assert!(bed.is_balanced());
