@@ -10,7 +10,7 @@ use vnet::{
     interface::InterfaceViews,
     plugin::Registrar,
     runtime::Shared,
-    wire::{ip4, ip6},
+    wire::{ip4, ip6, link::LinkType},
 };
 use zerocopy::FromBytes;
 
@@ -33,8 +33,10 @@ vnet::trace_record! {
     pub(super) struct Trace { sw_if_index: u32, bytes: u32 } => "sw_if_index {sw_if_index}, {bytes} bytes"
 }
 
-/// The longest datagram: a descriptor, a header with tags and an IP packet.
-const LONGEST: usize = DESCRIPTOR + 64 + (1 << 16);
+/// The longest link header, with tags.
+const MAX_LINK: i16 = 64;
+/// The longest datagram: a descriptor, a link header and an IP packet.
+const LONGEST: usize = DESCRIPTOR + MAX_LINK as usize + (1 << 16);
 
 /// All of them.
 pub(super) fn specs(r: &Registrar, clients: &Clients) -> Vec<NodeSpec> {
@@ -92,7 +94,9 @@ fn send(
     let (family, what) = to;
     let client = what.and_then(|what| table.client(family, what)).ok_or(Error::NoClient)?;
     let (_, socket) = table.own.as_ref().ok_or(Error::NoClient)?;
-    let has_link = buffer.l2_offset != Buffer::NOWHERE && buffer.l2_offset <= buffer.l3_offset;
+    // What came out of a tunnel of IP packets has none of its own.
+    let has_link = buffer.link_type == LinkType::Ethernet.number()
+        && (0..=MAX_LINK).contains(&buffer.l3_offset.saturating_sub(buffer.l2_offset));
     let start = if has_link { buffer.l2_offset } else { buffer.l3_offset };
     if !buffer.rewind_to(start) {
         return Err(Error::Refused);
