@@ -32,7 +32,7 @@ pub fn clocks_by_node(engine: &Engine, seconds: u64, shown: impl Fn(&str) -> boo
     let mut samples: Vec<Vec<f64>> = Vec::new();
     let mut sums = Vec::new();
     let start = Instant::now();
-    while start.elapsed().as_secs() < seconds {
+    while sums.is_empty() || start.elapsed().as_secs() < seconds {
         engine.with(Main::clear_stats);
         (0..WINDOW).for_each(|_| {
             engine.poll();
