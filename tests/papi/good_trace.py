@@ -36,6 +36,16 @@ def traces(t):
     t.cli("packet-generator delete traced")
 
 
+def graph(t):
+    """Nodes, and those behind them."""
+    ask = {"cursor": NONE, "index": NONE, "name": "", "flags": 0}
+    nodes = {d.index: d.name for d in t.dump("graph_node_get", want_arcs=False, **ask)}
+    lookup = t.ok("get_node_index", node_name="ip4-lookup").node_index
+    assert nodes[lookup] == "ip4-lookup"
+    [told] = t.dump("graph_node_get", want_arcs=True, **{**ask, "index": lookup})
+    assert "ip4-rewrite" in [nodes[n] for n in told.arcs_out], told
+
+
 def pings(t):
     """Of an address of this router's own; the event is tested elsewhere."""
     t.ok("want_ping_finished_events", address="10.0.0.1", repeat=1, interval=0.1)
@@ -73,4 +83,4 @@ def without_addresses(t):
     t.ok("sw_interface_ip4_enable_disable", sw_if_index=2, enable=False)
 
 
-PARTS = [traces, pings, duplicates, flow_hashes, without_addresses]
+PARTS = [traces, graph, pings, duplicates, flow_hashes, without_addresses]

@@ -23,6 +23,8 @@ vnet::api! {
     message ping_finished_event = 0x397ccf72 { client_index: u32, request_count: u32, reply_count: u32 };
 }
 
+/// Whether a client is still there is looked at so often.
+const SLICE: Duration = Duration::from_secs(1);
 /// Clients' requests that are under way at once.
 const MOST_AT_ONCE: usize = 256;
 
@@ -88,8 +90,11 @@ async fn run(
         }
         sent += 1;
         let until = cx.now().after(wanted.interval);
-        while let Ok(answer) = cx.until(until, mailbox.next()).await {
-            answered += u32::from(complaint(&answer).is_none());
+        while cx.now() < until && is_there() {
+            let slice = until.min(cx.now().after(SLICE));
+            if let Ok(answer) = cx.until(slice, mailbox.next()).await {
+                answered += u32::from(complaint(&answer).is_none());
+            }
         }
     }
     (sent, answered)

@@ -111,7 +111,7 @@ fn what_is_missing_or_there_already_is_refused_by_its_reason() {
         ),
         (
             "show inacl type ip5",
-            "show inacl: `ip5' is not one of ip4, ip6, l2 (syntax: show inacl type ip4|ip6|l2 [sw_if_index <n>] [json])\n",
+            "show inacl: `ip5' is not one of ip4, ip6, l2, ip4-punt, ip6-punt (syntax: show inacl type ip4|ip6|l2|ip4-punt|ip6-punt [sw_if_index <n>] [json])\n",
         ),
         (
             "show outacl",

@@ -8,6 +8,7 @@ mod features;
 mod flow_hash;
 mod flowprobe;
 mod generator;
+mod graph;
 mod hosts;
 mod interfaces;
 mod ipfix;

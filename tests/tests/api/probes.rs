@@ -69,14 +69,14 @@ fn what_cannot_be_asked_for_is_refused_and_clients_that_go_are_pinged_for_no_mor
     for interval in [-1.0, f64::NAN, f64::INFINITY, f64::MAX] {
         assert_eq!(client.call(&want_ping_finished_events { interval, ..good() }), Err(-7));
     }
-    let endless = || want_ping_finished_events { repeat: u32::MAX, interval: 10.0, ..good() };
+    let endless = || want_ping_finished_events { repeat: u32::MAX, interval: 1e12, ..good() };
     let gone = twins.client();
     for _ in 0..256 {
         gone.call(&endless()).unwrap();
     }
     assert_eq!(client.call(&endless()), Err(-162));
     drop(gone);
-    twins.asked.advance(Duration::from_secs(20));
+    twins.asked.advance(Duration::from_secs(2));
     client.call(&good()).unwrap();
     assert_eq!(finished(&twins.asked, &client, 5), Some((1, 1)));
 }

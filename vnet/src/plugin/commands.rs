@@ -19,6 +19,7 @@ pub(super) fn register_api(registrar: &mut Registrar) {
     api::register(registrar);
     classify::register_api(registrar);
     fib::register_api(registrar);
+    graph::api::register_api(registrar);
     graph::feature::api::register_api(registrar);
     hash_tables::register(registrar);
     interface::api::register_api(registrar);
