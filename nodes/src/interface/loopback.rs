@@ -1,7 +1,7 @@
 //! The loopback interface: what is sent by it comes back from it, or goes into the bridge domain that it routes for.
 
 use vnet::{
-    buffer::Buffer,
+    buffer::{Buffer, BufferFlags},
     graph::{GraphError, Map, NodeFlags, NodeSpec, PacketCx, Slot},
     interface::{InterfaceError, NewHardware, NoWire, SwIfIndex},
     l2::{BVI_CLASS, L2, LOOPBACK_CLASS, Role},
@@ -61,6 +61,8 @@ impl Map for Tx {
         if routes || !self.comes_back {
             return Next::L2.into();
         }
+        // It ages from now on, as whatever is received: what is routed to where it came from ends.
+        buffer.clear_flags(BufferFlags::LOCALLY_ORIGINATED);
         let bytes = buffer.length_in_chain() as u64;
         cx.state().interfaces.rx.add(buffer.rx.0, 1, bytes);
         Next::Ethernet.into()

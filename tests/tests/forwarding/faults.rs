@@ -245,3 +245,30 @@ fn ip6_packets_for_this_machine_are_checked_like_a_host_does() {
     assert_eq!(scene.counter("pg0", "punt"), 0);
     scene.assert_nothing_is_lost();
 }
+
+#[test]
+fn what_this_machine_routes_to_itself_by_a_loopback_ages_and_ends() {
+    let scene = Scene::new(
+        1,
+        "create loopback interface mac 02:00:00:00:00:88
+         set interface state loop0 up
+         set interface ip address loop0 10.8.0.1/24
+         set interface ip address loop0 2001:db8:8::1/64
+         set ip neighbor loop0 10.8.0.2 02:00:00:00:00:88
+         set ip neighbor loop0 2001:db8:8::2 02:00:00:00:00:88
+         ip route add 10.9.0.0/16 via 10.8.0.2 loop0
+         ip route add 2001:db8:9::/48 via 2001:db8:8::2 loop0",
+    );
+    for (node, addresses) in
+        [("ip4-lookup", "10.8.0.1 -> 10.9.0.1"), ("ip6-lookup", "2001:db8:8::1 -> 2001:db8:9::1")]
+    {
+        scene.lab.script(&format!(
+            "packet-generator new {{ name {node} limit 1 size 64-64 interface pg0 node {node} buffer-flags local data {{ UDP: {addresses} UDP: 1 -> 2 incrementing 8 }} }}
+             packet-generator enable-stream {node}",
+        ));
+        scene.lab.engine.run_until_idle();
+    }
+    for node in ["ip4-rewrite", "ip6-rewrite"] {
+        assert_eq!(scene.lab.error(node, "time-expired"), 1, "{:?}", scene.reasons());
+    }
+}

@@ -32,6 +32,8 @@ bitflags! {
         const LAYER4_NOTED = 1 << 12;
         /// How often the packet was put into another one since it came, as a number of three bits.
         const ENCAPSULATIONS = 7 << 13;
+        /// Punted, and sent on by a redirect.
+        const REDIRECTED = 1 << 16;
     }
 }
 

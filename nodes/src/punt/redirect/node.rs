@@ -72,10 +72,10 @@ impl<F: Family> Map for Redirect<F> {
             return F::lookup_next(Decision::Drop);
         }
         // It is not routed, so that its TTL stays; but one that comes by again ages, and does not go round for ever.
-        if buffer.flags().contains(BufferFlags::LOCALLY_ORIGINATED) {
+        if buffer.flags().contains(BufferFlags::REDIRECTED) {
             buffer.clear_flags(BufferFlags::LOCALLY_ORIGINATED);
         } else {
-            buffer.set_flags(BufferFlags::LOCALLY_ORIGINATED);
+            buffer.set_flags(BufferFlags::LOCALLY_ORIGINATED | BufferFlags::REDIRECTED);
         }
         buffer.error = ErrorIndex::NONE;
         buffer.adjacency = dpo.index();
