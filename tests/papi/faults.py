@@ -1,5 +1,6 @@
 """Clients that misbehave, over the real socket: the engine goes on, and so do others."""
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -128,18 +129,20 @@ def messages_that_are_cut_or_unknown_are_counted():
 
 
 def ask_without_reading(number):
-    """In a process of its own: asks for all routes, over and over, and reads nothing."""
+    """In a process of its own: asks for all routes, over and over, and reads nothing, until it is hung up."""
     raw = Raw()
     index = raw.create("deaf")
     request = Raw.frame(struct.pack(">HIIIB64s", number, index, 1, 0, 0, b""))
     raw.socket.settimeout(None)
-    while True:
-        raw.send(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            raw.send(request)
 
 
 def a_client_that_does_not_read_is_held_and_others_are_served():
-    """Its requests wait; the pings of another do not."""
-    engine = Engine("witness")
+    """Its requests wait; the pings of another do not. After half a minute it is hung up."""
+    engine, deaf_ones = Engine("witness"), "clients hung up: do not read"
+    before = engine.statistics()[deaf_ones]
     pg = engine.ok("pg_create_interface_v3", interface_id=0).sw_if_index
     engine.ok("sw_interface_set_flags", sw_if_index=pg, flags=1)
     engine.ok("sw_interface_add_del_address", sw_if_index=pg, is_add=True, prefix="10.0.0.1/24")
@@ -157,9 +160,10 @@ def a_client_that_does_not_read_is_held_and_others_are_served():
     # What waits for it is bounded.
     assert resident() - memory < 16 << 20, (memory, resident())
     assert len(engine.dump("ip_route_dump", table={"table_id": 0, "is_ip6": False})) > ROUTES
-    deaf.kill()
-    deaf.join()
-    wait_for("its end", lambda: "deaf" not in engine.cli("show api clients"))
+    wait_for("its end", lambda: engine.statistics()[deaf_ones] == before + 1, timeout=45.0)
+    assert "deaf" not in engine.cli("show api clients")
+    deaf.join(5.0)
+    assert deaf.exitcode == 0, deaf
     engine.close()
 
 

@@ -105,12 +105,19 @@ async fn send(cx: &Cx, stream: &UnixStream, session: &Session) -> Result<(), Ref
 }
 
 async fn write(cx: &Cx, mut stream: &UnixStream, mut octets: &[u8]) -> io::Result<()> {
+    let mut until = cx.now().after(PATIENCE);
     while !octets.is_empty() {
         match stream.write(octets) {
-            Ok(length) => octets = &octets[length..],
+            Ok(length) => {
+                octets = &octets[length..];
+                until = cx.now().after(PATIENCE);
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let ready = cx.timeout(PATIENCE, cx.ready(stream, Interest::Writable)).await;
-                ready.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+                // A descriptor is said to be ready a little early, too, as when the time is over: the clock decides.
+                if cx.now() >= until {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                let _ = cx.until(until, cx.ready(stream, Interest::Writable)).await;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
