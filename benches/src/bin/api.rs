@@ -4,7 +4,8 @@
 //!
 //! A router forwards packets of the packet generator, 256 a round of dispatch, to addresses of a million /24 prefixes. A client
 //! sends PINGS requests `control_ping` (a million) without waiting for the replies; then ROUTES requests `ip_route_add_del` (a
-//! million) that add as many of these prefixes, and as many that remove them again.
+//! million) that add as many of these prefixes, and as many that remove them again; at last it adds them to a table of its own
+//! and deletes the table with one request.
 //!
 //! Rounds are given in microseconds, as the clock has them, and as the processor has worked for them: programs that share the
 //! machine lengthen the first.
@@ -30,13 +31,15 @@ use vnet::{
     },
     fib::{
         Family, Path as RoutePath,
-        api::{ip_route, ip_route_add_del, to_api},
+        api::{ip_route, ip_route_add_del, ip_table, ip_table_add_del, to_api},
     },
     plugin::Engine,
     wire::ethernet::MacAddress,
 };
 
 const MOST: u32 = 1_000_000;
+/// The table that is deleted with all its routes.
+const OWN: u32 = 7;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let number = |at, name| match env::args_os().nth(at) {
@@ -63,21 +66,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let to = &socket;
     measure(&engine, "control_ping", move || call(to, pings, |_| control_ping {}))?;
+    let route = |table_id, is_add, number: u32| {
+        let first = UdpFlows::DESTINATION4.to_bits();
+        let address: IpAddr = Ipv4Addr::from_bits(first + (number << 8)).into();
+        let prefix = prefix { address: address.into(), len: 24 };
+        let paths = if is_add { vec![path.clone()] } else { Vec::new() };
+        let route = ip_route { table_id, stats_index: 0, prefix, paths };
+        ip_route_add_del { is_add, is_multipath: false, route }
+    };
     for (name, is_add) in [("ip_route_add_del, add", true), ("ip_route_add_del, del", false)] {
-        let path = &path;
-        let route = move |number: u32| {
-            let first = UdpFlows::DESTINATION4.to_bits();
-            let address: IpAddr = Ipv4Addr::from_bits(first + (number << 8)).into();
-            let prefix = prefix { address: address.into(), len: 24 };
-            let paths = if is_add { vec![path.clone()] } else { Vec::new() };
-            let route = ip_route { table_id: 0, stats_index: 0, prefix, paths };
-            ip_route_add_del { is_add, is_multipath: false, route }
-        };
-        measure(&engine, name, move || call(to, routes, route))?;
-        let there = engine.command("show ip fib summary")?;
-        let there = there.lines().find_map(|line| line.trim().strip_prefix("24 "));
-        println!("  routes of 24 bits now: {}", there.map_or("0", str::trim));
+        measure(&engine, name, || call(to, routes, |number| route(0, is_add, number)))?;
+        routes_there(&engine, 0)?;
     }
+    engine.command(&format!("ip table add {OWN}"))?;
+    measure(&engine, "to a table, add", || call(to, routes, |number| route(OWN, true, number)))?;
+    routes_there(&engine, OWN)?;
+    measure(&engine, "ip_table_add_del, del", || {
+        let table = ip_table { table_id: OWN, is_ip6: false, name: "".into() };
+        call(to, 1, |_| ip_table_add_del { is_add: false, table: table.clone() })
+    })?;
+    Ok(())
+}
+
+fn routes_there(engine: &Engine, table: u32) -> Result<(), Box<dyn Error>> {
+    let there = engine.command(&format!("show ip fib summary table {table}"))?;
+    let there = there.lines().find_map(|line| line.trim().strip_prefix("24 "));
+    println!("  routes of 24 bits now: {}", there.map_or("0", str::trim));
     Ok(())
 }
 

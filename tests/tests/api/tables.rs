@@ -48,6 +48,37 @@ fn tables_come_and_go_as_by_commands_and_have_names() {
 }
 
 #[test]
+fn packets_move_while_a_table_of_many_routes_is_deleted() {
+    const ROUTES: u64 = 20_000;
+    let twins = Twins::new(&[
+        "create packet-generator interface pg0",
+        "set interface state pg0 up",
+        "ip table add 7",
+        "ip table add 8",
+        "ip route add 10.0.0.0/8 table 7 via ip4-lookup-in-table 8",
+        &format!("ip route add 100.0.0.0/24 count {ROUTES} table 7 via drop"),
+        "packet-generator new { name s limit 0 maxframe 1 size 60-60 node ethernet-input interface pg0 data { \
+         IP4: 02:00:00:00:00:01 -> 02:00:00:00:00:02 UDP: 10.0.0.1 -> 10.0.0.2 UDP: 1 -> 2 incrementing 18 } }",
+        "packet-generator enable",
+    ]);
+    let client = twins.client();
+    let generated = || {
+        let shown = twins.asked.command("show packet-generator").unwrap();
+        let line = shown.lines().find(|line| line.starts_with("s ")).unwrap();
+        line.split_whitespace().filter_map(|word| word.parse::<u64>().ok()).next_back().unwrap()
+    };
+    let before = generated();
+    client.call(&add_del(false, table(7, ""))).unwrap();
+    let moved = generated() - before;
+    assert!(moved >= ROUTES / 256, "{moved} packets while {ROUTES} routes went");
+    // What its routes referred to is free when the client hears of it.
+    client.call(&add_del(false, table(8, ""))).unwrap();
+    for name in [7, 8] {
+        assert!(twins.asked.command(&format!("show ip fib table {name}")).is_err());
+    }
+}
+
+#[test]
 fn a_table_that_is_allocated_has_a_number_that_none_had() {
     let twins = Twins::new(&["ip table add 1", "ip table add 3"]);
     let client = twins.client();

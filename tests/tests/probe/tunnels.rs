@@ -112,8 +112,9 @@ fn large_packets_in_a_vxlan_are_those_for_which_they_stand() {
         octets += record["octetDeltaCount"].as_u64().unwrap();
     }
     let (sum, all) = expected.values().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
-    // And ARP is there.
-    assert!(sum > 14_000 && (sum..sum + 20).contains(&packets), "{packets} of {sum} packets");
+    // A client of iperf3 ends when it has handed over all that it has, and what still waits in its socket need not be sent. And ARP is
+    // there.
+    assert!(sum > 5_000 && (sum..sum + 20).contains(&packets), "{packets} of {sum} packets");
     assert!((all + sum * 50..all + packets * 150).contains(&octets), "{octets} of {all} octets");
 }
 

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::{
     Family, FibError, FibIndex, Forwarding, IpPrefix, LoadBalanceIndex, Path, PathTarget,
-    RedirectError, Refusal, ShowContext, TableId, TableUse, memory,
+    RedirectError, Refusal, ShowContext, TableId, TableUse,
+    deleted::swept,
+    memory,
     order::{Order, Prefixes},
 };
 use crate::{
@@ -197,11 +199,13 @@ pub(crate) fn commands() -> Vec<Command> {
                     })
                 },
             );
-            let del = Command::sync(
+            let del = Command::new(
                 &format!("{ip} table del"),
                 "Delete a forwarding table with its routes.",
-                move |cx: CommandCx, args: OneTable| {
-                    cx.with(|main| delete_table(main, family, TableId(args.id)))
+                move |cx: CommandCx, args: OneTable| async move {
+                    cx.with(|main| delete_table(main, family, TableId(args.id)))?;
+                    swept(&cx).await;
+                    Ok::<_, Error>(())
                 },
             );
             let show = Command::sync(

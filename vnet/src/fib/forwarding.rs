@@ -3,25 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::deleted::Deleted;
 use super::interfaces::Interface;
 use super::load_balance::BucketPool;
 use super::neighbors::NeighborHook;
 use super::path_list::PathLists;
-use super::prefix::TypedPrefix;
 use super::reader::Shared;
 use super::redirect::Redirects;
 use super::routes::Routes;
 use super::stack::{PathMtus, Stacks};
 use super::tables::Tables;
-use super::{
-    Family, FibError, FibIndex, ForwardingReader, IpPrefix, Path, PathTarget, Source, TableId,
-    TableUse,
-};
+use super::{Family, FibError, FibIndex, ForwardingReader, IpPrefix, Path, Source, TableId};
 use crate::adjacency::AdjacencyTable;
 use crate::counter::{Combined, CounterError};
 use crate::interface::SwIfIndex;
 use crate::neighbor::NeighborTable;
-use crate::wire::flow_hash::HashFields;
 
 /// All forwarding state, with the operations that edit it.
 ///
@@ -66,6 +62,7 @@ pub struct Forwarding {
     pub(super) shared: Arc<Shared>,
     pub(super) ip4: Tables<u32>,
     pub(super) ip6: Tables<u128>,
+    pub(super) deleted: Deleted,
     pub(super) routes: Routes,
     pub(super) lists: PathLists,
     pub(super) buckets: BucketPool,
@@ -101,6 +98,7 @@ impl Forwarding {
             shared,
             ip4,
             ip6,
+            deleted: Deleted::new(),
             routes: Routes::new(),
             lists: PathLists::new(),
             buckets: BucketPool::new(),
@@ -178,21 +176,11 @@ impl Forwarding {
         };
         for (prefix, source, path) in specials(family) {
             if let Err(error) = self.set_route(fib, prefix, source, &[path]) {
-                self.drop_table(family, fib);
+                self.give_up_table(family, fib);
                 return Err(error);
             }
         }
         Ok(fib)
-    }
-
-    /// Deletes a table with its routes: `ip table del`. Fails while an interface or a path refers to it.
-    pub fn delete_table(&mut self, family: Family, id: TableId) -> Result<(), FibError> {
-        let fib = self.table(family, id)?;
-        if let Some(user) = self.table_user(family, fib) {
-            return Err(FibError::TableInUse(family, id, user));
-        }
-        self.drop_table(family, fib);
-        Ok(())
     }
 
     /// The table that the operator calls `id`.
@@ -242,49 +230,6 @@ impl Forwarding {
         match family {
             Family::Ip4 => self.ip4.iter().collect(),
             Family::Ip6 => self.ip6.iter().collect(),
-        }
-    }
-
-    /// What would be left without its table.
-    fn table_user(&self, family: Family, fib: FibIndex) -> Option<TableUse> {
-        if fib == FibIndex::DEFAULT {
-            return Some(TableUse::Default);
-        }
-        let bound =
-            self.interfaces.keys().find(|&&interface| self.fib_of(interface, family) == fib);
-        if let Some(&interface) = bound {
-            return Some(TableUse::Interface(interface));
-        }
-        let watched = match family {
-            Family::Ip4 => self.ip4.is_watched(fib),
-            Family::Ip6 => self.ip6.is_watched(fib),
-        };
-        let named = |path: &Path| path.target == PathTarget::Lookup { table: fib };
-        let mut lists = self.lists.iter();
-        let looked_up =
-            lists.any(|(_, list)| list.set.family == family && list.set.paths.iter().any(named));
-        (watched || looked_up).then_some(TableUse::Path)
-    }
-
-    fn drop_table(&mut self, family: Family, fib: FibIndex) {
-        let prefixes: Vec<TypedPrefix> = match family {
-            Family::Ip4 => self
-                .ip4
-                .rib(fib)
-                .map(|rib| rib.iter().map(|(prefix, _)| TypedPrefix::Ip4(prefix)).collect()),
-            Family::Ip6 => self
-                .ip6
-                .rib(fib)
-                .map(|rib| rib.iter().map(|(prefix, _)| TypedPrefix::Ip6(prefix)).collect()),
-        }
-        .unwrap_or_default();
-        for prefix in prefixes {
-            self.remove_route(fib, prefix);
-        }
-        self.shared.flow_hashes.set(family, fib, HashFields::DEFAULT);
-        match family {
-            Family::Ip4 => self.ip4.delete(fib),
-            Family::Ip6 => self.ip6.delete(fib),
         }
     }
 }

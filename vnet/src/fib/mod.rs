@@ -24,6 +24,7 @@
 pub mod api;
 mod commands;
 mod components;
+mod deleted;
 mod dpo;
 mod edit;
 mod error;

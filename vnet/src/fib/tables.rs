@@ -106,11 +106,17 @@ impl<K: Lpm> Tables<K> {
         self.tables[position] = Some(Table { id, name: Box::default(), rib: Rib::new() });
     }
 
-    /// Gives up a table whose routes are gone.
+    /// Takes a table's name: nobody finds it from here on.
+    pub(super) fn forget(&mut self, fib: FibIndex) {
+        if let Some(id) = self.id(fib) {
+            self.by_id.remove(&id);
+        }
+    }
+
+    /// Gives up a table that has no name and no route any more.
     pub(super) fn delete(&mut self, fib: FibIndex) {
         if let Some(table) = self.tables.get_mut(fib.0 as usize).and_then(Option::take) {
             debug_assert_eq!(table.rib.len(), 0);
-            self.by_id.remove(&table.id);
             self.slots.retire(fib.0);
         }
     }

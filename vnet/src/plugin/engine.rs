@@ -473,12 +473,13 @@ impl Engine {
         }
         let received = self.main.borrow_mut().round();
         let ran = self.executor.run();
+        let swept = self.main.borrow_mut().sweep_forwarding();
         // Processes are what edits.
-        self.main.borrow_mut().settle_forwarding(ran > 0);
+        self.main.borrow_mut().settle_forwarding(ran > 0 || swept);
         if ran > 0 && self.looked.get().elapsed() >= LOOK {
             self.rounds.set(ROUNDS_A_LOOK);
         }
-        received > 0 || ran > 0
+        received > 0 || ran > 0 || swept
     }
 
     /// Looks which descriptors are ready, for at most `timeout`.

@@ -181,6 +181,13 @@ impl Main {
         self.workers.end();
     }
 
+    /// Takes the next part of what is deleted in parts; whether there was any.
+    pub(crate) fn sweep_forwarding(&mut self) -> bool {
+        let there_is = self.forwarding.has_deleted();
+        self.forwarding.sweep();
+        there_is
+    }
+
     /// Has what edits gave up used again once no thread looks at it any more. To be called between two rounds of the main
     /// thread, with whether there may have been edits since the last time.
     pub(crate) fn settle_forwarding(&mut self, edited: bool) {

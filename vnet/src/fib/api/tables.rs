@@ -5,20 +5,21 @@ use super::{
     ip_table_allocate_reply, ip_table_details, ip_table_dump, replace::Replacing,
 };
 use crate::{
-    api::{Api, Retval},
+    api::{Api, ApiCx, Retval},
     command::ApiError,
-    fib::{Family, FibError, FibIndex, Forwarding, TableId},
-    runtime::Main,
+    fib::{Family, FibError, FibIndex, Forwarding, TableId, deleted::swept},
 };
 
 pub(super) fn register(api: &mut Api, replacing: &Replacing) {
     let (of_first, of_second) = (replacing.clone(), replacing.clone());
-    api.call(move |cx, request: ip_table_add_del| {
-        cx.with(|main| add_del(main, request.is_add, &request.table, &of_first))
+    api.call_waiting(move |cx, request: ip_table_add_del| {
+        let replacing = of_first.clone();
+        async move { add_del(&cx, request.is_add, &request.table, &replacing).await }
     });
     // There are no multicast tables: whether one is wanted beside it makes no difference.
-    api.call(move |cx, request: ip_table_add_del_v2| {
-        cx.with(|main| add_del(main, request.is_add, &request.table, &of_second))
+    api.call_waiting(move |cx, request: ip_table_add_del_v2| {
+        let replacing = of_second.clone();
+        async move { add_del(&cx, request.is_add, &request.table, &replacing).await }
     });
     api.call(|cx, request: ip_table_allocate| {
         cx.with(|main| {
@@ -52,16 +53,25 @@ pub(super) fn register(api: &mut Api, replacing: &Replacing) {
 }
 
 /// A client adds a table as often as it likes, and deletes it once. The default table is always there.
-fn add_del(
-    main: &mut Main,
+async fn add_del(
+    cx: &ApiCx,
     is_add: bool,
     table: &ip_table,
     replacing: &Replacing,
 ) -> Result<(), FibError> {
-    let forwarding = main.forwarding_mut();
     if is_add {
-        return add(forwarding, table);
+        return cx.with(|main| add(main.forwarding_mut(), table));
     }
+    cx.with(|main| delete(main.forwarding_mut(), table, replacing))?;
+    swept(cx).await;
+    Ok(())
+}
+
+fn delete(
+    forwarding: &mut Forwarding,
+    table: &ip_table,
+    replacing: &Replacing,
+) -> Result<(), FibError> {
     let (family, id) = (family(table.is_ip6), TableId(table.table_id));
     match forwarding.table(family, id) {
         Ok(FibIndex::DEFAULT) | Err(FibError::NoSuchTable(..)) => Ok(()),

@@ -374,6 +374,9 @@ fn tables_come_and_go_while_workers_look() {
             for id in (1..8).map(TableId) {
                 forwarding.delete_table(Family::Ip4, id).unwrap();
             }
+            while forwarding.has_deleted() {
+                forwarding.sweep();
+            }
             forwarding.seal();
             quiescence.wait(&ended);
             forwarding.reclaim();

@@ -315,6 +315,40 @@ fn tables_are_separate_and_go_only_when_nothing_uses_them() {
 }
 
 #[test]
+fn a_deleted_table_loses_its_name_at_once_and_its_routes_in_parts() {
+    const ROUTES: u32 = 1000;
+    let mut forwarding = two_interfaces();
+    set_neighbor(&mut forwarding, PG0, "10.0.0.2", 9);
+    let route = |number: u32| {
+        IpPrefix::new(std::net::Ipv4Addr::from_bits(0x6400_0000 | number << 8).into(), 24).unwrap()
+    };
+    let fib = forwarding.add_table(Family::Ip4, TableId(10)).unwrap();
+    let path = [Path::via(address("10.0.0.2"), PG0)];
+    for number in 0..ROUTES {
+        forwarding.set_route(fib, route(number), Source::Api, &path).unwrap();
+    }
+    let lists = forwarding.counts().path_lists;
+    forwarding.delete_table(Family::Ip4, TableId(10)).unwrap();
+    let again = forwarding.add_table(Family::Ip4, TableId(10)).unwrap();
+    forwarding.set_route(again, route(0), Source::Api, &[Path::PUNT]).unwrap();
+    let mut left = ROUTES as usize;
+    while forwarding.has_deleted() {
+        forwarding.sweep();
+        let there = forwarding.routes(Family::Ip4, fib).map_or(0, |all| {
+            all.filter(|(prefix, _)| (0..ROUTES).any(|number| route(number) == *prefix)).count()
+        });
+        assert!(there < left && left - there <= 256, "{left}, then {there}");
+        left = there;
+    }
+    assert_eq!(left, 0);
+    assert!(forwarding.routes(Family::Ip4, fib).is_err());
+    assert_eq!(forwarding.counts().path_lists, lists);
+    // The new one of the same name is another.
+    assert_eq!(forwarding.table(Family::Ip4, TableId(10)).unwrap(), again);
+    assert!(forwarding.find(again, route(0)).unwrap().is_some());
+}
+
+#[test]
 fn a_deleted_routes_number_is_used_again_only_after_a_quiescent_period() {
     let mut forwarding = two_interfaces();
     let add = |forwarding: &mut Forwarding| set_route(forwarding, "192.0.2.0/24", &[Path::PUNT]);
