@@ -3,7 +3,8 @@
 //! usage: `acl [SECONDS [RULES MASKS]]`, as in `acl 2 1000 4`
 //!
 //! Rules compare different bits, in as many ways as there are masks, and the rules of all masks are mixed. Rules about *hosts* have another
-//! source address each, and packets match them in turn. Rules about *networks* are of random ones of all lengths, which overlap, and
+//! source address each, and packets match them in turn; or packets come from a thousand of these hosts, whose rules are all over the list,
+//! so that lists of different lengths have the same work. Rules about *networks* are of random ones of all lengths, which overlap, and
 //! packets come from random addresses in them: the last rule permits those that no other one does. Other programs share the machine: the
 //! figures are those of many short windows.
 
@@ -26,7 +27,21 @@ const LAST: u32 = SOURCE + (1 << 22) - 1;
 #[derive(Clone, Copy, PartialEq)]
 enum About {
     Hosts,
+    /// A thousand of which send.
+    SomeHosts,
     Networks,
+}
+
+impl About {
+    const ALL: [Self; 3] = [Self::Hosts, Self::SomeHosts, Self::Networks];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Hosts => "hosts",
+            Self::SomeHosts => "hosts, a thousand of which send",
+            Self::Networks => "networks",
+        }
+    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -38,13 +53,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("no list, 1000 sources");
     clocks_by_node(&engine(About::Hosts, 1_000)?, seconds, |_| true);
     if let Some(rules) = rules {
-        measure(About::Hosts, rules, masks, "permit", seconds, true)?;
-        return measure(About::Networks, rules, masks, "permit", seconds, true);
+        for about in About::ALL {
+            measure(about, rules, masks, "permit", seconds, true)?;
+        }
+        return Ok(());
     }
     measure(About::Hosts, 1_000, 4, "permit", seconds, true)?;
     measure(About::Hosts, 1_000, 4, "permit+reflect", seconds, true)?;
     measure(About::Hosts, 100_000, 4, "permit+reflect", seconds, true)?;
-    for about in [About::Hosts, About::Networks] {
+    for about in About::ALL {
         for masks in [1, 4, 16, 64] {
             for rules in [100, 1_000, 10_000, 100_000] {
                 measure(about, rules, masks, "permit", seconds, false)?;
@@ -68,6 +85,7 @@ fn engine(about: About, sources: u32) -> Result<Engine, Box<dyn Error>> {
     engine.command("ip route add 20.0.0.0/8 via 192.168.1.2 pg1")?;
     let to = match about {
         About::Hosts => format!("- {}", Ipv4Addr::from(SOURCE + sources - 1)),
+        About::SomeHosts => format!("- {}", Ipv4Addr::from(SOURCE + sources.min(1_000) - 1)),
         About::Networks => format!("+ {}", Ipv4Addr::from(LAST)),
     };
     let spec = StreamSpec::parse(&format!(
@@ -83,12 +101,15 @@ fn engine(about: About, sources: u32) -> Result<Engine, Box<dyn Error>> {
 }
 
 /// Rule `n` of a list that compares bits in `masks` ways.
-fn rule(about: About, n: u32, masks: u32, verdict: &str) -> String {
+fn rule(about: About, n: u32, rules: u32, masks: u32, verdict: &str) -> String {
     let mask = n % masks;
     let ports = ["", " sport 1024", " dport 5001", " sport 1024 dport 5001"][mask as usize % 4];
     match about {
-        About::Hosts => {
-            let (source, length) = (Ipv4Addr::from(SOURCE + n), 8 + mask / 4);
+        About::Hosts | About::SomeHosts => {
+            // A prime: neighbours' rules lie far from each other.
+            let far = (u64::from(n) * 7_919 % u64::from(rules)) as u32;
+            let host = if about == About::Hosts { n } else { far };
+            let (source, length) = (Ipv4Addr::from(SOURCE + host), 8 + mask / 4);
             format!("{verdict} src {source}/32 dst 20.0.0.0/{length} proto 17{ports}")
         }
         About::Networks => {
@@ -111,7 +132,7 @@ fn measure(
 ) -> Result<(), Box<dyn Error>> {
     let engine = engine(about, rules)?;
     let lists: Acl = engine.provided().ok_or("no access lists")?;
-    let mut text: Vec<String> = (0..rules).map(|n| rule(about, n, masks, verdict)).collect();
+    let mut text: Vec<String> = (0..rules).map(|n| rule(about, n, rules, masks, verdict)).collect();
     if about == About::Networks {
         text.push(verdict.to_owned());
     }
@@ -123,8 +144,8 @@ fn measure(
         lists.apply(main, interface, Direction::Input, index)
     })?;
     let built = start.elapsed();
-    let what = if about == About::Hosts { "hosts" } else { "networks" };
-    println!("{verdict}: {rules} rules about {what}, {masks} masks; compiled in {built:.1?}");
+    let what = about.name();
+    println!("{verdict}: {rules} rules about {what}; {masks} masks; compiled in {built:.1?}");
     // Sessions of all sources, before anything is measured.
     (0..rules.div_ceil(256) + 16).for_each(|_| {
         engine.poll();

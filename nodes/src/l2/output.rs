@@ -2,12 +2,13 @@
 
 use vnet::{
     buffer::Buffer,
-    graph::{Map, NodeSpec, PacketCx, Slot},
-    l2::L2,
+    frame::Frame,
+    graph::{Map, Node, NodeCx, NodeSpec, PacketCx, Slot, Verdict},
+    l2::{L2, Port},
 };
 
 use super::{
-    arcs::{Arcs, Direction},
+    arcs::{Arcs, Direction, Starts},
     trace::OutputTrace,
 };
 
@@ -27,48 +28,79 @@ vnet::node_errors! {
     }
 }
 
-/// The node, and that where its arcs end.
-pub(super) struct Output {
+/// The node.
+struct Output {
     l2: L2,
     arcs: Arcs,
-    /// Whether tags are still to be rewritten.
-    begins: bool,
 }
+
+/// That where its arcs end.
+struct ArcEnd;
+
+type Cx<'a, 'd> = &'a mut NodeCx<'d, Next, Error>;
 
 /// Both nodes.
 pub(super) fn specs(l2: &L2) -> [NodeSpec; 2] {
-    let spec = |name, begins| {
-        let l2 = l2.clone();
-        NodeSpec::map(name, move |at| {
-            let arcs = if begins { Arcs::of(at, Direction::Output) } else { Arcs::NONE };
-            Output { l2: l2.clone(), arcs, begins }
-        })
-    };
-    [spec(NAME, true), spec(Direction::Output.end(), false).sibling_of(NAME)]
+    let l2 = l2.clone();
+    let output = NodeSpec::internal(NAME, move |at| Output {
+        l2: l2.clone(),
+        arcs: Arcs::of(at, Direction::Output),
+    });
+    let end = NodeSpec::map(Direction::Output.end(), |_| ArcEnd);
+    [output, end.sibling_of(NAME)]
 }
 
 const NAME: &str = "l2-output";
 
-impl Map for Output {
+impl Node for Output {
     type Error = Error;
     type Next = Next;
     type Trace = OutputTrace;
 
-    fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
-        if !self.begins {
-            return Next::Output.into();
+    fn process(&mut self, cx: Cx<'_, '_>, frame: &mut Frame) -> Verdict<Next> {
+        let layer2 = self.l2.read(cx.token());
+        let mut buffers = cx.buffers(frame);
+        let mut i = 0;
+        while let Some(tx) = buffers.get(i).map(|first| first.tx) {
+            let (port, starts) = (layer2.port(tx), self.arcs.starts(cx, tx));
+            while let Some(buffer) = buffers.get(i)
+                && buffer.tx == tx
+            {
+                let next = leave(cx, buffer, port, starts.as_ref());
+                cx.set_next(i, next);
+                i += 1;
+            }
         }
-        let port = self.l2.read(cx.token()).port(buffer.tx);
-        let error = match () {
-            () if port.output.apply(buffer).is_err() => Error::Vtr,
-            () if port.efp_filter.is_some_and(|filter| !filter.takes(buffer)) => Error::Efp,
-            () => match self.arcs.starts(cx, buffer.tx) {
-                None => return Next::Output.into(),
-                Some(starts) => return starts.enter(cx, buffer, Next::Output.into()),
-            },
-        };
-        cx.error(buffer, error);
-        Next::Drop.into()
+        Verdict::PerPacket
+    }
+
+    fn trace(&self, buffer: &Buffer) -> OutputTrace {
+        OutputTrace::of(buffer)
+    }
+}
+
+/// What `port` asks for of a frame, and where the frame goes then.
+#[inline(always)]
+fn leave(cx: Cx<'_, '_>, buffer: &mut Buffer, port: &Port, starts: Option<&Starts>) -> Slot<Next> {
+    let error = match () {
+        () if !port.output.is_none() && port.output.apply(buffer).is_err() => Error::Vtr,
+        () if port.efp_filter.is_some_and(|filter| !filter.takes(buffer)) => Error::Efp,
+        () => match starts {
+            None => return Next::Output.into(),
+            Some(starts) => return starts.enter(cx, buffer, Next::Output.into()),
+        },
+    };
+    cx.error(buffer, error);
+    Next::Drop.into()
+}
+
+impl Map for ArcEnd {
+    type Error = Error;
+    type Next = Next;
+    type Trace = OutputTrace;
+
+    fn map(&mut self, _: &mut PacketCx<'_, Next, Error>, _: &mut Buffer) -> Slot<Next> {
+        Next::Output.into()
     }
 
     fn trace(&self, buffer: &Buffer) -> OutputTrace {

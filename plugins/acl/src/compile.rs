@@ -13,8 +13,6 @@ use crate::{
 /// A rule, as nodes need it once it was found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matched {
-    pub(crate) acl: u32,
-    pub(crate) rule: u32,
     /// Its element of the counter.
     pub(crate) counter: u32,
     pub(crate) action: ActionId,
@@ -45,6 +43,8 @@ pub(crate) struct Lists {
     pub(crate) ip6: Program<IP6_WORDS>,
     /// By position.
     pub(crate) matched: Box<[Matched]>,
+    /// The first position of each list, and which it is.
+    firsts: Box<[(u32, u32)]>,
     /// Whether any rule begins sessions.
     pub(crate) reflects: bool,
     /// Whether any rule compares ports or flags: of IPv4, of IPv6.
@@ -57,13 +57,18 @@ impl Lists {
         let all = || sources.iter().flat_map(|source| source.rules.iter());
         let matched = sources.iter().flat_map(|source| {
             (0..).zip(source.rules.iter()).map(|(n, rule)| Matched {
-                acl: source.acl,
-                rule: n,
                 counter: source.counters + n,
                 action: rule.action_id,
                 verdict: rule.verdict,
             })
         });
+        let mut position = 0;
+        let firsts = sources.iter().map(|source| {
+            let first = position;
+            position += source.rules.len() as u32;
+            (first, source.acl)
+        });
+        let firsts = firsts.collect();
         let reflects = all().any(|rule| rule.verdict == Verdict::Reflect);
         let positioned = || (0..).zip(all());
         let ip4 = Program::new::<Ip4, _>(|form| {
@@ -73,13 +78,21 @@ impl Lists {
             positioned().filter_map(move |(n, rule)| ip6(n, rule, form))
         });
         let has_ports = [ip4.has_ports, ip6.has_ports];
-        Self { ip4, ip6, matched: matched.collect(), reflects, has_ports }
+        Self { ip4, ip6, matched: matched.collect(), firsts, reflects, has_ports }
     }
 
     /// The rule at a position.
     #[inline(always)]
     pub(crate) fn matched(&self, position: u32) -> Option<&Matched> {
         self.matched.get(position as usize)
+    }
+
+    /// The list of the rule at a position, and its number there.
+    pub(crate) fn named(&self, position: u32) -> Option<(u32, u32)> {
+        self.matched(position)?;
+        let behind = self.firsts.partition_point(|(first, _)| *first <= position);
+        let &(first, acl) = self.firsts.get(behind.checked_sub(1)?)?;
+        Some((acl, position - first))
     }
 }
 
@@ -300,7 +313,8 @@ mod tests {
             for (key, is_fragment) in packets {
                 let space = if is_fragment { compiled.ip4.fragments() } else { &compiled.ip4.whole };
                 let found = space.look_up_one(&key);
-                let matched = compiled.matched.get(found as usize).map(|rule| (rule.acl, rule.rule, rule.counter));
+                let matched = compiled.matched(found).map(|rule| rule.counter);
+                let matched = compiled.named(found).zip(matched).map(|((acl, rule), counter)| (acl, rule, counter));
                 let first = sources.iter().find_map(|source| {
                     let rule = source.rules.iter().position(|rule| fits(rule, &key, is_fragment))? as u32;
                     Some((source.acl, rule, source.counters + rule))

@@ -70,6 +70,12 @@ impl Writers {
     pub(crate) fn add<E: Element>(&self, counter: &Counter<E>, index: u32, amount: E) {
         E::write(self, counter.slot, index, amount);
     }
+
+    /// Asks for element `index` of `counter`.
+    #[inline]
+    pub(crate) fn prefetch<E: Element>(&self, counter: &Counter<E>, index: u32) {
+        E::prefetch(self, counter.slot, index);
+    }
 }
 
 /// What the two kinds of counters do differently.
@@ -86,6 +92,9 @@ pub trait Kind: Sized {
 
     /// Adds to the element of a counter.
     fn write(writers: &Writers, slot: usize, index: u32, amount: Self);
+
+    /// Asks for the element of a counter.
+    fn prefetch(writers: &Writers, slot: usize, index: u32);
 }
 
 impl Kind for u64 {
@@ -108,6 +117,13 @@ impl Kind for u64 {
             writer.add(index, n);
         }
     }
+
+    #[inline]
+    fn prefetch(writers: &Writers, slot: usize, index: u32) {
+        if let Some(writer) = writers.simple.get(slot) {
+            writer.prefetch(index);
+        }
+    }
 }
 
 impl Kind for Count {
@@ -128,6 +144,13 @@ impl Kind for Count {
     fn write(writers: &Writers, slot: usize, index: u32, Self { packets, bytes }: Self) {
         if let Some(writer) = writers.combined.get(slot) {
             writer.add(index, packets, bytes);
+        }
+    }
+
+    #[inline]
+    fn prefetch(writers: &Writers, slot: usize, index: u32) {
+        if let Some(writer) = writers.combined.get(slot) {
+            writer.prefetch(index);
         }
     }
 }

@@ -95,7 +95,7 @@ impl<K: Kind> Cache<K> {
         self.directory.flows()
     }
 
-    /// Stages a packet; at most [`BATCH`](super::lanes::BATCH) of them between two calls of [`Self::step`].
+    /// Stages a packet; at most a [`batch`](super::lanes::batch) of them between two calls of [`Self::step`].
     #[inline(always)]
     pub(super) fn stage(
         &mut self,
@@ -132,7 +132,7 @@ impl<K: Kind> Cache<K> {
 
     #[inline(always)]
     fn stage_masked(&mut self, key: K::Key, extra: SampleOf<K>, sample: &Sample, rules: &Rules) {
-        let place = self.directory.place(&key);
+        let place = self.directory.place(K::hash(&key));
         if self.is_sparse {
             prefetch(self.memory.as_ptr().cast::<K::Slot>(), place.likely());
             if !K::IN_SLOT {

@@ -11,10 +11,7 @@
 //! of the lower half have been split, and the others are split next, in their order (linear hashing). So memory is touched as
 //! flows are, and lies together.
 
-use super::{
-    hash::{equal_tags, prefetch},
-    key::Key,
-};
+use super::hash::{equal_tags, prefetch};
 
 /// Slots that a flow may lie in.
 pub(super) const WINDOW: usize = 64;
@@ -145,8 +142,7 @@ impl Directory {
     }
 
     #[inline(always)]
-    pub(super) fn place<K: Key>(&self, key: &K) -> Place {
-        let hash = key.hash();
+    pub(super) const fn place(&self, hash: u32) -> Place {
         Place { hash, likely: self.home_of(hash) }
     }
 

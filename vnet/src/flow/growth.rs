@@ -20,7 +20,7 @@ impl<K: Kind, S: FnMut(&FlowRecord)> Table<'_, K, S> {
         let Some(Split { from, first_home }) = self.directory.raise_limit() else { return false };
         for group in [from, from + 1] {
             for at in self.directory.taken(group) {
-                let place = self.directory.place(self.slots[at].key());
+                let place = self.directory.place(K::hash(self.slots[at].key()));
                 if self.directory.home(place) >= first_home {
                     self.relocate(at, place, watermark);
                 }

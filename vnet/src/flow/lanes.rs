@@ -13,11 +13,19 @@ use super::{
     rules::Sample,
 };
 
-/// Packets that take a step together: enough to hide the wait for one of them behind the others.
-pub(super) const BATCH: usize = 32;
+/// Cache lines of flows that are asked for together: as many as a core can wait for, and some left for what else it does.
+const LINES: usize = 16;
+
+/// The most packets that take a step together.
+const MOST: usize = LINES;
+
+/// Packets that take a step together: enough to hide the wait for one of them behind the others, a power of two.
+pub(super) const fn batch<K: Kind>() -> usize {
+    (LINES / size_of::<K::Slot>().div_ceil(64)).next_power_of_two()
+}
 
 /// Two batches and one in the making, up to a power of two.
-const RING: usize = (3 * BATCH).next_power_of_two();
+const RING: usize = (3 * MOST).next_power_of_two();
 
 /// A packet on its way.
 pub(super) struct Lane<K: Kind> {
@@ -68,7 +76,7 @@ impl<K: Kind> Lanes<K> {
         self.stage == self.count
     }
 
-    /// Stages a packet; at most [`BATCH`] of them between two calls of [`Self::look_up`].
+    /// Stages a packet; at most a [`batch`] of them between two calls of [`Self::look_up`].
     #[inline(always)]
     pub(super) fn stage(&mut self, lane: Lane<K>) {
         self.ring[self.stage % RING] = lane;

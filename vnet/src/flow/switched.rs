@@ -9,7 +9,7 @@ use super::{
     FlowRecord, Observed, Start, Switch, Unmeasured,
     details::{Framed, Sizes},
     key::{Kind4, Kind6, KindOther},
-    lanes::BATCH,
+    lanes::batch,
     rules::Sample,
     tables::Tables,
 };
@@ -23,8 +23,8 @@ use crate::wire::{
 
 /// What frames have for a type that have a length instead and no type behind it.
 const NO_TYPE: EtherType = EtherType(0x05ff);
-/// Ports of BFD control and echo packets (RFC 5881 section 4).
-const BFD: [u16; 2] = [3784, 3785];
+/// The port of BFD control packets (RFC 5881 section 4); that of echo packets is the next one.
+const BFD: u16 = 3784;
 
 /// The link layer as a switch sees it.
 struct Seen {
@@ -60,10 +60,10 @@ where
                 self.step(sink);
                 self.step(sink);
                 self.make_room(sink);
-            } else if n.is_multiple_of(BATCH as u64) {
+            } else if n.is_multiple_of(batch::<F>() as u64) {
                 self.step(sink);
             }
-            if n.is_multiple_of(BATCH as u64) {
+            if n.is_multiple_of(batch::<F>() as u64) {
                 is_tight = self.is_tight();
             }
         }
@@ -75,7 +75,7 @@ where
 
     /// Whether the packets of three batches, each of a new flow, could be too many.
     fn is_tight(&self) -> bool {
-        self.live_flows() + 3 * BATCH > self.rules.most_flows && !self.rules.is_stateless()
+        self.live_flows() + 3 * batch::<F>() > self.rules.most_flows && !self.rules.is_stateless()
     }
 
     /// Stages what is plain TCP or UDP with at most one tag; says `false` to all other frames.
@@ -275,7 +275,7 @@ const fn unknown(octets: u32) -> Transport {
 }
 
 fn is_bfd(transport: &Transport) -> bool {
-    transport.protocol == protocol::UDP && BFD.contains(&transport.destination_port())
+    transport.protocol == protocol::UDP && transport.destination_port() & !1 == BFD
 }
 
 /// Only these protocols have ports, or type and code, that tell flows apart.

@@ -7,7 +7,7 @@ use super::{
     directory::LEAST_HOMES,
     fragments::Fragments,
     key::{Key as _, Kind, Kind4, Kind6, KindOther, SampleOf, is_sent},
-    lanes::BATCH,
+    lanes::batch,
     meter::MAX_FLOWS,
     order::has_shortcuts,
     rules::{Rules, Sample},
@@ -62,7 +62,7 @@ impl<F: Kind4, G: Kind6, O: KindOther> Tables<F, G, O> {
                 watermark = self.stage_any(packet, watermark);
             }
             n += 1;
-            if n.is_multiple_of(BATCH) {
+            if n.is_multiple_of(batch::<F>()) {
                 self.step(sink);
             }
         }

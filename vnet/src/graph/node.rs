@@ -141,6 +141,12 @@ impl<'d, Next: NextSet, Error: ErrorSet> PacketCx<'d, Next, Error> {
         self.state.counters.add(counter, index, amount);
     }
 
+    /// Asks for element `index` of a plugin's counter, to be there when it is added to. One that does not exist does no harm.
+    #[inline]
+    pub fn prefetch_count<E: Element>(&self, counter: &Counter<E>, index: u32) {
+        self.state.counters.prefetch(counter, index);
+    }
+
     /// Starts `arc` for a packet of interface `sw_if_index`: the first enabled feature, or `default` where there is none.
     #[inline]
     pub fn start_arc(

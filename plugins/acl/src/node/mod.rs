@@ -183,12 +183,15 @@ impl<F: Compiled<N>, const N: usize> Work<F, N> {
                 buffer.opaque[0] = packet as u32;
             }
             let found = self.found[packet % FRAME_SIZE];
-            let rule = scene.context.and_then(|context| context.lists.matched.get(found as usize));
+            let lists = scene.context.map(|context| &context.lists);
+            let rule = lists.and_then(|lists| lists.matched(found));
+            let (acl, number) =
+                lists.and_then(|lists| lists.named(found)).unwrap_or((u32::MAX, u32::MAX));
             self.notes[packet % FRAME_SIZE] = Note {
                 context: scene.context.map_or(u32::MAX, |context| context.index),
                 interface: scene.interface.0,
-                acl: rule.map_or(u32::MAX, |rule| rule.acl),
-                rule: rule.map_or(u32::MAX, |rule| rule.rule),
+                acl,
+                rule: number,
                 action: match (found, rule) {
                     (SESSION, _) => trace::OF_SESSION,
                     (_, Some(rule)) => rule.verdict as u32,

@@ -71,6 +71,11 @@ impl<F: Compiled<N>, const N: usize> Work<F, N> {
             for packet in packets.clone() {
                 prefetch_in(matched, self.found[packet % FRAME_SIZE] as usize);
             }
+            for packet in packets.clone() {
+                if let Some(rule) = matched.get(self.found[packet % FRAME_SIZE] as usize) {
+                    cx.prefetch_count(scene.rules, rule.counter);
+                }
+            }
         }
         let mut run = Run::default();
         for packet in packets {

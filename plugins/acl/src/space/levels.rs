@@ -8,6 +8,7 @@ use std::{collections::HashMap, ops::Range};
 use vnet::flow::crc32c;
 
 use super::{
+    pending::FRAME,
     table::{Builder, Table, Tables, and},
     values::{First, Values},
 };
@@ -21,6 +22,26 @@ pub(super) struct Levels<const N: usize> {
     root: u16,
     /// What values lead to that are not known at all.
     unknown: u32,
+    /// Whether the tables lie where it pays to ask for each step of all searches before it is taken.
+    is_far: bool,
+}
+
+/// Octets of tables from which on they do. Tests have some that they can fill.
+const FAR: usize = if cfg!(test) { 1 << 10 } else { 2 << 20 };
+
+/// How far the search of a packet is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    /// What the longest value leads to that was found.
+    pub(super) to: u32,
+    /// The length to ask next.
+    at: u16,
+    hash: u32,
+}
+
+impl Step {
+    /// Of no packet.
+    pub(super) const NONE: Self = Self { to: 0, at: END, hash: 0 };
 }
 
 /// A length of a field.
@@ -57,7 +78,9 @@ impl<const N: usize> Levels<N> {
         };
         let mut levels: Vec<_> = (0..lengths.len()).map(&mut level).collect();
         let root = link(&mut levels, 0..lengths.len());
-        Self { levels: levels.into(), tables: tables.finish(), root, unknown }
+        let tables = tables.finish();
+        let is_far = tables.bytes() > FAR;
+        Self { levels: levels.into(), tables, root, unknown, is_far }
     }
 
     /// What a key leads to.
@@ -74,14 +97,50 @@ impl<const N: usize> Levels<N> {
         to
     }
 
-    /// Asks for what the search of each key begins with, where that does not lie in the caches near the core.
+    /// What the keys of packets lead to.
     #[inline(always)]
-    pub(super) fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u64; N]> + Clone) {
-        let Some(root) = self.levels.get(usize::from(self.root)) else { return };
-        if root.table.is_large() {
-            let hash = |key: &[u64; N]| crc32c(&and(key, &root.mask));
-            keys.clone().for_each(|key| self.tables.prefetch_tag(root.table, hash(key)));
-            keys.for_each(|key| self.tables.prefetch_slot(root.table, hash(key)));
+    pub(super) fn find_all(&self, keys: &[[u64; N]; FRAME], packets: &[u16], steps: &mut [Step]) {
+        let keys = packets.iter().map(|packet| &keys[usize::from(*packet) % FRAME]);
+        steps.fill(Step { to: self.unknown, at: self.root, hash: 0 });
+        if self.is_far {
+            for _ in 0..depth(self.levels.len()) {
+                self.ask(keys.clone(), steps);
+                self.hear(keys.clone(), steps);
+            }
+            return;
+        }
+        if self.levels.get(usize::from(self.root)).is_some_and(|root| root.table.is_large()) {
+            self.ask(keys.clone(), steps);
+        }
+        keys.zip(steps).for_each(|(key, step)| step.to = self.find(key));
+    }
+
+    /// Asks for what the next steps of searches need.
+    #[inline(always)]
+    fn ask<'a>(&self, keys: impl Iterator<Item = &'a [u64; N]>, steps: &mut [Step]) {
+        for (key, step) in keys.zip(&mut *steps) {
+            if let Some(level) = self.levels.get(usize::from(step.at)) {
+                step.hash = crc32c(&and(key, &level.mask));
+                self.tables.prefetch_tag(level.table, step.hash);
+            }
+        }
+        for step in steps {
+            if let Some(level) = self.levels.get(usize::from(step.at)) {
+                self.tables.prefetch_slot(level.table, step.hash);
+            }
+        }
+    }
+
+    /// Takes the steps for which was asked.
+    #[inline(always)]
+    fn hear<'a>(&self, keys: impl Iterator<Item = &'a [u64; N]>, steps: &mut [Step]) {
+        for (key, step) in keys.zip(steps) {
+            let Some(level) = self.levels.get(usize::from(step.at)) else { continue };
+            let masked = and(key, &level.mask);
+            match self.tables.find(level.table, step.hash, &masked) {
+                Some(known) => (step.to, step.at) = (known, level.known),
+                None => step.at = level.unknown,
+            }
         }
     }
 

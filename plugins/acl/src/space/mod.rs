@@ -201,8 +201,7 @@ impl<const N: usize> Space<N> {
         found: &mut [u32; FRAME],
     ) {
         let at = |packet: u16| usize::from(packet) % FRAME;
-        pruning.prefetch(pending.packets().iter().map(|&packet| &keys[at(packet)]));
-        pending.begin(|packet| pruning.begin(&keys[packet]));
+        pruning.begin_all(keys, pending);
         loop {
             let mut is_large = false;
             pending.advance(|packet, walk, probe| {
@@ -349,11 +348,5 @@ impl Lead {
         chains.push(Chain::new(&ranged.collect::<Vec<_>>()));
         let to = CHAIN | (chains.len() - 1) as u32;
         Self { first: position, to, source: Ports::ANY, destination: Ports::ANY }
-    }
-}
-
-impl Default for Lead {
-    fn default() -> Self {
-        Self { first: NONE, to: NONE & !CHAIN, source: Ports::ANY, destination: Ports::ANY }
     }
 }

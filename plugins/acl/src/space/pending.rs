@@ -1,6 +1,6 @@
 //! Packets of a frame that are still to be looked up.
 
-use super::{prune::Walk, table::Table};
+use super::{levels::Step, prune::Walk, table::Table};
 
 /// The most packets that are looked up together.
 pub(crate) const FRAME: usize = vnet::frame::FRAME_SIZE;
@@ -11,6 +11,8 @@ pub(crate) struct Pending<const N: usize> {
     len: usize,
     /// Of each of them, the table that is asked next.
     probes: Box<[Probe<N>; FRAME]>,
+    /// How far the search of each of them in a field is.
+    steps: Box<[Step; FRAME]>,
     /// By positions in the frame.
     walks: Box<[Walk; FRAME]>,
 }
@@ -30,6 +32,7 @@ impl<const N: usize> Pending<N> {
             packets: [0; FRAME],
             len: 0,
             probes: Box::new([probe; FRAME]),
+            steps: Box::new([Step::NONE; FRAME]),
             walks: Box::new([Walk::OVER; FRAME]),
         }
     }
@@ -72,13 +75,11 @@ impl<const N: usize> Pending<N> {
         (&self.packets[..len], &mut self.probes[..len])
     }
 
-    /// Says where each packet begins to ask.
+    /// Their positions, how far their searches are, and by positions where they are on their lists.
     #[inline(always)]
-    pub(super) fn begin(&mut self, of: impl Fn(usize) -> Walk) {
-        for &packet in &self.packets[..self.len.min(FRAME)] {
-            let packet = usize::from(packet) % FRAME;
-            self.walks[packet] = of(packet);
-        }
+    pub(super) fn steps(&mut self) -> (&[u16], &mut [Step], &mut [Walk; FRAME]) {
+        let len = self.len.min(FRAME);
+        (&self.packets[..len], &mut self.steps[..len], &mut self.walks)
     }
 
     /// Keeps those for which there is a next look.

@@ -8,8 +8,10 @@
 
 use std::collections::HashMap;
 
+use vnet::flow::prefetch_in;
+
 use super::{
-    NONE,
+    FRAME, NONE, Pending,
     levels::Levels,
     set::{Grouping, Set},
     values::{First, Values},
@@ -57,8 +59,26 @@ impl<const N: usize> Pruning<N> {
     #[inline(always)]
     pub(super) fn begin(&self, key: &[u64; N]) -> Walk {
         let mut among = Set::ALL;
-        self.filters.iter().for_each(|filter| among.and(filter.set(key)));
+        self.filters.iter().for_each(|filter| among.and(filter.set(filter.levels.find(key))));
         Walk { at: self.order.levels.find(key), among }
+    }
+
+    /// Begins to ask about packets of a frame.
+    #[inline(always)]
+    pub(super) fn begin_all(&self, keys: &[[u64; N]; FRAME], pending: &mut Pending<N>) {
+        let Self { order, filters } = self;
+        let (packets, steps, walks) = pending.steps();
+        order.levels.find_all(keys, packets, steps);
+        for (packet, step) in packets.iter().zip(&*steps) {
+            prefetch_in(&order.lists, step.to as usize);
+            walks[usize::from(*packet) % FRAME] = Walk { at: step.to, among: Set::ALL };
+        }
+        for filter in filters {
+            filter.levels.find_all(keys, packets, steps);
+            for (packet, step) in packets.iter().zip(&*steps) {
+                walks[usize::from(*packet) % FRAME].among.and(filter.set(step.to));
+            }
+        }
     }
 
     /// The next mask, by its number, of those that have a rule before what was found.
@@ -74,13 +94,6 @@ impl<const N: usize> Pruning<N> {
                 return Some(first.mask as usize);
             }
         }
-    }
-
-    /// Asks for what the search of each field begins with.
-    #[inline(always)]
-    pub(super) fn prefetch<'a>(&self, keys: impl Iterator<Item = &'a [u64; N]> + Clone) {
-        self.order.levels.prefetch(keys.clone());
-        self.filters.iter().for_each(|filter| filter.levels.prefetch(keys.clone()));
     }
 
     /// How many fields there are.
@@ -121,10 +134,10 @@ impl<const N: usize> Filter<N> {
         Self { levels, sets: sets.into() }
     }
 
-    /// The masks that can have a rule for a key, as far as this field knows.
+    /// The masks that can have a rule for a value, by what it leads to.
     #[inline(always)]
-    fn set(&self, key: &[u64; N]) -> &Set {
+    fn set(&self, number: u32) -> &Set {
         // Of a set that does not exist, which there is not, nothing would be known.
-        self.sets.get(self.levels.find(key) as usize).unwrap_or(&Set::ALL)
+        self.sets.get(number as usize).unwrap_or(&Set::ALL)
     }
 }

@@ -1,7 +1,9 @@
-//! Open-addressing tables, one behind the other in the same two arrays.
+//! Open-addressing tables, one behind the other in the same arrays.
 //!
 //! *Tags* are 32 bits of hash each, sixteen to a cache line; *slots* have keys and what they lead to. Who looks for a key that is not
-//! there, which is the usual case with many masks, mostly sees one tag and no slot.
+//! there, which is the usual case with many masks, mostly sees one tag and no slot. Half of the places and more are free, and have no
+//! slots: these lie one behind the other in the order of their places, and each line of tags knows which number its first one has. So
+//! tables that are large take little memory.
 
 use vnet::{
     flow::{crc32c, prefetch_in},
@@ -10,19 +12,34 @@ use vnet::{
 
 /// Set in every tag of a slot that is taken.
 const TAKEN: u32 = 1 << 31;
+/// Tags of a cache line.
+const LINE: usize = 16;
 /// Fewest places of a table.
 const LEAST: usize = 8;
-/// Tables up to this lie in the caches near the core, so that nothing is gained by asking for their slots.
-const SMALL: u32 = 1 << 12;
+/// Tables up to this lie in the caches near the core, so that nothing is gained by asking for their slots. Tests have larger ones that
+/// they can fill.
+const SMALL: u32 = if cfg!(test) { 1 << 4 } else { 1 << 12 };
 
 /// The tables.
 #[derive(Debug)]
 pub(super) struct Tables<const N: usize, V> {
     tags: Box<[u32]>,
+    lines: Box<[Line]>,
     slots: Box<[Slot<N, V>]>,
 }
 
+/// What is known of the tags of a cache line.
 #[derive(Clone, Copy, Debug)]
+struct Line {
+    /// The number of the first slot.
+    first: u32,
+    /// A bit for each place that is taken.
+    taken: u32,
+}
+
+/// Aligned so that it lies in a single cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 struct Slot<const N: usize, V> {
     key: [u64; N],
     value: V,
@@ -77,7 +94,7 @@ impl<const N: usize, V: Copy> Tables<N, V> {
         loop {
             match self.tags.get(table.place(at)) {
                 Some(&tag) if tag == hash | TAKEN => {
-                    return prefetch_in(&self.slots, table.place(at));
+                    return prefetch_in(&self.slots, self.number(table.place(at)));
                 }
                 Some(&tag) if tag != 0 => at = at.wrapping_add(1),
                 _ => return,
@@ -93,7 +110,7 @@ impl<const N: usize, V: Copy> Tables<N, V> {
             let place = table.place(at);
             let tag = *self.tags.get(place)?;
             if tag == hash | TAKEN {
-                let slot = self.slots.get(place)?;
+                let slot = self.slots.get(self.number(place))?;
                 if slot.key == *key {
                     return Some(slot.value);
                 }
@@ -106,6 +123,14 @@ impl<const N: usize, V: Copy> Tables<N, V> {
         }
     }
 
+    /// The slot of a place that is taken.
+    #[inline(always)]
+    fn number(&self, place: usize) -> usize {
+        let Some(line) = self.lines.get(place / LINE) else { return usize::MAX };
+        let before = line.taken & ((1 << (place % LINE)) - 1);
+        (line.first + before.count_ones()) as usize
+    }
+
     /// Keys of a table.
     pub(super) fn keys(&self, table: Table) -> usize {
         let start = table.offset as usize;
@@ -115,7 +140,7 @@ impl<const N: usize, V: Copy> Tables<N, V> {
 
     /// Octets of memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.tags) + size_of_val(&*self.slots)
+        size_of_val(&*self.tags) + size_of_val(&*self.lines) + size_of_val(&*self.slots)
     }
 }
 
@@ -125,7 +150,7 @@ pub(super) struct Builder<const N: usize, V> {
     slots: Vec<Slot<N, V>>,
 }
 
-impl<const N: usize, V: Copy + Default> Builder<N, V> {
+impl<const N: usize, V: Copy> Builder<N, V> {
     pub(super) const fn new() -> Self {
         Self { tags: Vec::new(), slots: Vec::new() }
     }
@@ -141,7 +166,7 @@ impl<const N: usize, V: Copy + Default> Builder<N, V> {
         let places = (entries.len() * spread).next_power_of_two().max(LEAST);
         let table = Table { offset: self.tags.len() as u32, wrap: places as u32 - 1 };
         self.tags.resize(self.tags.len() + places, 0);
-        self.slots.resize(self.slots.len() + places, Slot { key: [0; N], value: V::default() });
+        let mut placed: Vec<(usize, Slot<N, V>)> = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let hash = crc32c(&key);
             let mut at = hash;
@@ -149,13 +174,24 @@ impl<const N: usize, V: Copy + Default> Builder<N, V> {
                 at = at.wrapping_add(1);
             }
             self.tags[table.place(at)] = hash | TAKEN;
-            self.slots[table.place(at)] = Slot { key, value };
+            placed.push((table.place(at), Slot { key, value }));
         }
+        placed.sort_unstable_by_key(|(place, _)| *place);
+        self.slots.extend(placed.into_iter().map(|(_, slot)| slot));
         table
     }
 
     pub(super) fn finish(self) -> Tables<N, V> {
-        let tables = Tables { tags: self.tags.into(), slots: self.slots.into() };
+        let Self { tags, slots } = self;
+        let mut first = 0;
+        let line = |tags: &[u32]| {
+            let taken = (0..).zip(tags).map(|(n, tag)| u32::from(*tag != 0) << n).sum::<u32>();
+            let line = Line { first, taken };
+            first += taken.count_ones();
+            line
+        };
+        let lines = tags.chunks(LINE).map(line).collect();
+        let tables = Tables { tags: tags.into(), lines, slots: slots.into() };
         huge_pages::collapse_table(&tables.tags);
         huge_pages::collapse_table(&tables.slots);
         tables

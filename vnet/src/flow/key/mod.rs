@@ -55,6 +55,12 @@ pub(super) trait Kind: 'static {
         Self::mask(keys)
     }
 
+    /// Where a key belongs.
+    #[inline(always)]
+    fn hash(key: &Self::Key) -> u32 {
+        key.hash()
+    }
+
     /// Makes the keys of both directions of a flow the same, and says whether this one had to be turned.
     #[inline(always)]
     fn turn(_: &mut Self::Key) -> bool {

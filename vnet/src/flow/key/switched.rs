@@ -20,6 +20,11 @@ macro_rules! in_slot {
         const IN_SLOT: bool = true;
 
         #[inline(always)]
+        fn hash(key: &Self::Key) -> u32 {
+            beside_the_other(key)
+        }
+
+        #[inline(always)]
         fn in_slot(slot: &Self::Slot) -> Option<&Sizes> {
             Some(&slot.sizes)
         }
@@ -29,6 +34,16 @@ macro_rules! in_slot {
             Some(&mut slot.sizes)
         }
     };
+}
+
+/// Frames that come mostly leave as they came, so that keys of both directions are met together: their flows belong next to each other,
+/// with different tags.
+#[inline(always)]
+fn beside_the_other<const N: usize>(key: &[u64; N]) -> u32 {
+    let mut either = *key;
+    either[0] &= !(EGRESS << TAG_SHIFT);
+    let sent = u32::from(is_sent(key[0]));
+    crc32c(&either) ^ (sent << 31 | sent)
 }
 
 /// Domain and observation point.
