@@ -49,6 +49,7 @@ mod reader;
 mod redirect;
 mod resolve;
 mod rib;
+mod room;
 mod routes;
 mod show;
 pub(crate) mod slots;

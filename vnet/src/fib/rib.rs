@@ -1,7 +1,8 @@
 //! The routes of one table in prefix order: a path-compressed binary trie.
 
-use super::LoadBalanceIndex;
 use super::prefix::{Key, Prefix};
+use super::room::make_room;
+use super::{LoadBalanceIndex, MAX_ROUTES};
 
 /// Position of a route in its table's trie. Stays the same for as long as the route exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +218,8 @@ impl<K: Key> Rib<K> {
             self.nodes[place as usize] = node;
             place
         } else {
+            // Of a trie in which every route forks from another one.
+            make_room(&mut self.nodes, 2 * MAX_ROUTES);
             self.nodes.push(node);
             self.nodes.len() as u32 - 1
         }

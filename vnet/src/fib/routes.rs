@@ -4,6 +4,7 @@ use super::path::Source;
 use super::path_list::{PathListId, PathLists};
 use super::prefix::Family;
 use super::rib::RibNode;
+use super::room::make_room;
 use super::slots::Slots;
 use super::{FibIndex, LoadBalanceIndex, MAX_ROUTES};
 
@@ -121,6 +122,7 @@ impl Routes {
     /// Adds a route under its number.
     pub(super) fn insert(&mut self, index: LoadBalanceIndex, route: Route, lists: &mut PathLists) {
         if self.routes.len() <= index.position() {
+            make_room(&mut self.routes, MAX_ROUTES);
             self.routes.resize_with(index.position() + 1, || None);
         }
         let list = route.list;
