@@ -91,6 +91,11 @@ impl Place {
         self.guest.waits_since.set(since.or(Some(now)));
     }
 
+    /// Since when the engine waits for the client, if it does.
+    pub(super) fn waits_since(&self) -> Option<EngineTime> {
+        self.guest.waits_since.get()
+    }
+
     /// The engine works for the client.
     pub(super) fn works(&self) {
         self.guest.waits_since.set(None);

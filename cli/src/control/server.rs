@@ -144,22 +144,26 @@ impl Sessions {
                 (true, link.wire.read(&mut chunk).await?)
             }
         };
-        let first = &chunk[..length];
-        link.wire.works();
-        match first {
+        match &chunk[..length] {
             [] => Ok(()),
-            [0, ..] => {
+            // It may be half of a request, which is as good as none.
+            first @ [0, ..] => {
                 link.framed = true;
                 link.frames.push(first);
-                serve(link, cx, &self.prompt).await
+                let prompt = self.prompt.to_string();
+                let hello = Answer::Hello { version: VERSION, prompt };
+                link.wire.send_meanwhile(&hello.to_bytes()).await?;
+                serve(link, cx).await
             }
-            first => Ok(user::serve(&mut link.wire, cx, &self.user, (welcomed, first)).await?),
+            first => {
+                link.wire.works();
+                Ok(user::serve(&mut link.wire, cx, &self.user, (welcomed, first)).await?)
+            }
         }
     }
 }
 
-async fn serve(link: &mut Link, cx: &CommandCx, prompt: &str) -> Result<(), SessionError> {
-    link.send(&Answer::Hello { version: VERSION, prompt: prompt.to_owned() }).await?;
+async fn serve(link: &mut Link, cx: &CommandCx) -> Result<(), SessionError> {
     while let Some(request) = link.request().await? {
         // Who never stops to ask takes turns with packets and with others who ask.
         cx.next_round().await;

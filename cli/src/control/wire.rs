@@ -34,6 +34,16 @@ impl Wire {
         self.place.works();
     }
 
+    /// Answers what is no request yet: the engine waits for the client as long as it did.
+    pub(super) async fn send_meanwhile(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let since = self.place.waits_since();
+        self.send(bytes).await?;
+        if let Some(since) = since {
+            self.place.waits(since);
+        }
+        Ok(())
+    }
+
     /// Whether the client has a part only of something, so that nothing else may follow.
     pub(super) fn is_cut(&self) -> bool {
         self.cut

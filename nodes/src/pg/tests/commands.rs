@@ -38,7 +38,10 @@ fn what_does_not_exist_or_exists_already_is_refused_by_name() {
         ("packet-generator disable-stream y", "expected stream name `y'"),
         ("packet-generator delete y", "expected stream name `y'"),
         ("packet-generator configure y limit 5", "expected stream name `y'"),
-        ("packet-generator capture pg9 pcap /tmp/x", "Please specify packet-generator interface"),
+        (
+            "packet-generator capture pg9 pcap /nowhere/x",
+            "Please specify packet-generator interface",
+        ),
         ("packet-generator capture local0 disable", "Please specify packet-generator interface"),
         ("packet-generator new { data { hex 0x00 } }", "output interface or node not given"),
         ("packet-generator new { node nowhere data { hex 0x00 } }", "unknown input `node nowhere'"),

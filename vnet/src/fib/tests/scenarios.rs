@@ -318,7 +318,6 @@ fn tables_are_separate_and_go_only_when_nothing_uses_them() {
 fn a_deleted_table_loses_its_name_at_once_and_its_routes_in_parts() {
     const ROUTES: u32 = 1000;
     let mut forwarding = two_interfaces();
-    set_neighbor(&mut forwarding, PG0, "10.0.0.2", 9);
     let route = |number: u32| {
         IpPrefix::new(std::net::Ipv4Addr::from_bits(0x6400_0000 | number << 8).into(), 24).unwrap()
     };
@@ -328,9 +327,10 @@ fn a_deleted_table_loses_its_name_at_once_and_its_routes_in_parts() {
         forwarding.set_route(fib, route(number), Source::Api, &path).unwrap();
     }
     let lists = forwarding.counts().path_lists;
+    let path = [Path::PUNT];
     forwarding.delete_table(Family::Ip4, TableId(10)).unwrap();
     let again = forwarding.add_table(Family::Ip4, TableId(10)).unwrap();
-    forwarding.set_route(again, route(0), Source::Api, &[Path::PUNT]).unwrap();
+    forwarding.set_route(again, route(0), Source::Api, &path).unwrap();
     let mut left = ROUTES as usize;
     while forwarding.has_deleted() {
         forwarding.sweep();
@@ -342,6 +342,7 @@ fn a_deleted_table_loses_its_name_at_once_and_its_routes_in_parts() {
     }
     assert_eq!(left, 0);
     assert!(forwarding.routes(Family::Ip4, fib).is_err());
+    // The list of the old routes is gone, that of the new one is there.
     assert_eq!(forwarding.counts().path_lists, lists);
     // The new one of the same name is another.
     assert_eq!(forwarding.table(Family::Ip4, TableId(10)).unwrap(), again);

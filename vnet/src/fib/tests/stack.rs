@@ -175,6 +175,9 @@ fn a_table_that_a_tunnel_goes_by_stays() {
     assert_eq!(error.to_string(), "ip4 table 7 is in use by the path of a route");
     forwarding.unstack_interface(TUNNEL);
     forwarding.delete_table(Family::Ip4, TableId(7)).unwrap();
+    while forwarding.has_deleted() {
+        forwarding.sweep();
+    }
     let error = forwarding.stack_interface(TUNNEL, stack).unwrap_err();
     assert!(matches!(error, FibError::NoSuchFib(..)));
 }
