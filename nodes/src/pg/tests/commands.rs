@@ -39,7 +39,7 @@ fn what_does_not_exist_or_exists_already_is_refused_by_name() {
         ("packet-generator delete y", "expected stream name `y'"),
         ("packet-generator configure y limit 5", "expected stream name `y'"),
         (
-            "packet-generator capture pg9 pcap /nowhere/x",
+            "packet-generator capture pg9 pcap /tmp/of-pg9",
             "Please specify packet-generator interface",
         ),
         ("packet-generator capture local0 disable", "Please specify packet-generator interface"),
