@@ -62,7 +62,7 @@ pub fn plugin() -> Plugin {
         let path_mtu = tunnel::PathMtu::register(r, &tunnels);
         let types = icmp6::register(r, &protocols, &path_mtu);
         icmp::register(r, &protocols, &path_mtu);
-        let (ears, desk) = neighbor::register(r);
+        let (ears, desk) = neighbor::register(r)?;
         arp::register(r, &ears);
         nd::register(r, (&ears, &desk), &types);
         tunnel::register(r, &protocols, &tunnels);

@@ -7,7 +7,7 @@ mod reply;
 
 use vnet::{
     buffer::Buffer,
-    graph::{ArcSpec, FeatureSpec},
+    graph::{ArcSpec, FeatureSpec, PacketCx},
     interface::SwIfIndex,
     plugin::Registrar,
     trace::{TraceCx, TraceRecord},
@@ -18,7 +18,7 @@ use vnet::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::neighbor::{Ears, frame, links::Link};
+use crate::neighbor::{Ears, counts::Counts, frame, links::Link};
 
 vnet::node_errors! {
     /// What ARP nodes count, and why packets end. All count by these reasons, each under its own name.
@@ -68,9 +68,19 @@ fn read(buffer: &Buffer) -> Option<(Packet, MacAddress)> {
 }
 
 /// Makes a request the answer that `link` has the address; whether it could.
-fn answer(buffer: &mut Buffer, interface: SwIfIndex, link: &Link, request: &Packet) -> bool {
+fn answer(
+    cx: &PacketCx<'_, Next, Error>,
+    buffer: &mut Buffer,
+    (interface, link): (SwIfIndex, &Link),
+    counts: &Counts,
+    request: &Packet,
+) -> bool {
     let reply = frame::arp(link, request.sender_mac, &request.reply(link.mac));
-    frame::refill(buffer, interface, &reply)
+    let is_made = frame::refill(buffer, interface, &reply);
+    if is_made {
+        counts.sent(cx, interface, &reply);
+    }
+    is_made
 }
 
 /// What is recorded of a traced packet.

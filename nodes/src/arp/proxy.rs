@@ -14,7 +14,7 @@ use vnet::{
 };
 
 use super::{Error, Next, Trace, answer, read};
-use crate::neighbor::{Ears, links::Links};
+use crate::neighbor::{Ears, counts::Counts, links::Links};
 
 const NODE: &str = "arp-proxy";
 
@@ -47,11 +47,12 @@ vnet::args! {
 pub(super) fn register(r: &mut Registrar, ears: &Ears) {
     let ranges = r.shared(Vec::new());
     let (links, of_node) = (ears.links.clone(), ranges.clone());
-    let reader = ears.reader.clone();
+    let (reader, counts) = (ears.reader.clone(), ears.counts.clone());
     r.node(NodeSpec::map(NODE, move |_| Proxy {
         links: links.clone(),
         ranges: of_node.clone(),
         reader: reader.clone(),
+        counts: counts.clone(),
     }));
     r.feature(FeatureSpec::new("arp", NODE));
     super::api::register(r, &ranges);
@@ -147,6 +148,7 @@ struct Proxy {
     links: Shared<Links>,
     ranges: Ranges,
     reader: vnet::fib::ForwardingReader,
+    counts: Counts,
 }
 
 impl Proxy {
@@ -175,7 +177,7 @@ impl Map for Proxy {
         if is_question
             && is_host
             && self.answers(cx, rx, packet.target_ip.into())
-            && answer(buffer, rx, link, &packet)
+            && answer(cx, buffer, (rx, link), &self.counts, &packet)
         {
             cx.count(Error::ProxyRepliesSent, 1);
             return Next::Output.into();

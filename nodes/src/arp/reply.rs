@@ -15,7 +15,7 @@ use vnet::{
 };
 
 use super::{Error, Next, Trace, answer, read};
-use crate::neighbor::{Ears, links::Link, news::Whom};
+use crate::neighbor::{Ears, counts::said_by_arp, links::Link, news::Whom};
 
 /// MAC addresses of virtual routers begin so (RFC 9568): what they say is sent from the MAC address of the one that speaks for them.
 const VIRTUAL_ROUTER: [u8; 5] = [0, 0, 0x5e, 0, 1];
@@ -110,12 +110,16 @@ impl Map for Reply {
             cx.error(buffer, Error::Truncated);
             return Next::Drop.into();
         };
-        let error = match self.judge(rx, link, &packet, from) {
+        let fate = self.judge(rx, link, &packet, from);
+        if let (Some(said), false) = (said_by_arp(&packet), matches!(fate, Fate::Drop(_))) {
+            self.0.counts.received(cx, rx, Family::Ip4, said);
+        }
+        let error = match fate {
             Fate::Answer { learns } => {
                 if learns {
                     self.learn(cx, rx, &packet, Whom::Anybody);
                 }
-                if answer(buffer, rx, link, &packet) {
+                if answer(cx, buffer, (rx, link), &self.0.counts, &packet) {
                     cx.count(Error::RepliesSent, 1);
                     return Next::Output.into();
                 }

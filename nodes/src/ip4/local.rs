@@ -36,8 +36,8 @@ vnet::node_errors! {
         Truncated => ("truncated", "ip4 local packet without its headers", Error),
         BadTransportChecksum => ("bad-l4-checksum", "bad tcp or udp checksum", Error),
         UdpLength => ("udp-length", "udp length > ip length", Error),
-        SourceUnreachable => ("source-lookup-miss", "ip4 source lookup miss", Error, Rpf),
-        SourceIsOurs => ("spoofed-local", "ip4 source address is one of ours", Error),
+        SourceUnreachable => ("src-lookup-miss", "ip4 source lookup miss", Error, Rpf),
+        SourceIsOurs => ("spoofed-local-packets", "ip4 source address is one of ours", Error),
         UnknownProtocol => ("unknown-protocol", "unknown ip protocol", Error, ForUs),
     }
 }

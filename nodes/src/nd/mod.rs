@@ -78,7 +78,7 @@ pub(crate) fn register(r: &mut Registrar, (ears, desk): (&Ears, &Desk), types: &
     router::specs(ears, &listeners).into_iter().for_each(|spec| r.node(spec));
     r.node(listener::spec(ears));
     link_local::register(r);
-    let advertiser = advertise::register(r, &ears.links);
+    let advertiser = advertise::register(r, ears);
     let detector = dad::register(r, &ears.links);
     let listener = listener::register(r, &ears.links, &desk.announcer);
     r.command(show::command(&ears.links, &advertiser, &detector));

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use vnet::{
     buffer::Buffer,
-    fib::Family,
+    fib::{DpoKind, Family, FibIndex, ForwardingReader},
     graph::{Map, NodeSpec, PacketCx, Slot},
     interface::SwIfIndex,
     runtime::Shared,
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     neighbor::{
         Ears,
+        counts::{Said, said_by_nd},
         frame::{FrameBytes, refill},
         links::Link,
         news::{News, Whom},
@@ -85,6 +86,13 @@ fn judge_solicitation(
     Ok(if link.has6(target) { Asks::Ours } else { Asks::Another })
 }
 
+/// Whether an address is one of this machine's, on whichever interface.
+fn is_local(reader: &ForwardingReader, fib: FibIndex, address: Ipv6Addr) -> bool {
+    reader.ip6_table(fib).is_some_and(|table| {
+        reader.load_balance(table.lookup_one(address.to_bits())).kind() == DpoKind::Local
+    })
+}
+
 impl Solicitation {
     /// What is said to a question, once it is a right one; who has asked is learnt.
     fn answer(
@@ -96,7 +104,10 @@ impl Solicitation {
     ) -> Result<FrameBytes, Error> {
         let target = message.fixed.target.into();
         let fib = self.ears.reader.fib_of(rx, Family::Ip6);
-        let is_proxied = self.proxied.read(cx.token()).answers(fib, rx, target);
+        let proxied = self.proxied.read(cx.token());
+        let is_proxied = proxied.answers(fib, rx, target)
+            || (proxied.is_behind(fib, rx, message.source)
+                && is_local(&self.ears.reader, fib, target));
         let reporter = &mut self.ears.reporter;
         if asks == Asks::Tentative {
             // Somebody else looks whether it is free, or has it; our own question may come back (RFC 4862 section 5.4.3).
@@ -134,11 +145,14 @@ impl Map for Solicitation {
         let links = shared.read(cx.token());
         let judged = read::<Neighbor>(buffer).and_then(|message| {
             let link = links.get(rx).ok_or(Error::UnsupportedInterface)?;
-            judge_solicitation(&self.ears, (rx, link), &message).map(|asks| (message, link, asks))
+            let asks = judge_solicitation(&self.ears, (rx, link), &message)?;
+            self.ears.counts.received(cx, rx, Family::Ip6, Said::Request);
+            Ok((message, link, asks))
         });
         let error =
             match judged.map(|(message, link, asks)| self.answer(cx, rx, (link, asks), &message)) {
                 Ok(Ok(answer)) if refill(buffer, rx, &answer) => {
+                    self.ears.counts.sent(cx, rx, &answer);
                     cx.count(Error::AdvertisementsSent, 1);
                     return Next::Output.into();
                 }
@@ -189,7 +203,11 @@ impl Map for Advertisement {
         let links = shared.read(cx.token());
         let judged = read::<Neighbor>(buffer).and_then(|message| {
             let link = links.get(rx).ok_or(Error::UnsupportedInterface)?;
-            judge_advertisement(&self.0, (rx, link), &message).map(|()| (message, link))
+            judge_advertisement(&self.0, (rx, link), &message)?;
+            if let Some(said) = said_by_nd(&message.fixed) {
+                self.0.counts.received(cx, rx, Family::Ip6, said);
+            }
+            Ok((message, link))
         });
         let error = match judged {
             Ok((message, link)) => {

@@ -23,6 +23,11 @@ impl Proxied {
     pub(super) fn answers(&self, fib: FibIndex, rx: SwIfIndex, target: Ipv6Addr) -> bool {
         self.0.get(&(fib, target)).is_some_and(|behind| *behind != rx)
     }
+
+    /// Whether `host` is one of these, behind `rx`: it takes for its link what is that of another interface.
+    pub(super) fn is_behind(&self, fib: FibIndex, rx: SwIfIndex, host: Ipv6Addr) -> bool {
+        self.0.get(&(fib, host)) == Some(&rx)
+    }
 }
 
 vnet::args! {

@@ -27,6 +27,8 @@ pub(crate) struct Link {
     /// IPv6 addresses that are not used yet, since somebody else may have them. A link-local one is not above then, the prefixes of
     /// others are on the link all the same.
     pub(crate) tentative: Vec<Ipv6Addr>,
+    /// Which of the states of all links this is: another one with each change.
+    pub(crate) generation: u32,
 }
 
 impl Link {
@@ -52,6 +54,7 @@ impl Link {
             link_local: table.used_link_local(interface),
             tentative: all6.filter(|address| table.is_tentative(interface, *address)).collect(),
             ip6,
+            generation: 0,
         })
     }
 
@@ -161,20 +164,24 @@ fn mask4(length: u8) -> u32 {
 
 /// The links of all interfaces that have neighbours, by number.
 #[derive(Debug, Default)]
-pub(crate) struct Links(Vec<Option<Link>>);
+pub(crate) struct Links {
+    links: Vec<Option<Link>>,
+    changes: u32,
+}
 
 impl Links {
     /// Takes over what is known of an interface now, which may be that there is none.
     pub(crate) fn update(&mut self, interface: SwIfIndex, link: Option<Link>) {
         let at = interface.0 as usize;
-        if self.0.len() <= at {
-            self.0.resize(at + 1, None);
+        if self.links.len() <= at {
+            self.links.resize(at + 1, None);
         }
-        self.0[at] = link;
+        self.changes = self.changes.wrapping_add(1);
+        self.links[at] = link.map(|link| Link { generation: self.changes, ..link });
     }
 
     #[inline]
     pub(crate) fn get(&self, interface: SwIfIndex) -> Option<&Link> {
-        self.0.get(interface.0 as usize)?.as_ref()
+        self.links.get(interface.0 as usize)?.as_ref()
     }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod announce;
 pub mod api;
 mod commands;
+pub(crate) mod counts;
 pub(crate) mod follow;
 pub(crate) mod frame;
 pub(crate) mod links;
@@ -23,14 +24,17 @@ use std::{
 };
 
 use vnet::{
+    counter::CounterError,
     fib::{Family, ForwardingReader},
+    neighbor::{Neighbor, NeighborKey},
     plugin::Registrar,
     runtime::Shared,
 };
 
 use announce::Announcer;
+use counts::Counts;
 use links::Links;
-use news::Reporter;
+use news::{Era, Reporter};
 pub(crate) use process::send;
 use process::{Office, Readers};
 use resolve::Parts;
@@ -42,6 +46,7 @@ pub(crate) struct Ears {
     pub(crate) links: Shared<Links>,
     pub(crate) reader: ForwardingReader,
     pub(crate) reporter: Reporter,
+    pub(crate) counts: Counts,
 }
 
 /// What others do on the main thread with what is heard, and need to say something themselves.
@@ -52,18 +57,25 @@ pub(crate) struct Desk {
 }
 
 /// Registers nodes, processes and commands.
-pub(crate) fn register(r: &mut Registrar) -> (Ears, Desk) {
-    let (news, busy) = (news::mailbox(), Arc::<AtomicUsize>::default());
+pub(crate) fn register(r: &mut Registrar) -> Result<(Ears, Desk), CounterError> {
+    let counts = Counts::register(r)?;
+    let (news, era, busy) = (news::mailbox(), Era::default(), Arc::<AtomicUsize>::default());
     let links = r.shared(Links::default());
     let of_thread = Arc::clone(&busy);
     let resolver = r.local(move |_| Resolver::new(of_thread.clone()));
-    let parts =
-        Parts { reader: r.forwarding(), links: links.clone(), resolver, news: news.clone() };
+    let parts = Parts {
+        reader: r.forwarding(),
+        links: links.clone(),
+        resolver,
+        news: news.clone(),
+        counts: counts.clone(),
+    };
     resolve::specs(&parts).into_iter().for_each(|spec| r.node(spec));
     r.node(waiting::spec(&parts));
-    r.node(output::spec());
+    r.node(output::spec(&counts));
     let office = Office {
         news: news.clone(),
+        era: era.clone(),
         busy,
         links: links.clone(),
         ages: Default::default(),
@@ -82,8 +94,18 @@ pub(crate) fn register(r: &mut Registrar) -> (Ears, Desk) {
     }
     let followed = links.clone();
     r.on_interface_event(move |main, event| follow::follow(main, &followed, event));
+    let of_hook = era.clone();
+    r.on_start(move |main| {
+        let hook = move |_: NeighborKey, _: &Neighbor, is_there| match is_there {
+            true => (),
+            false => of_hook.begin(),
+        };
+        main.forwarding_mut().on_neighbor(hook);
+        Ok(())
+    });
     let announcer = announce::register(r, &links);
     let desk = Desk { readers: office.others.clone(), announcer };
     r.on_drain(move |main| main.drop_waiting(resolver, |resolver| &mut resolver.waiting));
-    (Ears { links, reader: parts.reader, reporter: Reporter::new(news) }, desk)
+    let reporter = Reporter::new(news, era);
+    Ok((Ears { links, reader: parts.reader, reporter, counts }, desk))
 }

@@ -2,6 +2,10 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -49,16 +53,41 @@ const QUIET: u64 = 1_000_000_000;
 /// Places for what was said last.
 const PLACES: usize = 256;
 
-/// One thread's way to the process. It says the same once a second at most.
+/// What was said may be news again: the main thread has forgotten a neighbour, or believes what it did not before. Clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Era(Arc<AtomicU32>);
+
+impl Era {
+    /// Begins another one.
+    pub(crate) fn begin(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// What was said last in a place.
+#[derive(Clone, Copy)]
+struct Said {
+    news: News,
+    at: EngineTime,
+    era: u32,
+}
+
+/// One thread's way to the process. It says the same once a second at most, but for a new [`Era`].
 #[derive(Clone)]
 pub(crate) struct Reporter {
     news: Mailbox<News>,
-    said: Box<[Option<(News, EngineTime)>; PLACES]>,
+    era: Era,
+    said: Box<[Option<Said>; PLACES]>,
 }
 
 impl Reporter {
-    pub(crate) fn new(news: Mailbox<News>) -> Self {
-        Self { news, said: Box::new([None; PLACES]) }
+    pub(crate) fn new(news: Mailbox<News>, era: Era) -> Self {
+        Self { news, era, said: Box::new([None; PLACES]) }
+    }
+
+    /// Which what is said is news of.
+    pub(crate) fn era(&self) -> Era {
+        self.era.clone()
     }
 
     /// Says that the neighbour `address` has the MAC address `mac`; counts `full` when the process has no room for it.
@@ -82,13 +111,13 @@ impl Reporter {
         full: E,
     ) {
         let place = &mut self.said[place_of(news)];
-        let now = cx.now();
-        let fresh = |&(_, at): &(News, EngineTime)| now.0.saturating_sub(at.0) < QUIET;
-        if place.filter(fresh).is_some_and(|(last, _)| last == news) {
+        let (now, era) = (cx.now(), self.era.0.load(Ordering::Acquire));
+        let is_fresh = |said: &Said| said.era == era && now.0.saturating_sub(said.at.0) < QUIET;
+        if place.filter(is_fresh).is_some_and(|said| said.news == news) {
             return;
         }
         if self.news.put(news) {
-            *place = Some((news, now));
+            *place = Some(Said { news, at: now, era });
         } else {
             cx.count(full, 1);
         }

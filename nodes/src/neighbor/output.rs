@@ -6,6 +6,8 @@ use vnet::{
     trace::NoTrace,
 };
 
+use super::counts::Counts;
+
 pub(super) const NODE: &str = "ip-neighbor-output";
 
 vnet::next_nodes! {
@@ -23,19 +25,21 @@ vnet::node_errors! {
 }
 
 /// Registration of the node.
-pub(super) fn spec() -> NodeSpec {
-    NodeSpec::map(NODE, |_| Output)
+pub(super) fn spec(counts: &Counts) -> NodeSpec {
+    let counts = counts.clone();
+    NodeSpec::map(NODE, move |_| Output(counts.clone()))
 }
 
-struct Output;
+struct Output(Counts);
 
 impl Map for Output {
     type Error = Error;
     type Next = Next;
     type Trace = NoTrace;
 
-    fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, _: &mut Buffer) -> Slot<Next> {
+    fn map(&mut self, cx: &mut PacketCx<'_, Next, Error>, buffer: &mut Buffer) -> Slot<Next> {
         cx.count(Error::Originated, 1);
+        self.0.sent(cx, buffer.tx, buffer.current());
         Next::Output.into()
     }
 

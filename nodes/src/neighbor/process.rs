@@ -24,7 +24,7 @@ use vnet::{
 use super::{
     frame,
     links::Links,
-    news::{News, Whom},
+    news::{Era, News, Whom},
     output,
     resolver::{INTERVAL, REQUESTS},
     waiting,
@@ -41,6 +41,7 @@ const PROBES: usize = 512;
 #[derive(Clone)]
 pub(crate) struct Office {
     pub(crate) news: Mailbox<News>,
+    pub(crate) era: Era,
     /// Threads that ask for somebody.
     pub(crate) busy: Arc<AtomicUsize>,
     pub(crate) links: Shared<Links>,
@@ -105,7 +106,10 @@ impl Office {
             asked.retain(|_, until| *until > now);
         }
         if asked.len() < EXPECTED {
-            asked.insert(key, now.after(PATIENCE));
+            let before = asked.insert(key, now.after(PATIENCE));
+            if before.is_none_or(|until| until < now) {
+                self.era.begin();
+            }
         }
     }
 

@@ -20,10 +20,12 @@ use vnet::{
 use crate::icmp::Report;
 
 use super::{
+    counts::Counts,
     frame,
     links::Links,
     news::News,
     resolver::{Answer, Resolver},
+    waiting::resolved,
 };
 
 vnet::next_nodes! {
@@ -58,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) links: Shared<Links>,
     pub(crate) resolver: Local<Resolver>,
     pub(crate) news: Mailbox<News>,
+    pub(crate) counts: Counts,
 }
 
 /// Registration of the four nodes.
@@ -114,7 +117,7 @@ impl Resolve {
         &mut self,
         cx: &NodeCx<'_, Next, Error>,
         resolver: &mut Resolver,
-        buffer: &Buffer,
+        buffer: &mut Buffer,
     ) -> Fate {
         let index = AdjacencyIndex(buffer.adjacency);
         let adjacency = self.parts.reader.adjacency(index);
@@ -130,7 +133,16 @@ impl Resolve {
         if Family::of(address) != self.family {
             return Fate::Drop(self.unknown);
         }
-        match resolver.ask(key, own, cx.now()) {
+        // It came by a prefix in another table than that of the link, or the host was learnt meanwhile.
+        if own.is_none()
+            && let Some(known) = resolved(&self.parts.reader, key, None)
+        {
+            buffer.adjacency = known.0;
+            return Fate::Known;
+        }
+        let link = self.parts.links.read(cx.token()).get(key.interface);
+        let generation = link.map_or(0, |link| link.generation);
+        match resolver.ask(key, own, generation, cx.now()) {
             Answer::Wait { queue, request } => {
                 if request {
                     self.requests.push(key);
@@ -170,6 +182,9 @@ pub(super) fn request(cx: &mut NodeCx<'_, Next, Error>, parts: &Parts, key: Neig
         return;
     };
     let sent = cx.emit(Next::Output.into(), |_, buffer| frame::fill(buffer, key.interface, &bytes));
+    if sent {
+        parts.counts.sent(cx, key.interface, &bytes);
+    }
     cx.count(if sent { Error::RequestSent } else { Error::NoBuffers }, 1);
 }
 

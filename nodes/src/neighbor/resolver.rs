@@ -1,7 +1,8 @@
 //! Addresses that a thread asks for, and the packets that wait for them.
 //!
 //! A neighbour is asked for three times, a second apart (RFC 4861 section 10: MAX_MULTICAST_SOLICIT, RETRANS_TIMER), and not again
-//! before a time that doubles with each failure. What waits meanwhile is bounded for each neighbour and for the thread.
+//! before a time that doubles with each failure, unless its link has changed since. What waits meanwhile is bounded for each neighbour and
+//! for the thread.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -38,6 +39,8 @@ pub(crate) struct Pending {
     failures: u8,
     /// When it is to be asked again, or may be.
     due: EngineTime,
+    /// The state of its link when it was asked for.
+    generation: u32,
 }
 
 /// What becomes of a packet to somebody who is not known.
@@ -85,11 +88,13 @@ impl Resolver {
         }
     }
 
-    /// Takes note of a packet to `key`. [`Self::look`] is to be called from time to time from then on.
+    /// Takes note of a packet to `key`, whose link is of that `generation`. [`Self::look`] is to be called from time to time from then
+    /// on.
     pub(crate) fn ask(
         &mut self,
         key: NeighborKey,
         adjacency: Option<AdjacencyIndex>,
+        generation: u32,
         now: EngineTime,
     ) -> Answer {
         let full = self.pending.len() >= NEIGHBORS;
@@ -97,6 +102,16 @@ impl Resolver {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
                 known.adjacency = adjacency.or(known.adjacency);
+                if known.generation != generation {
+                    *known = Pending {
+                        requests: 1,
+                        failures: 0,
+                        due: now.after(INTERVAL),
+                        generation,
+                        ..*known
+                    };
+                    return Answer::Wait { queue: known.queue, request: true };
+                }
                 if known.requests < REQUESTS {
                     return Answer::Wait { queue: known.queue, request: false };
                 }
@@ -117,7 +132,14 @@ impl Resolver {
                 if NEIGHBORS - self.free.len() == 1 {
                     self.busy.fetch_add(1, Ordering::AcqRel);
                 }
-                place.insert(Pending { queue, adjacency, requests: 1, failures: 0, due });
+                place.insert(Pending {
+                    queue,
+                    adjacency,
+                    requests: 1,
+                    failures: 0,
+                    due,
+                    generation,
+                });
                 Answer::Wait { queue, request: true }
             }
         }
@@ -212,21 +234,35 @@ mod tests {
         let later = Answer::Wait { queue: 0, request: false };
         let mut now = 0;
         for pause in [1, 2, 4, 8, 16, 32, 32] {
-            assert_eq!(resolver.ask(key(1), None, at(now)), first);
-            assert_eq!(resolver.ask(key(1), None, at(now)), later);
+            assert_eq!(resolver.ask(key(1), None, 0, at(now)), first);
+            assert_eq!(resolver.ask(key(1), None, 0, at(now)), later);
             assert_eq!(resolver.look(key(1), at(now)), Due::Nothing);
             let steps: Vec<_> = (1..=4).map(|s| resolver.look(key(1), at(now + s))).collect();
             assert_eq!(steps[..3], [Due::Request, Due::Request, Due::GiveUp]);
             now += 3;
-            assert_eq!(resolver.ask(key(1), None, at(now + pause - 1)), Answer::Failed);
+            assert_eq!(resolver.ask(key(1), None, 0, at(now + pause - 1)), Answer::Failed);
             now += pause;
         }
     }
 
     #[test]
+    fn a_neighbor_is_asked_for_at_once_where_its_link_has_changed() {
+        let mut resolver = Resolver::new(Arc::default());
+        let first = Answer::Wait { queue: 0, request: true };
+        assert_eq!(resolver.ask(key(1), None, 1, at(0)), first);
+        assert_eq!(resolver.ask(key(1), None, 2, at(0)), first);
+        (1..=3).for_each(|s| {
+            resolver.look(key(1), at(s));
+        });
+        assert_eq!(resolver.ask(key(1), None, 2, at(3)), Answer::Failed);
+        assert_eq!(resolver.ask(key(1), None, 3, at(3)), first);
+        assert_eq!(resolver.look(key(1), at(4)), Due::Request);
+    }
+
+    #[test]
     fn those_that_did_not_answer_are_forgotten_in_time_and_at_once_where_it_is_crowded() {
         let mut resolver = Resolver::new(Arc::default());
-        resolver.ask(key(0), None, at(0));
+        resolver.ask(key(0), None, 0, at(0));
         (1..=3).for_each(|s| {
             resolver.look(key(0), at(s));
         });
@@ -234,13 +270,13 @@ mod tests {
         assert_eq!(resolver.look(key(0), at(5)), Due::Forget);
         for n in 1..NEIGHBORS as u32 {
             assert!(matches!(
-                resolver.ask(key(n), None, at(4)),
+                resolver.ask(key(n), None, 0, at(4)),
                 Answer::Wait { request: true, .. }
             ));
         }
-        assert_eq!(resolver.ask(key(5000), None, at(4)), Answer::Full);
+        assert_eq!(resolver.ask(key(5000), None, 0, at(4)), Answer::Full);
         assert_eq!(resolver.look(key(0), at(4)), Due::Forget);
         resolver.forget(key(0));
-        assert!(matches!(resolver.ask(key(5000), None, at(4)), Answer::Wait { .. }));
+        assert!(matches!(resolver.ask(key(5000), None, 0, at(4)), Answer::Wait { .. }));
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn spec(parts: &Parts) -> NodeSpec {
 }
 
 /// The adjacency of a neighbour that is known: the one that its packets came by, or that of the route that a neighbour has.
-fn resolved(
+pub(super) fn resolved(
     reader: &ForwardingReader,
     key: NeighborKey,
     own: Option<AdjacencyIndex>,
@@ -72,6 +72,11 @@ impl Waiting {
                 buffer.adjacency = adjacency.0;
                 buffer.error = ErrorIndex::NONE;
             }
+            resolver.forget(key);
+            return;
+        }
+        if !self.parts.links.read(cx.token()).get(key.interface).is_some_and(|link| link.up) {
+            cx.end_wait(frame, &mut resolver.waiting, pending.queue);
             resolver.forget(key);
             return;
         }

@@ -96,15 +96,12 @@ fn named(of: &punt) -> Result<(Family, What), Retval> {
         }
         _ => return Err(ApiError::InvalidValue.into()),
     };
-    Ok((family_of(address_family(af))?, what))
+    Ok((address_family(af).try_into()?, what))
 }
 
 /// The same the other way round.
 fn told(family: Family, what: What) -> punt {
-    let af = match family {
-        Family::Ip4 => address_family::ADDRESS_IP4,
-        Family::Ip6 => address_family::ADDRESS_IP6,
-    };
+    let af = address_family::from(family);
     let (r#type, protocol, port) = match what {
         What::Udp(port) => (punt_type::PUNT_API_TYPE_L4, ip_proto::IP_API_PROTO_UDP.0, port),
         What::UnknownUdp => (punt_type::PUNT_API_TYPE_L4, ip_proto::IP_API_PROTO_UDP.0, ALL_PORTS),
@@ -112,13 +109,4 @@ fn told(family: Family, what: What) -> punt {
     };
     let [high, low] = port.to_be_bytes();
     punt { r#type, punt: punt_union([af.0, protocol, high, low]) }
-}
-
-/// The family that a message names.
-pub(super) fn family_of(af: address_family) -> Result<Family, ApiError> {
-    match af {
-        address_family::ADDRESS_IP4 => Ok(Family::Ip4),
-        address_family::ADDRESS_IP6 => Ok(Family::Ip6),
-        _ => Err(ApiError::InvalidAddressFamily),
-    }
 }

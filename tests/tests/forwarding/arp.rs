@@ -246,7 +246,6 @@ fn what_was_learnt_goes_with_its_prefix_and_its_link() {
         let sender = (HOST, [192, 168, 0, 2]);
         scene.send("pg0", &[Arp::request(sender, [192, 168, 0, 1]).bytes()]);
         assert!(scene.lab.run("show ip neighbors").contains("192.168.0.2"));
-        scene.lab.advance(2);
     };
     scene.lab.run("set ip neighbor pg0 192.168.0.5 02:00:00:00:00:05");
     for (line, back) in [
@@ -262,8 +261,33 @@ fn what_was_learnt_goes_with_its_prefix_and_its_link() {
         assert!(!shown.contains("192.168.0.2") && shown.contains("192.168.0.5"), "{line}: {shown}");
         scene.lab.run(back);
     }
+    meet();
+    scene.lab.run("set ip neighbor del pg0 192.168.0.2 02:00:00:00:00:01");
+    meet();
     scene.lab.run("create loopback interface");
     meet();
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
+fn a_host_that_is_known_is_not_asked_for_where_another_table_leads_to_its_link() {
+    let scene = strangers();
+    scene.lab.script(
+        "ip table add 7
+         create packet-generator interface pg2
+         set interface ip table pg2 7
+         set interface ip address pg2 192.168.2.1/24
+         set interface state pg2 up
+         ip route add 192.168.1.0/24 table 7 via pg1
+         set ip neighbor pg1 192.168.1.2 02:00:00:00:00:09",
+    );
+    scene.capture("pg1");
+    let mut frame = udp("192.168.1.2", 5);
+    frame[..6].copy_from_slice(&[2, 0xfe, 0, 0, 0, 2]);
+    scene.send("pg2", &[frame]);
+    let got = scene.captured("pg1");
+    assert_eq!(ids_and_requests(&got.frames), (vec![5], 0));
+    assert_eq!(got.frames[0][..6], PEER);
     scene.assert_nothing_is_lost();
 }
 

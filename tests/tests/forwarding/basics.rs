@@ -76,7 +76,11 @@ fn what_is_not_forwarded_is_counted_under_its_reason() {
             "unknown-vlan",
         ),
         (format!("{TO_US} UDP: 192.168.0.2 -> 192.168.0.1 {udp}"), "ip4-udp-lookup", "no-listener"),
-        (format!("{TO_US} UDP: 192.168.0.1 -> 192.168.0.1 {udp}"), "ip4-local", "spoofed-local"),
+        (
+            format!("{TO_US} UDP: 192.168.0.1 -> 192.168.0.1 {udp}"),
+            "ip4-local",
+            "spoofed-local-packets",
+        ),
     ];
     for (data, node, reason) in cases {
         let scene = Scene::router();

@@ -177,7 +177,7 @@ fn packets_for_this_machine_are_checked_like_a_host_does() {
             "a source without a route",
             to_us(|p| p.source = [172, 16, 0, 1].into()),
             "ip4-local",
-            "source-lookup-miss",
+            "src-lookup-miss",
         ),
         ("a protocol nobody takes", to_us(|p| p.protocol = 253), "ip4-local", "unknown-protocol"),
         ("ttl 1, which is enough", to_us(|p| p.ttl = 1), "ip4-udp-lookup", "no-listener"),
@@ -229,13 +229,8 @@ fn ip6_packets_for_this_machine_are_checked_like_a_host_does() {
         ("a udp length of nothing", udp(host, |p| p[45] = 7), "ip6-local", "udp-length"),
         ("what udp has not", udp(host, padded), "ip6-udp-lookup", "no-listener"),
         ("hop limit 1, which is enough", udp(host, |p| p[7] = 1), "ip6-udp-lookup", "no-listener"),
-        (
-            "a source without a route",
-            udp("2001:db8:99::1", |_| ()),
-            "ip6-local",
-            "source-lookup-miss",
-        ),
-        ("a source of ours", udp("2001:db8:1::1", |_| ()), "ip6-local", "spoofed-local"),
+        ("a source without a route", udp("2001:db8:99::1", |_| ()), "ip6-local", "src-lookup-miss"),
+        ("a source of ours", udp("2001:db8:1::1", |_| ()), "ip6-local", "spoofed-local-packets"),
         ("a source on the link", udp("fe80::2", |_| ()), "ip6-udp-lookup", "no-listener"),
     ] {
         let before = scene.lab.error(node, reason);

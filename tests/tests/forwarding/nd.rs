@@ -477,6 +477,13 @@ fn who_asks_for_a_host_of_another_link_is_answered_in_its_place() {
     assert_eq!(got.frames[0], ask((PG1, LOCAL1), host).frame());
     assert_eq!(ports(&got.frames), [7]);
 
+    // It takes the link of its prefix for its own, and asks there for the router's address of that prefix.
+    scene.capture("pg1");
+    scene.send("pg1", &[ask((PEER, host), own).frame(), ask((PEER, host), "2001:db8::78").frame()]);
+    let bytes = [&[136, 0, 0, 0, SOLICITED, 0, 0, 0][..], &octets(own), &option(2, PG1)].concat();
+    let expected = Message::new((PEER, PG1), LOCAL1, host, bytes).frame();
+    assert_eq!(scene.captured("pg1").frames, [expected]);
+
     for (line, error) in [
         ("pg0 2001:db8::77", "2001:db8::77 is behind pg1 already"),
         ("pg0 del 2001:db8::77", "2001:db8::77 is behind pg1"),

@@ -157,3 +157,26 @@ fn each_worker_lets_its_own_packets_wait_and_all_go_on_when_one_hears_the_answer
     // Two questions, four packets.
     assert!(sent.contains("tx packets                     6"), "{sent}");
 }
+
+#[test]
+fn where_a_link_has_changed_its_hosts_are_asked_for_at_once_and_nobody_waits_where_it_is_down() {
+    let scene = strangers();
+    scene.send("pg0", &[udp("10.1.2.3", 1)]);
+    scene.lab.run("set interface mac address pg1 02:00:00:00:00:77");
+    scene.capture("pg1");
+    scene.send("pg0", &[udp("10.1.2.3", 2)]);
+    let question = Arp::request(([2, 0, 0, 0, 0, 0x77], [192, 168, 1, 1]), [192, 168, 1, 2]);
+    assert_eq!(scene.captured("pg1").frames, [question.bytes()]);
+    let waiting = || scene.lab.engine.with(|main| main.pool().owned());
+    assert_eq!(waiting(), 2);
+    scene.lab.run("set interface state pg1 down");
+    scene.lab.engine.advance(Duration::from_millis(200));
+    assert_eq!(waiting(), 0);
+    assert_eq!(scene.lab.error("ip4-arp", "unresolved"), 2);
+    scene.lab.run("set interface state pg1 up");
+    scene.capture("pg1");
+    scene.send("pg0", &[udp("10.1.2.3", 3)]);
+    assert_eq!(scene.captured("pg1").frames, [question.bytes()]);
+    scene.lab.advance(5);
+    scene.assert_nothing_is_lost();
+}

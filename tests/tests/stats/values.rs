@@ -108,6 +108,51 @@ fn every_error_and_every_route_counts_what_the_commands_show() {
     assert_eq!((of("10.0.0.0/8"), of("0.0.0.0/0")), (1000.into(), 50.into()));
 }
 
+#[test]
+fn the_rules_of_each_access_list_are_a_vector_that_comes_and_goes_with_it() {
+    let engine = Sharing::start("stats-lists", "", "cpu { workers 1 }");
+    engine.script(
+        "set acl-plugin acl permit src 1.1.1.1/32, permit dst 10.0.0.1/32, permit\n\
+         set acl-plugin acl permit\n\
+         set acl-plugin acl deny src 9.9.9.9/32, permit dst 10.0.0.2/32\n\
+         set acl-plugin interface pg0 input acl 0\n\
+         set acl-plugin interface pg0 input acl 2\n",
+    );
+    engine.send("first", 30, "10.0.0.1", 0);
+    engine.send("second", 7, "10.0.0.2", 1);
+    let Some(read) = engine.read("stats::lists", "values.py", &[]) else { return };
+    let packets = |read: &Value, list: u32| -> Vec<u64> {
+        let rows = &read["all"][format!("/acl/{list}/matches")];
+        let rules = rows[0].as_array().unwrap_or_else(|| panic!("{rows}")).len();
+        (0..rules as u64).map(|rule| sum(rows, rule, Some(0))).collect()
+    };
+    assert_eq!([0, 1, 2].map(|list| packets(&read, list)), [vec![0, 30, 7], vec![0], vec![0, 0]]);
+    engine.ctl("set acl-plugin acl index 0 permit dst 10.0.0.1/32");
+    engine.ctl("delete acl-plugin acl index 1");
+    engine.send("third", 5, "10.0.0.1", 0);
+    engine.send("fourth", 4, "10.0.0.2", 0);
+    let Some(read) = engine.read("stats::lists", "values.py", &[]) else { return };
+    assert_eq!([0, 2].map(|list| packets(&read, list)), [vec![5], vec![0, 4]]);
+    assert!(read["all"].get("/acl/1/matches").is_none());
+}
+
+#[test]
+fn questions_to_neighbours_are_counted_by_interface() {
+    let engine = routed("stats-neighbours");
+    engine.send("unknown", 20, "192.168.1.7", 0);
+    let Some(read) = engine.read("stats::neighbours", "values.py", &[]) else { return };
+    let errors = read["errors"].as_object().unwrap().iter();
+    let asked = errors.filter(|(name, _)| name.ends_with("/request_sent"));
+    let asked: u64 = asked.map(|(_, count)| number(count)).sum();
+    let of = |name: &str, index| sum(&read["all"][format!("/net/{name}")], index, None);
+    assert_eq!([0, 1, 2].map(|index| of("arp/tx/requests", index)), [0, 0, asked]);
+    assert!(asked > 0);
+    for name in ["arp/rx/replies", "arp/tx/replies", "arp/tx/gratuitous", "ip6-nd/tx/requests"] {
+        assert_eq!(read["all"][format!("/net/{name}")][0].as_array().unwrap().len(), 3, "{name}");
+        assert_eq!(of(name, 2), 0, "{name}");
+    }
+}
+
 /// Calls and packets of each node that is no process, by thread and name.
 type Nodes = BTreeMap<(usize, String), [u64; 2]>;
 

@@ -181,14 +181,14 @@ impl ErrorWriter {
     }
 }
 
-/// Links all of a node's reasons, or none.
+/// Links all of a node's reasons, or none; with the underscores that VPP's names have there.
 fn link_all(
     segment: &mut Segment,
     node: &str,
     base: ErrorIndex,
     reasons: &[ErrorReason],
 ) -> Result<(), CounterError> {
-    let path = |reason: &ErrorReason| format!("/err/{node}/{}", reason.name);
+    let path = |reason: &ErrorReason| format!("/err/{node}/{}", reason.name.replace('-', "_"));
     for (done, (index, reason)) in (u32::from(base.0)..).zip(reasons).enumerate() {
         if let Err(error) = segment.link(&path(reason), COUNTER, index) {
             for reason in reasons.iter().take(done) {
@@ -212,7 +212,8 @@ mod tests {
     fn every_node_counts_its_own_reasons() {
         let mut segment = Segment::with_size(2, 4 << 20).unwrap();
         let mut errors = ErrorCounters::new(&mut segment).unwrap();
-        let ip4 = errors.register(&mut segment, "ip4-input", &reasons(&["ttl", "csum"])).unwrap();
+        let ip4 =
+            errors.register(&mut segment, "ip4-input", &reasons(&["ttl", "bad-csum"])).unwrap();
         let arp = errors.register(&mut segment, "arp-input", &reasons(&["bad"])).unwrap();
         let (main, worker) = (ThreadIndex::MAIN, ThreadIndex(1));
         let writers = [main, worker].map(|thread| errors.writer(thread).unwrap());
@@ -222,14 +223,14 @@ mod tests {
         let seen: Vec<_> = errors.rows().map(|r| (r.node, &*r.reason.name, r.count)).collect();
         assert_eq!(
             seen,
-            [("ip4-input", "ttl", 0), ("ip4-input", "csum", 7), ("arp-input", "bad", 9)]
+            [("ip4-input", "ttl", 0), ("ip4-input", "bad-csum", 7), ("arp-input", "bad", 9)]
         );
         assert_eq!(errors.per_thread(worker, ip4.plus(1)), 2);
         errors.clear();
         writers[1].add(arp, 1);
         assert_eq!(errors.rows().map(|r| r.count).collect::<Vec<_>>(), [0, 0, 1]);
         assert_eq!(errors.base("arp-input"), Some(arp));
-        assert!(segment.contains("/err/ip4-input/csum"));
+        assert!(segment.contains("/err/ip4-input/bad_csum"));
     }
 
     #[test]

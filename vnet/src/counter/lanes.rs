@@ -76,6 +76,24 @@ impl Lanes {
         Self { path: path.to_owned(), len: AtomicUsize::new(0), cleared, ..self }
     }
 
+    /// Has `len` elements from `first` on be a vector of their own: its length stands in the last word of the element before them, which
+    /// is nobody's. `None` where there is no such element, or not as many.
+    pub(super) fn part(&self, first: usize, len: usize) -> Option<Vec<usize>> {
+        let header = first.checked_mul(self.width).filter(|word| *word > 0)?;
+        first.checked_add(len).filter(|end| *end <= self.capacity)?;
+        for lane in &self.threads {
+            lane.words().get(header)?.store(vector_header(len), Release);
+        }
+        let start = |thread: usize| self.elements(thread) + header;
+        Some((0..self.threads.len()).map(start).collect())
+    }
+
+    /// Offset of a thread's elements.
+    fn elements(&self, thread: usize) -> usize {
+        let first = self.at - LINE_PAIR + Self::pointer_words(self.threads.len()) + LINE_PAIR;
+        first + thread * Self::lane_words(self.width, self.capacity)
+    }
+
     pub(super) fn path(&self) -> &str {
         &self.path
     }
@@ -225,7 +243,7 @@ impl Lanes {
     }
 
     /// The length lies in the last word of a pair of lines, so that the pointers start on the next one.
-    fn pointer_words(threads: usize) -> usize {
+    pub(super) fn pointer_words(threads: usize) -> usize {
         LINE_PAIR + threads.next_multiple_of(LINE_PAIR)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Combined, Count, CounterError, NameVector, Scalar, Simple,
-    directory::{Directory, EntryIndex, Kind, halves, pointer},
+    directory::{Directory, EntryIndex, Kind, halves, pointer, vector_header},
     lanes::{LINE_PAIR, Lanes},
     mapping::{Mapping, Region, WORD},
 };
@@ -10,7 +10,7 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd, BorrowedFd},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 /// Address space of a segment unless told otherwise. Only touched pages are memory.
@@ -75,6 +75,8 @@ pub struct Segment {
     vacant: Vec<EntryIndex>,
     leaving: Vec<(EntryIndex, Arc<Region>)>,
     spare: Vec<Arc<Lanes>>,
+    /// Where there were windows that are gone.
+    windows: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,8 @@ enum Entry {
     Vacant,
     Scalar(Arc<Region>),
     Vector(Arc<Lanes>),
+    /// Where its pointers are.
+    Window(usize),
     Names,
     Link(EntryIndex),
 }
@@ -112,6 +116,7 @@ impl Segment {
             vacant: Vec::new(),
             leaving: Vec::new(),
             spare: Vec::new(),
+            windows: Vec::new(),
         })
     }
 
@@ -130,6 +135,34 @@ impl Segment {
     /// Registers a combined counter vector; otherwise like [`Self::simple`].
     pub fn combined(&mut self, name: &str, capacity: usize) -> Result<Combined, CounterError> {
         self.vector(name, Kind::CombinedVector, self.threads, (2, capacity)).map(Combined::new)
+    }
+
+    /// Registers a part of a combined counter vector as a vector of its own, all of which readers see: `len` elements from `first` on,
+    /// behind an element in which nobody counts. It goes by [`Self::remove`] before the elements are another's.
+    pub fn window(
+        &mut self,
+        name: &str,
+        of: &Combined,
+        first: u32,
+        len: usize,
+    ) -> Result<(), CounterError> {
+        self.check(name, len)?;
+        let Some(rows) = of.lanes().part(first as usize, len) else {
+            let (wanted, capacity) = (first as usize + len, of.lanes().capacity());
+            return Err(CounterError::Capacity { name: name.to_owned(), wanted, capacity });
+        };
+        let at = match self.windows.pop() {
+            Some(at) => at,
+            None => self.reserve(name, Lanes::pointer_words(rows.len()))? + LINE_PAIR,
+        };
+        let word = |at: usize, value| self.mapping.word(at).store(value, Ordering::Relaxed);
+        word(at - 1, vector_header(rows.len()));
+        rows.iter().enumerate().for_each(|(row, elements)| word(at + row, pointer(*elements)));
+        let published = self.publish(name, Kind::CombinedVector, pointer(at), Entry::Window(at));
+        if published.is_err() {
+            self.windows.push(at);
+        }
+        published.map(|_| ())
     }
 
     /// Registers a vector of `len` numbers that has one row, the main thread's, whatever threads there are: figures of the whole
@@ -194,6 +227,10 @@ impl Segment {
                 Entry::Scalar(value) => this.leaving.push((index, value)),
                 Entry::Vector(lanes) => {
                     this.spare.push(lanes);
+                    this.vacant.push(index);
+                }
+                Entry::Window(at) => {
+                    this.windows.push(at);
                     this.vacant.push(index);
                 }
                 Entry::Names | Entry::Link(_) | Entry::Vacant => this.vacant.push(index),

@@ -49,8 +49,19 @@ impl Counters {
         name: &str,
         elements: usize,
     ) -> Result<Counter<E>, CounterError> {
-        let vector = E::register(segment, name, elements)?;
-        vector.validate(elements)?;
+        let counter = self.reserve(segment, name, elements)?;
+        counter.validate(elements)?;
+        Ok(counter)
+    }
+
+    /// Registers a counter of which readers see no element yet.
+    pub(crate) fn reserve<E: Element>(
+        &mut self,
+        segment: &mut Segment,
+        name: &str,
+        capacity: usize,
+    ) -> Result<Counter<E>, CounterError> {
+        let vector = E::register(segment, name, capacity)?;
         let slot = E::keep(self, vector.clone());
         Ok(Counter { vector, slot })
     }

@@ -33,6 +33,10 @@ impl<E: Element> CounterVector<E> {
         Self { lanes, element: PhantomData }
     }
 
+    pub(super) fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
     #[cfg(test)]
     pub(super) fn at(&self) -> usize {
         self.lanes.at()

@@ -14,9 +14,9 @@ use crate::{
     api::Api,
     classify::{Classifier, Shard},
     counter::{Counter, CounterError, Counters, Element, Segment},
-    fib::ForwardingReader,
+    fib::{ForwardingReader, MAX_INTERFACES},
     graph::{ArcSpec, FeatureSpec, Gates, NodeSpec},
-    interface::{Event, InterfaceViews, RxPlacement},
+    interface::{Event, InterfaceViews, RxPlacement, SwIfIndex},
     ipfix::{
         engine::Ipfix,
         export::{AddReportError, Report, ReportId, ReportKey},
@@ -203,6 +203,40 @@ impl Registrar {
         elements: usize,
     ) -> Result<Counter<E>, CounterError> {
         self.counters.add(&mut self.segment, name, elements)
+    }
+
+    /// As [`Self::counter`], but readers see no element of it: until it is [made longer](crate::counter::CounterVector::validate) for
+    /// them, or by [windows](Segment::window).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unseen_counter<E: Element>(
+        &mut self,
+        name: &str,
+        elements: usize,
+    ) -> Result<Counter<E>, CounterError> {
+        self.counters.reserve(&mut self.segment, name, elements)
+    }
+
+    /// A counter with an element for each interface, by its number: readers see as many as there are interfaces.
+    ///
+    /// # Errors
+    /// When the name is taken or too long, or there is no room.
+    pub fn interface_counter<E: Element + 'static>(
+        &mut self,
+        name: &str,
+    ) -> Result<Counter<E>, CounterError> {
+        let counter = self.unseen_counter::<E>(name, MAX_INTERFACES)?;
+        let of_hook = counter.clone();
+        self.on_interface_event(move |_, event| {
+            if let Event::Added { sw_if_index: SwIfIndex(index), .. } = *event {
+                // Room was reserved for all.
+                let seen = of_hook.validate(index as usize + 1);
+                debug_assert!(seen.is_ok());
+                of_hook.zero(index);
+            }
+        });
+        Ok(counter)
     }
 
     /// Adds a node.

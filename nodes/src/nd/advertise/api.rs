@@ -38,11 +38,13 @@ pub(super) fn register(api: &mut Api, advertiser: &Advertiser) {
     });
     api.dump(move |cx, request: sw_interface_ip6nd_ra_dump| {
         cx.with(|main| {
-            let routers = of_dump.0.routers.borrow();
-            let chosen = routers.iter().filter(|(interface, _)| {
-                request.sw_if_index == u32::MAX || request.sw_if_index == interface.0
+            let all = main.interfaces().interfaces();
+            let chosen = all.filter(|of| {
+                let is_asked = [u32::MAX, of.index.0].contains(&request.sw_if_index);
+                is_asked && (of.link_local.is_some() || of_dump.knows(of.index))
             });
-            chosen.map(|(interface, router)| details(main, *interface, router)).collect::<Vec<_>>()
+            let told = chosen.map(|of| details(main, of.index, &of_dump.router(of.index)));
+            told.collect::<Vec<_>>()
         })
     });
 }

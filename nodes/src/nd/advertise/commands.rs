@@ -99,6 +99,7 @@ impl Advertiser {
         }
         new.restart(main.clock().now());
         self.0.routers.borrow_mut().insert(interface, new);
+        self.0.era.begin();
         self.0.bell.ring();
         Ok(())
     }

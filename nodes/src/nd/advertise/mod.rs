@@ -16,7 +16,7 @@ use vnet::{
     wire::ethernet::MacAddress,
 };
 
-use crate::neighbor::{links::Links, send};
+use crate::neighbor::{Ears, links::Links, news::Era, send};
 use config::Router;
 
 /// The least time between two advertisements to all (RFC 4861 section 10).
@@ -33,12 +33,15 @@ struct State {
     routers: RefCell<BTreeMap<SwIfIndex, Router>>,
     random: RefCell<Random>,
     bell: Bell,
+    /// A new one begins when answers become others.
+    era: Era,
 }
 
 /// Registers process, hook and commands.
-pub(crate) fn register(r: &mut Registrar, links: &Shared<Links>) -> Advertiser {
+pub(crate) fn register(r: &mut Registrar, ears: &Ears) -> Advertiser {
     let state = State {
-        links: links.clone(),
+        links: ears.links.clone(),
+        era: ears.reporter.era(),
         routers: RefCell::default(),
         random: RefCell::new(Random::new(0)),
         bell: Bell::new(),
@@ -85,6 +88,11 @@ impl Advertiser {
             router.due = router.due.min(earliest);
             self.0.bell.ring();
         }
+    }
+
+    /// Whether anything was set of an interface.
+    fn knows(&self, interface: SwIfIndex) -> bool {
+        self.0.routers.borrow().contains_key(&interface)
     }
 
     /// The settings of an interface, as they are or would be.

@@ -7,11 +7,7 @@ mod neighbors;
 pub use messages::*;
 
 use vnet::{
-    api::{Retval, ip_types::address_family},
-    command::ApiError,
-    fib::Family,
-    neighbor::NeighborConfig,
-    plugin::Registrar,
+    api::Retval, command::ApiError, fib::Family, neighbor::NeighborConfig, plugin::Registrar,
     process::Bell,
 };
 
@@ -25,7 +21,7 @@ pub(super) fn register(r: &mut Registrar, ages: &[Bell; 2]) {
     api.call(move |cx, request: ip_neighbor_config| {
         let ip_neighbor_config { af, max_number, max_age, recycle } = request;
         let config = NeighborConfig { limit: max_number, age: max_age, recycle };
-        let family = family(af)?;
+        let family = Family::try_from(af)?;
         if max_number > MAX_LIMIT {
             return Err(ApiError::InvalidValue);
         }
@@ -34,7 +30,7 @@ pub(super) fn register(r: &mut Registrar, ages: &[Bell; 2]) {
         Ok(())
     });
     api.call(|cx, request: ip_neighbor_config_get| {
-        let family = family(request.af)?;
+        let family = Family::try_from(request.af)?;
         let config = cx.with(|main| main.forwarding().neighbor_config(family));
         let NeighborConfig { limit, age, recycle } = config;
         Ok::<_, Retval>(ip_neighbor_config_get_reply {
@@ -46,13 +42,4 @@ pub(super) fn register(r: &mut Registrar, ages: &[Bell; 2]) {
     });
     neighbors::register(api, ages);
     events::register(r);
-}
-
-/// The family that a message means.
-fn family(af: address_family) -> Result<Family, ApiError> {
-    match af {
-        address_family::ADDRESS_IP4 => Ok(Family::Ip4),
-        address_family::ADDRESS_IP6 => Ok(Family::Ip6),
-        _ => Err(ApiError::InvalidAddressFamily),
-    }
 }

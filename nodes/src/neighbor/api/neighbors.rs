@@ -13,7 +13,7 @@ use vnet::{
 };
 
 use super::{
-    family, ip_neighbor, ip_neighbor_add_del, ip_neighbor_add_del_reply, ip_neighbor_details,
+    ip_neighbor, ip_neighbor_add_del, ip_neighbor_add_del_reply, ip_neighbor_details,
     ip_neighbor_dump, ip_neighbor_flags, ip_neighbor_flush, ip_neighbor_replace_begin,
     ip_neighbor_replace_end,
 };
@@ -70,7 +70,7 @@ pub(super) fn register(api: &mut Api, ages: &[Bell; 2]) {
         }
         let stays =
             |key: &NeighborKey, _: &Neighbor| only.is_some_and(|only| only != key.interface);
-        remove(&cx, family(request.af)?, stays).await
+        remove(&cx, Family::try_from(request.af)?, stays).await
     });
 }
 
@@ -142,7 +142,8 @@ fn part(
     request: &ip_neighbor_dump,
     after: Option<NeighborKey>,
 ) -> Part<ip_neighbor_details, NeighborKey> {
-    let found = family(request.af).map(|family| next(main, family, after)).unwrap_or_default();
+    let found =
+        Family::try_from(request.af).map(|family| next(main, family, after)).unwrap_or_default();
     let (now, only) = (main.clock().now(), only(request.sw_if_index));
     let next = found.get(PART - 1).map(|(key, _)| *key);
     let chosen = found.iter().filter(|(key, _)| only.is_none_or(|only| only == key.interface));

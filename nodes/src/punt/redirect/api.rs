@@ -10,8 +10,6 @@ use vnet::{
     runtime::Main,
 };
 
-use crate::punt::api::family_of;
-
 /// What stands for all interfaces.
 const ALL: u32 = u32::MAX;
 
@@ -28,7 +26,7 @@ pub(super) fn register(api: &mut Api) {
     api.dump(|cx, request: ip_punt_redirect_v2_dump| {
         cx.with(|main| {
             let ip_punt_redirect_v2_dump { sw_if_index, af } = request;
-            let Ok(family) = family_of(af) else { return Vec::new() };
+            let Ok(family) = Family::try_from(af) else { return Vec::new() };
             told_of(main, family, sw_if_index, |one| {
                 let paths = one.paths.iter().map(|path| to_api(main.forwarding(), family, path));
                 let (rx_sw_if_index, paths) = (one.rx.0, paths.collect());
@@ -56,7 +54,7 @@ fn set(main: &mut Main, request: &ip_punt_redirect) -> Result<(), Retval> {
 
 fn set_v2(main: &mut Main, request: &add_del_ip_punt_redirect_v2) -> Result<(), Retval> {
     let add_del_ip_punt_redirect_v2 { is_add, punt } = request;
-    let (family, rx) = (family_of(punt.af)?, rx(main, punt.rx_sw_if_index)?);
+    let (family, rx) = (Family::try_from(punt.af)?, rx(main, punt.rx_sw_if_index)?);
     if !is_add {
         return Ok(super::delete(main, family, rx)?);
     }

@@ -12,6 +12,7 @@ use std::{
 use vnet::{
     counter::Count,
     interface::{Event, SwIfIndex},
+    log::Level,
     plugin::Registrar,
     runtime::Main,
 };
@@ -29,8 +30,10 @@ use publish::reassemble;
 
 pub(crate) use state::{Applied, List, State};
 
-/// The most rules of all lists together: each has an element of the counter `/acl/matches`.
+/// The most rules of all lists together: each has an element of a counter, which readers find as `/acl/<list>/matches`.
 pub const MAX_RULES: usize = 1 << 18;
+/// Elements of it: before those of each list there is one that is nobody's.
+const ELEMENTS: usize = MAX_RULES + (1 << 16);
 /// The most sessions, unless said otherwise: as many as in VPP.
 pub const MAX_SESSIONS: u32 = 500_000;
 
@@ -51,7 +54,7 @@ impl Acl {
             l4_match_nonfirst_fragment: true,
             max_sessions: MAX_SESSIONS,
         };
-        let rules = r.counter::<Count>("/acl/matches", MAX_RULES)?;
+        let rules = r.unseen_counter::<Count>("/acl/matches", ELEMENTS)?;
         let reader = Reader { tables: r.shared(Tables::new(settings)), rules };
         let acl = Self { reader, state: Rc::default() };
         let follower = acl.clone();
@@ -94,7 +97,24 @@ impl Acl {
             return Err(error);
         }
         release(main, before);
+        self.show_counters(main, acl);
         Ok(acl)
+    }
+
+    /// Has readers of the stats segment find what the rules of a list count, which may be there no more.
+    fn show_counters(&self, main: &mut Main, acl: u32) {
+        let name = format!("/acl/{acl}/matches");
+        let state = self.state.borrow();
+        let shown = main.segment_mut().together(|segment| {
+            if segment.contains(&name) {
+                segment.remove(&name)?;
+            }
+            let Ok(List { counters, rules, .. }) = state.list(acl) else { return Ok(()) };
+            segment.window(&name, &self.reader.rules, *counters, rules.len())
+        });
+        if let Err(error) = shown {
+            main.log().write(main.log().class("acl", "counters"), Level::Err, error);
+        }
     }
 
     /// Takes a list away.
@@ -113,6 +133,7 @@ impl Acl {
         }
         let before = self.state.borrow_mut().put(acl, None);
         release(main, before);
+        self.show_counters(main, acl);
         Ok(())
     }
 

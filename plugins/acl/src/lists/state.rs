@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use vnet::interface::SwIfIndex;
 
-use super::MAX_RULES;
+use super::{ELEMENTS, MAX_RULES};
 use crate::{direction::Direction, error::AclError, rule::Rule};
 
 /// A list.
@@ -68,18 +68,19 @@ impl State {
         (0..).find(|&index| !taken(index)).unwrap_or(0)
     }
 
-    /// The first of so many elements of the counter in a row that no list has.
+    /// The first of so many elements of the counter in a row that no list has, behind one that none has.
     pub(super) fn free_counters(&self, rules: usize) -> Result<u32, AclError> {
         let ranges = self.lists().map(|(_, list)| (list.counters as usize, list.rules.len()));
         let mut taken: Vec<_> = ranges.collect();
+        let all = taken.iter().map(|(_, length)| *length).sum::<usize>() + rules;
         taken.sort_unstable();
-        taken.push((MAX_RULES, 0));
-        let mut from = 0;
+        taken.push((ELEMENTS + 1, 0));
+        let mut from = 1;
         for (start, length) in taken {
-            if start.saturating_sub(from) >= rules {
+            if all <= MAX_RULES && start.saturating_sub(from) > rules {
                 return Ok(from as u32);
             }
-            from = from.max(start + length);
+            from = from.max(start + length + 1);
         }
         Err(AclError::TooManyRules { rules, limit: MAX_RULES })
     }

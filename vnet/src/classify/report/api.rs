@@ -2,10 +2,7 @@
 
 use super::{registry::Registry, template::Transport};
 use crate::{
-    api::{
-        Retval,
-        ip_types::{address_family, ip_proto},
-    },
+    api::{Retval, ip_types::ip_proto},
     classify::TableIndex,
     command::ApiError,
     fib::Family,
@@ -30,11 +27,7 @@ pub(super) fn register(registrar: &mut Registrar, registry: &Registry) {
     let of = registry.clone();
     api.call(move |cx, request: ipfix_classify_table_add_del| -> Result<(), Retval> {
         let table = TableIndex(request.table_id);
-        let family = match request.ip_version {
-            address_family::ADDRESS_IP4 => Family::Ip4,
-            address_family::ADDRESS_IP6 => Family::Ip6,
-            _ => return Err(ApiError::InvalidAddressFamily.into()),
-        };
+        let family = Family::try_from(request.ip_version)?;
         let transport = transport(request.transport_protocol)?;
         Ok(cx.with(|main| match request.is_add {
             true => of.add(main, table, family, transport),
@@ -45,10 +38,7 @@ pub(super) fn register(registrar: &mut Registrar, registry: &Registry) {
     api.dump(move |_, _: ipfix_classify_table_dump| {
         let all = of.reported().into_iter();
         all.map(|(TableIndex(table_id), reported, _)| {
-            let ip_version = match reported.family {
-                Family::Ip4 => address_family::ADDRESS_IP4,
-                Family::Ip6 => address_family::ADDRESS_IP6,
-            };
+            let ip_version = reported.family.into();
             let transport_protocol = match reported.transport {
                 Transport::Any => ANY,
                 Transport::Tcp => ip_proto::IP_API_PROTO_TCP,

@@ -4,7 +4,7 @@ use super::{
     family, set_ip_flow_hash, set_ip_flow_hash_router_id, set_ip_flow_hash_v2, set_ip_flow_hash_v3,
 };
 use crate::{
-    api::{Api, Retval, ip_types::address_family},
+    api::{Api, Retval},
     command::ApiError,
     fib::{Family, TableId},
     runtime::Main,
@@ -28,24 +28,16 @@ pub(super) fn register(api: &mut Api) {
     });
     api.call(|cx, request: set_ip_flow_hash_v2| {
         let bits = request.flow_hash_config.0;
-        cx.with(|main| set(main, of(request.af)?, request.table_id, bits))
+        cx.with(|main| set(main, Family::try_from(request.af)?, request.table_id, bits))
     });
     api.call(|cx, request: set_ip_flow_hash_v3| {
         let bits = request.flow_hash_config.0;
-        cx.with(|main| set(main, of(request.af)?, request.table_id, bits))
+        cx.with(|main| set(main, Family::try_from(request.af)?, request.table_id, bits))
     });
     api.call(|cx, request: set_ip_flow_hash_router_id| {
         cx.with(|main| main.forwarding_mut().set_flow_hash_router(request.router_id));
         Ok::<_, ApiError>(())
     });
-}
-
-fn of(af: address_family) -> Result<Family, ApiError> {
-    match af {
-        address_family::ADDRESS_IP4 => Ok(Family::Ip4),
-        address_family::ADDRESS_IP6 => Ok(Family::Ip6),
-        _ => Err(ApiError::InvalidAddressFamily),
-    }
 }
 
 fn set(main: &mut Main, family: Family, table: u32, bits: u32) -> Result<(), Retval> {

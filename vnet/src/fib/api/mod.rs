@@ -12,7 +12,7 @@ pub use messages::*;
 pub use paths::{from_api, to_api};
 
 use super::Family;
-use crate::plugin::Registrar;
+use crate::{api::ip_types::address_family, command::ApiError, plugin::Registrar};
 
 pub(crate) fn register_api(registrar: &mut Registrar) {
     let api = registrar.api();
@@ -23,6 +23,27 @@ pub(crate) fn register_api(registrar: &mut Registrar) {
     routes::register(api, &replacing);
     interfaces::register(api);
     flow_hash::register(api);
+}
+
+impl From<Family> for address_family {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::Ip4 => Self::ADDRESS_IP4,
+            Family::Ip6 => Self::ADDRESS_IP6,
+        }
+    }
+}
+
+impl TryFrom<address_family> for Family {
+    type Error = ApiError;
+
+    fn try_from(family: address_family) -> Result<Self, ApiError> {
+        match family {
+            address_family::ADDRESS_IP4 => Ok(Self::Ip4),
+            address_family::ADDRESS_IP6 => Ok(Self::Ip6),
+            _ => Err(ApiError::InvalidAddressFamily),
+        }
+    }
 }
 
 /// The family that a message means.

@@ -8,7 +8,7 @@ use crate::{
         fib_types::{
             fib_mpls_label, fib_path, fib_path_flags, fib_path_nh, fib_path_nh_proto, fib_path_type,
         },
-        ip_types::{address_family, address_union},
+        ip_types::address_union,
     },
     command::ApiError,
     fib::{Family, Forwarding, Path, PathTarget, Refusal, TableId},
@@ -59,10 +59,7 @@ pub fn from_api(main: &Main, family: Family, path: &fib_path) -> Result<Path, Re
 }
 
 fn normal(main: &Main, family: Family, path: &fib_path) -> Result<PathTarget, Retval> {
-    let next_hop = path.nh.address.ip(match family {
-        Family::Ip4 => address_family::ADDRESS_IP4,
-        Family::Ip6 => address_family::ADDRESS_IP6,
-    })?;
+    let next_hop = path.nh.address.ip(family.into())?;
     let next_hop = Some(next_hop).filter(|next_hop| !next_hop.is_unspecified());
     // Packets of a reverse-path identifier are those of multicast tables, of which there are none.
     if !matches!(path.rpf_id, 0 | u32::MAX) {
