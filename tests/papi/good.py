@@ -152,6 +152,20 @@ def mirrors(t):
     assert not t.dump("sw_interface_span_dump", is_l2=False)
 
 
+def sources(t):
+    """uRPF."""
+    loose, strict = VppEnum.vl_api_urpf_mode_t.URPF_API_MODE_LOOSE, VppEnum.vl_api_urpf_mode_t.URPF_API_MODE_STRICT
+    t.ok("urpf_update", is_input=True, mode=loose, af=0, sw_if_index=1)
+    t.ok("urpf_update_v2", is_input=True, mode=strict, af=1, sw_if_index=1, table_id=0)
+    told = [(of.sw_if_index, of.is_input, of.mode, of.af, of.table_id) for of in t.dump("urpf_interface_dump")]
+    assert told == [(1, True, loose, 0, 0), (1, True, strict, 1, 0)], told
+    t.says("show urpf", "loose", "strict")
+    assert not t.dump("urpf_interface_dump", sw_if_index=2)
+    for af in (0, 1):
+        t.ok("urpf_update", is_input=True, mode=0, af=af, sw_if_index=1)
+    assert not t.dump("urpf_interface_dump")
+
+
 def bridge(t):
     """A domain with pg2, pg3, and a bvi."""
     assert t.ok("bridge_domain_add_del_v2", bd_id=7, flood=1, uu_flood=1, forward=1, learn=1, bd_tag="seven", is_add=1).bd_id == 7
@@ -239,4 +253,4 @@ def events_by_call(t):
     t.ok("want_interface_events", enable_disable=0, pid=PID)
 
 
-PARTS = [engine_itself, packet_generator, interfaces, queues, more_interfaces, captures, features, mirrors, bridge, events_by_call]
+PARTS = [engine_itself, packet_generator, interfaces, queues, more_interfaces, captures, features, mirrors, sources, bridge, events_by_call]

@@ -38,6 +38,7 @@ vnet::node_errors! {
         NdReplies => ("nd-replies", "ND replies sent", Info),
         Unknown => ("unknown", "questions for addresses that the bridge domain does not know", Info),
         Untold => ("events-lost", "questions that clients were not told of", Error),
+        NoFlood => ("flood-drop", "L2 flood where frames to all are not flooded", Error),
         UuFlood => ("uu-flood-drop", "L2 unknown unicast where it is not flooded", Error),
     }
 }
@@ -227,7 +228,11 @@ fn ask_others(
 ) -> Slot<Next> {
     cx.count(Error::Unknown, 1);
     if !domain.switching.contains(Switching::ARP_UFWD) {
-        return Next::Flood.into();
+        if domain.switching.contains(Switching::FLOOD) {
+            return Next::Flood.into();
+        }
+        cx.error(buffer, Error::NoFlood);
+        return Next::Drop.into();
     }
     match domain.uu_fwd {
         Some(interface) if interface != buffer.rx => {

@@ -21,10 +21,10 @@ pub(super) fn register(api: &mut Api, in_force: &InForce, switches: &Switches) {
     api.call(move |cx, request: ip_reassembly_set| {
         let args = SetLimits {
             kind: kind(request.r#type)?,
-            timeout: within(request.timeout_ms, Limits::MILLISECONDS)?,
+            timeout: within(request.timeout_ms, Limits::TIMEOUT)?,
             max_reassemblies: within(request.max_reassemblies, Limits::REASSEMBLIES)?,
             max_length: within(request.max_reassembly_length, Limits::LENGTH)?,
-            expire_walk_interval: within(request.expire_walk_interval_ms, Limits::MILLISECONDS)?,
+            expire_walk_interval: within(request.expire_walk_interval_ms, Limits::INTERVAL)?,
         };
         cx.with(|main| set_limits(main, &of_set, family(request.is_ip6), &args))?;
         Ok::<_, Retval>(())

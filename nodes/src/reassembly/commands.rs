@@ -42,7 +42,7 @@ vnet::args! {
     pub(super) struct SetLimits {
         pub(super) kind: Kind = choice([("full", Kind::Full), ("shallow-virtual", Kind::ShallowVirtual)])
             .or(Kind::Full),
-        pub(super) timeout: Option<u32> = keyword("timeout", value::number(Limits::MILLISECONDS)).optional()
+        pub(super) timeout: Option<u32> = keyword("timeout", value::number(Limits::TIMEOUT)).optional()
             .help("milliseconds after which a datagram is given up"),
         pub(super) max_reassemblies: Option<u32> =
             keyword("max-reassemblies", value::number(Limits::REASSEMBLIES)).optional()
@@ -51,7 +51,7 @@ vnet::args! {
             keyword("max-reassembly-length", value::number(Limits::LENGTH)).optional()
             .help("fragments of a datagram that wait"),
         pub(super) expire_walk_interval: Option<u32> =
-            keyword("expire-walk-interval", value::number(Limits::MILLISECONDS)).optional()
+            keyword("expire-walk-interval", value::number(Limits::INTERVAL)).optional()
             .help("milliseconds between two looks for datagrams whose time is over"),
     }
 }

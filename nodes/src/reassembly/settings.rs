@@ -38,8 +38,10 @@ pub(super) struct Settings {
 pub(super) struct Limits;
 
 impl Limits {
-    pub(super) const MILLISECONDS: RangeInclusive<u32> = 1..=600_000;
-    pub(super) const REASSEMBLIES: RangeInclusive<u32> = 1..=65536;
+    /// Up to a day; 0 is until somebody looks.
+    pub(super) const TIMEOUT: RangeInclusive<u32> = 0..=86_400_000;
+    pub(super) const INTERVAL: RangeInclusive<u32> = 1..=600_000;
+    pub(super) const REASSEMBLIES: RangeInclusive<u32> = 0..=65536;
     pub(super) const LENGTH: RangeInclusive<u32> = 1..=8192;
 }
 

@@ -3,12 +3,13 @@
 //! *Strict*: a packet must come in by an interface by which its source is reached. *Loose*: its source must be reached at all. By what
 //! routes says of a source that is an address of ours, or dropped, or punted, nobody is reached.
 
+mod api;
 mod node;
 
 use vnet::{
     command::{Align, Column, Error, Table, choice, keyword, positional, value},
-    fib::{Family, TableId},
-    graph::FeatureSpec,
+    fib::{Family, FibIndex, TableId},
+    graph::{FeatureError, FeatureSpec},
     interface::SwIfIndex,
     plugin::{Command, CommandCx, Registrar},
     runtime::Main,
@@ -47,11 +48,12 @@ vnet::args! {
 
 /// Registers nodes and commands.
 pub(crate) fn register(r: &mut Registrar) {
+    api::register(r.api());
     for (family, mode, arc, name) in NODES {
         r.node(node::spec(name, family, mode, r.forwarding()));
         r.feature(FeatureSpec::new(arc, name).before(last(family)));
     }
-    let set = |cx: CommandCx, args: Set| cx.with(|main| set(main, &args));
+    let set = |cx: CommandCx, args: Set| cx.with(|main| args.set(main));
     r.command(Command::sync("set urpf", "Check whether packets come from where their sources are.", set).details(
         "strict, which is meant without a word: a packet must come in by an interface by which its source is reached. loose: its source must \
          be reached at all.",
@@ -67,20 +69,37 @@ const fn last(family: Family) -> &'static str {
     }
 }
 
-fn set(main: &mut Main, args: &Set) -> Result<(), Error> {
-    let table =
-        args.table.map(|id| main.forwarding().table(args.family, TableId(id))).transpose()?;
+/// What is asked for.
+struct Wanted {
+    family: Family,
+    /// None for nothing.
+    mode: Option<Mode>,
+    interface: SwIfIndex,
+    /// Where sources are looked up, if not in the interface's table.
+    table: Option<FibIndex>,
+}
+
+impl Set {
+    fn set(&self, main: &mut Main) -> Result<(), Error> {
+        let Self { family, mode, interface, table, .. } = *self;
+        let table = table.map(|id| main.forwarding().table(family, TableId(id))).transpose()?;
+        Ok(set(main, &Wanted { family, mode, interface, table })?)
+    }
+}
+
+fn set(main: &mut Main, wanted: &Wanted) -> Result<(), FeatureError> {
+    let Wanted { family, mode: wanted, interface, table } = *wanted;
     // 0 is the interface's own table.
     let config = table.map_or(0, |fib| fib.0 + 1);
-    let of_family = NODES.into_iter().filter(|(family, ..)| *family == args.family);
+    let of_family = NODES.into_iter().filter(|(of, ..)| *of == family);
     for (_, _, arc, name) in of_family.clone() {
-        if main.features().is_enabled(arc, name, args.interface) {
-            main.disable_feature(arc, name, args.interface)?;
+        if main.features().is_enabled(arc, name, interface) {
+            main.disable_feature(arc, name, interface)?;
         }
     }
     for (_, mode, arc, name) in of_family {
-        if Some(mode) == args.mode {
-            main.enable_feature(arc, name, args.interface, config)?;
+        if Some(mode) == wanted {
+            main.enable_feature(arc, name, interface, config)?;
         }
     }
     Ok(())

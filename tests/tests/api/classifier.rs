@@ -233,7 +233,7 @@ fn filters_of_captures_and_traces_are_chains_of_tables() {
     // Those that compare more come first.
     assert_eq!(client.call(&set(0, true)).unwrap().table_index, 1);
     assert_eq!(tables(), [1, 0]);
-    assert!(engine.command("show classify filter").unwrap().contains("1 0"));
+    assert!(engine.command("show classify filter verbose").unwrap().contains("table(s) 1 0 none"));
     let lookup = |mask: &[u8]| classify_trace_lookup_table {
         skip_n_vectors: 0,
         match_n_vectors: 1,

@@ -192,7 +192,9 @@ fn reassembly_is_limited_and_switched_as_by_commands() {
     assert_eq!((told.timeout_ms, told.max_reassemblies, told.max_reassembly_length), (500, 100, 5));
     assert_eq!((told.expire_walk_interval_ms, told.is_ip6), (1000, true));
     assert_eq!(get(false, full).unwrap().timeout_ms, 200);
-    assert_eq!([set(0, full), set(500, ip_reass_type(9))], [Err(-7); 2]);
+    assert_eq!([set(0, full), set(86_400_000, full)], [Ok(()); 2]);
+    assert_eq!([set(86_400_001, full), set(500, ip_reass_type(9))], [Err(-7); 2]);
+    set(200, full).unwrap();
     assert_eq!(get(true, ip_reass_type(9)), Err(-7));
     let switch = |sw_if_index, enable_ip4, enable_ip6, r#type| {
         let request = ip_reassembly_enable_disable { sw_if_index, enable_ip4, enable_ip6, r#type };

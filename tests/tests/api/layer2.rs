@@ -220,13 +220,14 @@ fn tag_rewrites_are_told_as_they_were_ordered() {
             .map(drop)
     };
     assert_eq!(rewrite(5, 0, 0, 0, 0), Ok(()), "a routed interface rewrites none");
-    assert_eq!(rewrite(5, 3, 0, 0, 0), Err(-2));
+    assert_eq!(rewrite(5, 3, 0, 0, 0), Ok(()), "until it is bridged");
     assert_eq!(bridge(&client, 5, 1, 0, 0), Ok(()));
     assert_eq!(bridge(&client, 2, 1, 0, 0), Ok(()));
     let told = || {
         let of = details(&client, 5);
         [of.vtr_op, of.vtr_push_dot1q, of.vtr_tag1, of.vtr_tag2]
     };
+    assert_eq!(told()[0], 3, "what was ordered before");
     let words = [
         "push-1 dot1q 9",
         "push-2 dot1ad 9 10",
@@ -519,6 +520,19 @@ fn a_client_is_told_of_stations_that_are_learned_move_and_go() {
     ] {
         assert_eq!(client.call(&wrong), Err(-7));
     }
+    // It says how many stations there may be, in all domains, while it is told.
+    let shown = |limit: u32| {
+        engine.command("show l2fib").unwrap().contains(&format!("Learn limit: {limit} "))
+    };
+    let few = want_l2_macs_events { learn_limit: 2, ..first.clone() };
+    assert!(client.call(&few).is_ok() && shown(2));
+    (1..=3).for_each(|n| heard(&engine, "pg0", n));
+    let known = engine.command("show l2fib").unwrap();
+    assert!(known.contains("total/learned entries: 2/2"), "{known}");
+    assert!(client.call(&want_l2_macs_events { enable_disable: false, ..few }).is_ok());
+    assert!(shown(16 << 20));
+    engine.advance(Duration::from_secs(2));
+    events();
     assert!(client.call(&first).is_ok());
     engine.advance(Duration::from_millis(10));
     heard(&engine, "pg0", 1);

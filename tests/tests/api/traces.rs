@@ -150,7 +150,6 @@ fn what_cannot_be_traced_is_refused() {
     for (request, number) in [
         (trace_capture_packets { node_index: NONE, ..good() }, -63),
         (trace_capture_packets { node_index: lookup, ..good() }, -63),
-        (trace_capture_packets { use_filter: true, ..good() }, -6),
     ] {
         assert_eq!(client.call(&request), Err(number), "{request:?}");
     }

@@ -311,7 +311,8 @@ Maximum configured full IP6 reassembly expire walk interval: 50ms
     let nothing = refused("set ip4 reassembly");
     assert!(nothing.contains("timeout, max-reassemblies, max-reassembly-length"), "{nothing}");
     for (line, says) in [
-        ("set ip4 reassembly timeout 0", "`0' is out of range, allowed is 1 to 600000"),
+        ("set ip4 reassembly timeout 86400001", "is out of range, allowed is 0 to 86400000"),
+        ("set ip4 reassembly expire-walk-interval 0", "allowed is 1 to 600000"),
         ("set interface reassembly", "interface"),
         ("set interface reassembly pg9 on", "pg9"),
         ("set interface reassembly pg0 sometimes", "sometimes"),

@@ -153,6 +153,10 @@ fn a_bridge_domain_answers_for_the_stations_it_was_told_of() {
     }
     scene.lab.run("set bridge-domain arp entry 1 10.0.0.9 del");
     assert_eq!(sent(&scene, || scene.send("pg0", &questions[..1])), [0, 1], "asked of all");
+    scene.lab.run("set bridge-domain flood 1 disable");
+    assert_eq!(sent(&scene, || scene.send("pg0", &questions[..1])), [0, 0]);
+    assert_eq!(count("flood-drop"), 1);
+    scene.lab.run("set bridge-domain flood 1");
     scene.lab.run("set bridge-domain arp term 1 disable");
     assert_eq!(sent(&scene, || scene.send("pg0", &questions)), [0, 2]);
 }

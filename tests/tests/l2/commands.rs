@@ -43,7 +43,7 @@ fn each_refusal_names_what_is_wrong_and_nothing_is_done() {
         ("set interface l2 xconnect pg0 pg0", "pg0 cannot be connected to itself"),
         ("set interface l2 xconnect pg0 pg9", "pg9 is not an Ethernet interface"),
         ("set interface l2 xconnect pg0 bvi3", "bvi3 can only be the BVI"),
-        ("set interface l2 tag-rewrite pg1 push dot1q 5", "pg1 is in layer 3 mode"),
+        ("set interface l2 tag-rewrite pg9 push dot1q 5", "pg9 is not an Ethernet interface"),
         ("set interface l2 tag-rewrite pg0 pop 1", "cannot pop 1 tags"),
         ("set interface l2 tag-rewrite pg0 pop 3", "`3' is out of range, allowed is 1 to 2"),
         ("set interface l2 tag-rewrite pg0 push dot1q", "missing <tag>"),

@@ -150,6 +150,11 @@ impl L2 {
         self.write(main).default_learn_limit = limit;
     }
 
+    /// How many addresses all domains learn at most; those that are known stay.
+    pub fn set_total_learn_limit(&self, main: &mut Main, limit: u32) {
+        self.write(main).total_learn_limit = limit;
+    }
+
     /// Changes what is done to the frames of an interface that is bridged or connected.
     ///
     /// # Errors

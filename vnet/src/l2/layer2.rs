@@ -14,6 +14,8 @@ pub struct Layer2 {
     pub(super) macs: MacTables,
     /// Most addresses that new domains learn.
     pub(super) default_learn_limit: u32,
+    /// Most addresses that all domains learn.
+    pub(super) total_learn_limit: u32,
     /// The last epoch of any interface.
     pub(super) epoch: Epoch,
     /// Wakes the process that makes the MAC table larger.
@@ -63,6 +65,7 @@ impl Layer2 {
             domains: vec![None],
             macs: MacTables::new(),
             default_learn_limit: Domain::LEARN_LIMIT,
+            total_learn_limit: Domain::LEARN_LIMIT,
             epoch: Epoch(0),
             bell,
         }
@@ -73,6 +76,13 @@ impl Layer2 {
     #[must_use]
     pub fn port(&self, interface: SwIfIndex) -> &Port {
         self.ports.get(interface.0 as usize).unwrap_or(&Port::ROUTED)
+    }
+
+    /// Whether all domains together may learn another address. They are summed where that can matter alone.
+    fn may_learn(&self) -> bool {
+        self.total_learn_limit == Domain::LEARN_LIMIT
+            || self.domains.iter().flatten().map(Domain::learned).sum::<u32>()
+                < self.total_learn_limit
     }
 
     /// A domain by its index.
@@ -150,7 +160,7 @@ impl Lane<'_> {
                 if !source.is_unicast() {
                     return Learned::NotUnicast;
                 }
-                if !self.domain.may_learn() {
+                if !self.domain.may_learn() || !self.layer2.may_learn() {
                     return Learned::Limit;
                 }
                 match self.add(source) {

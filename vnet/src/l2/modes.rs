@@ -129,28 +129,28 @@ impl L2 {
         tell(main, interface)
     }
 
-    /// Has the tags of an interface's frames rewritten, or left alone.
+    /// Has the tags of an interface's frames rewritten, or left alone: while it is bridged or connected, now or later.
     ///
     /// # Errors
-    /// When the interface is not bridged or connected, or frames that leave cannot get back what is taken from those that come.
+    /// When there is no such interface, it has no Ethernet, or frames that leave cannot get back what is taken from those that come.
     pub fn set_tag_rewrite(
         &self,
         main: &mut Main,
         interface: SwIfIndex,
         rewrite: Option<TagRewrite>,
     ) -> Result<(), L2Error> {
-        // A routed interface rewrites none: there is nothing to be taken back.
-        if rewrite.is_none() && self.view(main).port(interface).mode == Mode::Routed {
-            return Ok(());
+        if !main.interfaces().hardware_of(interface)?.is_ethernet() {
+            let name = main.interface_name(interface);
+            return Err(crate::interface::InterfaceError::NotEthernet { name }.into());
         }
         let sub = main.interfaces().interface(interface).and_then(|sw| sw.sub().copied());
         let (input, output) = match &rewrite {
             Some(rewrite) => (rewrite.input(), rewrite.output(sub.as_ref())?),
             None => (Rewrite::NONE, Rewrite::NONE),
         };
-        self.change_port(main, interface, |port| {
-            (port.tag_rewrite, port.input, port.output) = (rewrite, input, output);
-        })
+        let port = self.write(main).port_mut(interface);
+        (port.tag_rewrite, port.input, port.output) = (rewrite, input, output);
+        Ok(())
     }
 
     /// Lets only such frames leave by a sub-interface that it would take, or all.
@@ -210,7 +210,9 @@ fn tell(main: &mut Main, interface: SwIfIndex) -> Result<(), L2Error> {
 impl Layer2 {
     /// Whether anything is kept for an interface.
     fn concerns(&self, interface: SwIfIndex) -> bool {
-        self.port(interface).mode != Mode::Routed
+        let port = self.port(interface);
+        port.mode != Mode::Routed
+            || port.tag_rewrite.is_some()
             || self.ports.iter().any(|port| port.mode == Mode::Connected(interface))
     }
 

@@ -127,19 +127,22 @@ fn node(main: &Main, index: u32) -> Result<NodeIndex, ApiError> {
     found.ok_or(ApiError::NoSuchNode)
 }
 
+/// Packets that are traced where a client does not say how many.
+const MANY: u32 = 50;
+
 fn capture(main: &mut Main, request: &trace_capture_packets) -> Result<(), ApiError> {
     let node = node(main, request.node_index)?;
     if !main.graph().node(node).flags.contains(NodeFlags::TRACE_SUPPORTED) {
         return Err(ApiError::NoSuchNode);
     }
-    let filter = request.use_filter;
-    if filter && main.classifier().filter_tables(main, FilterUse::Trace).is_empty() {
-        return Err(ApiError::NoSuchEntry);
-    }
+    // As with VPP, where nothing is filtered, all packets are traced.
+    let filter =
+        request.use_filter && !main.classifier().filter_tables(main, FilterUse::Trace).is_empty();
     if request.pre_capture_clear {
         main.clear_trace();
     }
-    let (packets, verbose) = (request.max_packets, request.verbose);
+    let packets = if request.max_packets == u32::MAX { MANY } else { request.max_packets };
+    let verbose = request.verbose;
     main.trace_add(TraceWanted { node, packets, filter, verbose });
     Ok(())
 }

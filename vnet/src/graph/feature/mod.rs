@@ -135,6 +135,14 @@ impl Features {
         arc.is_some_and(|a| a.enabled_on(interface).iter().any(|&i| a.features[i].name == feature))
     }
 
+    /// What `feature` is configured for on `arc` of `interface`, where it is enabled.
+    #[must_use]
+    pub fn config(&self, arc: &str, feature: &str, interface: SwIfIndex) -> Option<u32> {
+        let arc = self.arcs.iter().find(|a| a.name == arc)?;
+        let feature = arc.features.iter().position(|f| f.name == feature)?;
+        Some(arc.enabled.get(&interface)?.get(&feature)?.config)
+    }
+
     fn find(&mut self, arc: &str, feature: &str) -> Result<(&mut FeatureArc, usize), FeatureError> {
         let missing =
             || FeatureError::NoSuchFeature { arc: arc.to_owned(), feature: feature.to_owned() };

@@ -61,7 +61,7 @@ pub(super) fn register(registrar: &mut Registrar, l2: &L2) {
     let of = watch.clone();
     api.call(move |cx, request: want_l2_macs_events| {
         if !request.enable_disable {
-            return of.stop();
+            return of.stop(cx);
         }
         of.check(request.pid)?;
         let may = 1..=Domain::LEARN_LIMIT;
@@ -70,12 +70,13 @@ pub(super) fn register(registrar: &mut Registrar, l2: &L2) {
         }
         of.start(cx, request.pid, request.max_macs_in_event)?;
         of.set_delay(request.scan_delay.into());
+        of.set_limit(cx, request.learn_limit);
         Ok(())
     });
     let of = watch.clone();
     api.call(move |cx, request: want_l2_macs_events2| {
         if !request.enable_disable {
-            return of.stop();
+            return of.stop(cx);
         }
         of.check(request.pid)?;
         of.start(cx, request.pid, request.max_macs_in_event)
@@ -116,9 +117,15 @@ impl Watch {
         Ok(())
     }
 
-    fn stop(&self) -> Result<(), ApiError> {
+    fn stop(&self, cx: &ApiCx) -> Result<(), ApiError> {
         self.forget();
+        self.set_limit(cx, Domain::LEARN_LIMIT);
         Ok(())
+    }
+
+    /// Who asks for events says how many stations there may be, as with VPP.
+    fn set_limit(&self, cx: &ApiCx, limit: u32) {
+        cx.with(|main| self.l2.set_total_learn_limit(main, limit));
     }
 
     fn forget(&self) {

@@ -149,7 +149,7 @@ fn show(l2: &L2, main: &mut Main, args: Show) -> Result<Output, Error> {
     } else if shows {
         record = record.nested("entries", 0, table(l2, main, &entries, args.raw));
     }
-    let limit = layer2.default_learn_limit;
+    let limit = layer2.total_learn_limit;
     let memory = layer2.macs.bytes() as u64;
     record = record
         .line(format!(
