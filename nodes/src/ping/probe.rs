@@ -132,7 +132,8 @@ impl Way {
                     tos: 0,
                     total_length: (length as u16).into(),
                     identification: probe.sequence.into(),
-                    flags_fragment: ip4::Header::DONT_FRAGMENT.into(),
+                    // Whoever needs to may cut it, as VPP's.
+                    flags_fragment: 0.into(),
                     ttl: probe.ttl,
                     protocol: protocol::ICMP,
                     checksum: 0.into(),

@@ -123,8 +123,8 @@ fn classifier_filters_choose_what_is_captured() {
     let mac = net.text("a", "cat /sys/class/net/eth0/address");
     let rule = format!("mask l2 dst proto match l2 dst {} proto 2048", mac.trim());
     net.ctl(&format!("classify filter pcap {rule}"));
-    let shown = net.ctl("show classify filter");
-    assert!(shown.contains("pcap rx/tx/drop:              1 0"), "{shown}");
+    let shown = net.ctl("show classify filter verbose");
+    assert!(shown.contains("pcap rx/tx/drop:               table(s) 1 0 none"), "{shown}");
     net.ctl(&format!("pcap trace rx tx filter file {path}"));
     ping(20);
     stop(&net, 60, &file);

@@ -26,9 +26,9 @@ fn show(main: &mut Main) -> Table {
         Column::new("Total", 6, Align::Center),
         Column::new("Avail", 8, Align::Center),
         Column::new("Cached", 8, Align::Center),
-        Column::new("Used", 8, Align::Center),
         Column::new("Exhausted", 11, Align::Center),
-        Column::new("Pages", 0, Align::Left),
+        Column::new("Pages", 24, Align::Left),
+        Column::new("Used", 8, Align::Center),
     ]);
     table.row([
         super::POOL_NAME.into(),
@@ -39,9 +39,9 @@ fn show(main: &mut Main) -> Table {
         (usage.total as u64).into(),
         (usage.available as u64).into(),
         (usage.cached as u64).into(),
-        (usage.used() as u64).into(),
         usage.exhausted.into(),
         usage.pages.to_string().into(),
+        (usage.used() as u64).into(),
     ]);
     table
 }

@@ -15,15 +15,27 @@ use super::{EngineTime, PacketTime, cycles};
 pub struct Clock(Arc<Kind>);
 
 enum Kind {
-    Real { start: Instant, start_cycles: u64 },
-    Virtual { now: AtomicU64, wall: AtomicU64 },
+    Real {
+        start: Instant,
+        start_cycles: u64,
+        /// How far the engine is ahead of its start, in nanoseconds.
+        ahead: AtomicU64,
+    },
+    Virtual {
+        now: AtomicU64,
+        wall: AtomicU64,
+    },
 }
 
 impl Clock {
     /// A clock that runs by itself.
     #[must_use]
     pub fn real() -> Self {
-        Self(Arc::new(Kind::Real { start: Instant::now(), start_cycles: cycles() }))
+        Self(Arc::new(Kind::Real {
+            start: Instant::now(),
+            start_cycles: cycles(),
+            ahead: AtomicU64::new(0),
+        }))
     }
 
     /// A clock that stands still at engine time 0, which is the wall-clock time `wall`, until it is moved.
@@ -43,7 +55,9 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> EngineTime {
         match &*self.0 {
-            Kind::Real { start, .. } => EngineTime(0).after(start.elapsed()),
+            Kind::Real { start, ahead, .. } => {
+                EngineTime(ahead.load(Ordering::Relaxed)).after(start.elapsed())
+            }
             Kind::Virtual { now, .. } => EngineTime(now.load(Ordering::Relaxed)),
         }
     }
@@ -69,6 +83,19 @@ impl Clock {
         }
     }
 
+    /// Has engine time, of either kind of clock, be later by `step`; the wall clock of a real one goes on as it does.
+    pub(crate) fn skip(&self, step: Duration) {
+        match &*self.0 {
+            Kind::Real { ahead, .. } => {
+                let step = u64::try_from(step.as_nanos()).unwrap_or(u64::MAX);
+                // It is nobody else's to write: commands run on the main thread.
+                let later = ahead.load(Ordering::Relaxed).saturating_add(step);
+                ahead.store(later, Ordering::Relaxed);
+            }
+            Kind::Virtual { .. } => self.move_to(self.now().after(step)),
+        }
+    }
+
     /// Sets the wall clock of a virtual clock, as an administrator or NTP would; engine time does not move.
     pub fn set_wall(&self, to: PacketTime) {
         if let Kind::Virtual { wall, .. } = &*self.0 {
@@ -80,7 +107,7 @@ impl Clock {
     /// virtual clocks, which say nothing about cycles.
     #[must_use]
     pub fn cycles_per_second(&self) -> Option<f64> {
-        let Kind::Real { start, start_cycles } = &*self.0 else { return None };
+        let Kind::Real { start, start_cycles, .. } = &*self.0 else { return None };
         let elapsed = start.elapsed();
         if elapsed < Duration::from_millis(5) {
             return None;
@@ -92,6 +119,15 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_real_clock_is_ahead_by_what_it_was_told_to_skip() {
+        let clock = Clock::real();
+        let (before, wall) = (clock.now(), clock.wall());
+        clock.skip(Duration::from_secs(3_600));
+        assert!(clock.now().since(before) >= Duration::from_secs(3_600));
+        assert!(clock.wall().0 - wall.0 < 60_000_000_000);
+    }
 
     #[test]
     fn a_virtual_clock_moves_by_hand_and_only_forward() {

@@ -1,12 +1,21 @@
 //! The commands of the dispatch loop, its threads and its clock.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use super::{Main, handoff_commands, show_barrier, show_runtime, show_threads};
 use crate::{
-    command::{Align, Cell, Column, Output, Record, Table},
-    plugin::Command,
+    command::{Align, Cell, Column, Context as _, Error, Output, Record, Table, positional, value},
+    plugin::{Command, CommandCx},
 };
+
+/// What can be skipped at a time: a year.
+const MOST: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+crate::args! {
+    struct Adjust {
+        seconds: Duration = positional(value::seconds()).help("how much later it is to be"),
+    }
+}
 
 pub(crate) fn commands() -> Vec<Command> {
     let mut all = vec![
@@ -14,12 +23,33 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::sync("show clock", "Show the times of the engine.", |cx, (): ()| {
             cx.with(|main| clock(main))
         }),
+        Command::new("set clock adjust", "Let time pass that has not.", adjust).details(
+            "Engine time gets ahead in steps of a millisecond, or of a ten-thousandth of what is to pass, between which packets \
+             move and timers end: flows end and neighbours grow old as if the time had been waited for. The wall clock, and the dates \
+             of records, stay as they are. For tests, as with VPP.",
+        ),
         Command::sync("show memory", "Show the memory of the process.", |_, (): ()| memory()),
     ];
     all.extend(show_runtime::commands());
     all.extend(show_barrier::commands());
     all.extend(handoff_commands::commands());
     all
+}
+
+async fn adjust(cx: CommandCx, Adjust { seconds }: Adjust) -> Result<(), Error> {
+    if seconds > MOST {
+        let expected = format!("at most {} seconds", MOST.as_secs());
+        return Err(Error::BadValue { word: seconds.as_secs_f64().to_string(), expected });
+    }
+    let step = (seconds / 10_000).max(Duration::from_millis(1));
+    let mut left = seconds;
+    while !left.is_zero() {
+        let step = step.min(left);
+        cx.with(|main| main.clock().skip(step));
+        left -= step;
+        cx.turn().await;
+    }
+    Ok(())
 }
 
 fn clock(main: &Main) -> Record {
@@ -57,4 +87,42 @@ fn memory() -> Output {
         table.row([name.into(), kib.map_or(Cell::Empty, Into::into)]);
     }
     table.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
+    use super::*;
+    use crate::{
+        plugin::{Engine, Plugin},
+        runtime::{Clock, PacketTime},
+    };
+
+    #[test]
+    fn time_that_is_skipped_ends_all_timers_in_their_order() {
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        let of_process = seen.clone();
+        let plugin = Plugin::new("timers", "0", "two of them", move |r| {
+            for (name, seconds) in [("fast", 10), ("slow", 25)] {
+                let seen = of_process.clone();
+                r.process(name, move |cx| async move {
+                    loop {
+                        cx.sleep(Duration::from_secs(seconds)).await;
+                        seen.borrow_mut().push((name, cx.now().as_secs_f64().round() as u32));
+                    }
+                });
+            }
+            Ok(())
+        });
+        let clock = Clock::virtual_at(PacketTime(0));
+        let engine = Engine::builder().clock(clock).plugin(plugin).build().unwrap();
+        engine.command("set clock adjust 30.5").unwrap();
+        let expected = [("fast", 10), ("fast", 20), ("slow", 25), ("fast", 30)];
+        assert_eq!(*seen.borrow(), expected);
+        assert!(engine.command("show clock").unwrap().starts_with("Time now 30.5"));
+        let refused = engine.command("set clock adjust 31536001").unwrap_err().to_string();
+        assert!(refused.contains("at most 31536000 seconds"), "{refused}");
+        assert!(engine.command("set clock adjust -1").is_err());
+    }
 }

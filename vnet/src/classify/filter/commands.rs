@@ -7,7 +7,7 @@ use crate::{
         commands::memory,
         fields::{mask, matching},
     },
-    command::{Align, ApiError, Column, Error, Table, flag, keyword, positional, value},
+    command::{Align, ApiError, Cell, Column, Error, Table, flag, keyword, positional, value},
     plugin::{Command, CommandCx},
 };
 
@@ -32,6 +32,12 @@ crate::args! {
     }
 }
 
+crate::args! {
+    struct ShowFilter {
+        verbose: bool = flag("verbose").help("all tables"),
+    }
+}
+
 pub(crate) fn commands() -> Vec<Command> {
     vec![
         Command::sync("classify filter", "Choose the packets that captures and traces take.", filter).details(
@@ -39,9 +45,10 @@ pub(crate) fn commands() -> Vec<Command> {
              `trace add ... filter', and that of an interface by each `pcap trace' for packets of that interface. Masks are laid \
              on frames as they are, with VLAN tags.",
         ),
-        Command::sync("show classify filter", "List the filters of captures and traces.", |cx: CommandCx, (): ()| {
-            show(&cx)
-        }),
+        Command::sync("show classify filter", "List the filters of captures and traces.", |cx: CommandCx, of: ShowFilter| {
+            show(&cx, of.verbose)
+        })
+        .details("With `verbose', all tables of a filter: packets are looked up in one after the other."),
     ]
 }
 
@@ -69,10 +76,10 @@ fn filter(cx: CommandCx, args: Filter) -> Result<(), Error> {
     })
 }
 
-fn show(cx: &CommandCx) -> Table {
+fn show(cx: &CommandCx, verbose: bool) -> Table {
     let columns = [
         Column::new("Filter Used By", 30, Align::Left).key("used_by"),
-        Column::new("Table(s)", 0, Align::Left).key("tables"),
+        Column::new(" Table(s)", 0, Align::Left).key("tables"),
     ];
     let filters = cx.with(|main| {
         let classifier = main.classifier().clone();
@@ -88,10 +95,14 @@ fn show(cx: &CommandCx) -> Table {
             FilterUse::Pcap => "pcap rx/tx/drop:".to_owned(),
             FilterUse::Interface(interface) => format!("{}:", cx.interface_name(interface)),
         };
-        let numbers: Vec<_> =
-            tables.iter().map(|(TableIndex(index), _)| index.to_string()).collect();
-        let tables = if numbers.is_empty() { "none".to_owned() } else { numbers.join(" ") };
-        [used_by.into(), tables.into()]
+        let numbers: Vec<_> = tables.iter().map(|(TableIndex(index), _)| *index).collect();
+        let mut words: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        words.push("none".to_owned());
+        let text = match verbose {
+            true => format!(" table(s) {}", words.join(" ")),
+            false => format!(" first table {}", words[0]),
+        };
+        [used_by.into(), Cell::shown(text, numbers)]
     });
     Table::new(columns).rows(rows)
 }
