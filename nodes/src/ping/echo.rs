@@ -17,7 +17,10 @@ use super::{
 
 /// Octets of data, as in VPP.
 pub(super) const SIZE: u16 = 60;
-pub(super) const TTL: u8 = 64;
+/// As in VPP: an answer tells by its own how far it came.
+pub(super) const TTL: u8 = 255;
+/// Requests at once.
+const MOST_AT_ONCE: u8 = 64;
 /// For how long an answer to the last request is waited for, at least.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -28,6 +31,8 @@ vnet::args! {
             .help("from whose address"),
         size: u16 = keyword("size", value::number(0..=MOST)).or(SIZE).help("octets of data, 60"),
         repeat: u16 = keyword("repeat", value::number(1..=65535)).or(5).help("requests, 5"),
+        burst: u8 = keyword("burst", value::number(1..=MOST_AT_ONCE)).or(1)
+            .help("how often each is sent, 1"),
         interval: Duration = keyword("interval", value::seconds()).or(Duration::from_secs(1))
             .help("between two requests, 1"),
         table: u32 = keyword("table-id", value::id("table-id")).or(0),
@@ -50,13 +55,13 @@ pub(super) fn register(r: &mut Registrar, mailboxes: &Mailboxes) {
 async fn run(cx: CommandCx, args: Ping, mailboxes: Mailboxes) -> Result<(), Error> {
     let way = cx.with(|main| Way::find(main, args.destination, args.table, args.source))?;
     let (identifier, mailbox) = cx.with(|main| mailboxes.add(main));
-    let mut sent = Sent { session: cx.session(), at: Vec::new(), received: 0 };
+    let mut sent = Sent { session: cx.session(), at: Vec::new(), all: 0, received: 0 };
     let start = cx.now();
     for sequence in 1..=args.repeat {
         let probe = Probe { identifier, sequence, ttl: TTL, size: args.size };
         cx.with(|main| {
             sent.at.push(main.clock().now());
-            way.send(main, probe)
+            (0..args.burst).try_for_each(|_| way.send(main, probe).map(|()| sent.all += 1))
         })?;
         let is_last = sequence == args.repeat;
         let wait = if is_last { args.interval.max(PATIENCE) } else { args.interval };
@@ -76,12 +81,14 @@ struct Sent {
     session: Session,
     /// When the request of each number from 1 on was sent.
     at: Vec<EngineTime>,
+    /// How many requests, and how many answers.
+    all: usize,
     received: usize,
 }
 
 impl Sent {
     fn is_complete(&self) -> bool {
-        self.received >= self.at.len()
+        self.received >= self.all
     }
 
     fn answered(&mut self, answer: &Answer) {
@@ -104,7 +111,7 @@ impl Sent {
 
 impl Drop for Sent {
     fn drop(&mut self) {
-        let (sent, received) = (self.at.len(), self.received);
+        let (sent, received) = (self.all, self.received);
         let lost = if sent == 0 {
             0.0
         } else {

@@ -67,7 +67,12 @@ impl<'b> Window<'b> {
         let mut bytes = [0; MAX_BYTES];
         let skip = (mask.skip() * VECTOR_BYTES) as isize;
         let (at, shown) = match from {
-            Some(offset) => (-isize::from(offset), self.current),
+            // What is in front of the packet is zeros.
+            Some(offset) => {
+                let first = i32::from(self.current) + i32::from(offset);
+                let shown = first.max(self.link.min(self.current).into());
+                ((shown - first) as isize, i16::try_from(shown).unwrap_or(i16::MAX))
+            }
             None => {
                 put(&mut bytes, &self.untagged(), -skip);
                 (LINK_BYTES as isize, self.network)
@@ -199,7 +204,9 @@ mod tests {
         let buffer = packet(14, &bytes);
         assert_eq!(shown(&buffer, Some(0)), zero_padded(&bytes[14..]));
         assert_eq!(shown(&buffer, Some(6)), zero_padded(&bytes[20..]));
-        assert_eq!(shown(&buffer, Some(-2))[..4], [0, 0, 15, 16]);
+        assert_eq!(shown(&buffer, Some(-2))[..4], [13, 14, 15, 16]);
+        assert_eq!(shown(&buffer, Some(-14)), zero_padded(&bytes));
+        assert_eq!(shown(&buffer, Some(-16)), zero_padded(&[&[0, 0], &bytes[..]].concat()));
         assert_eq!(shown(&buffer, Some(i16::MAX)), [0; 80]);
         assert_eq!(shown(&buffer, Some(i16::MIN)), [0; 80]);
     }

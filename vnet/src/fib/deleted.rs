@@ -69,10 +69,13 @@ impl Forwarding {
             Family::Ip4 => next_part(&self.ip4, fib, TypedPrefix::Ip4),
             Family::Ip6 => next_part(&self.ip6, fib, TypedPrefix::Ip6),
         };
+        let mut is_stuck = !part.is_empty();
         for &prefix in &part {
-            self.remove_route(fib, prefix);
+            is_stuck &= !self.remove_route(fib, prefix);
         }
-        if part.len() < PART {
+        // What cannot be removed must not be tried for ever.
+        debug_assert!(!is_stuck, "routes of a deleted table have no other owner");
+        if part.len() < PART || is_stuck {
             self.deleted.pop_front();
             self.shared.flow_hashes.set(family, fib, HashFields::DEFAULT);
             match family {

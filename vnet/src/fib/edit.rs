@@ -223,18 +223,21 @@ impl Forwarding {
         })
     }
 
-    /// Removes a route with all its sources.
-    pub(super) fn remove_route(&mut self, fib: FibIndex, prefix: TypedPrefix) {
+    /// Removes a route with all its sources; whether it is gone.
+    pub(super) fn remove_route(&mut self, fib: FibIndex, prefix: TypedPrefix) -> bool {
         let name = match prefix {
             TypedPrefix::Ip4(prefix) => prefix.into(),
             TypedPrefix::Ip6(prefix) => prefix.into(),
         };
         while let Ok(Some(index)) = self.find(fib, name) {
-            let Some(source) = self.routes.get(index).map(|route| route.source) else { return };
+            let Some(source) = self.routes.get(index).map(|route| route.source) else {
+                return false;
+            };
             if self.clear_source(fib, prefix, index, source).is_none() {
-                return;
+                return false;
             }
         }
+        true
     }
 
     /// Removes an interface from the paths of all routes, and routes that have no other path.

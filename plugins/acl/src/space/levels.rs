@@ -101,8 +101,9 @@ impl<const N: usize> Levels<N> {
     #[inline(always)]
     pub(super) fn find_all(&self, keys: &[[u64; N]; FRAME], packets: &[u16], steps: &mut [Step]) {
         let keys = packets.iter().map(|packet| &keys[usize::from(*packet) % FRAME]);
-        steps.fill(Step { to: self.unknown, at: self.root, hash: 0 });
+        let first = Step { to: self.unknown, at: self.root, hash: 0 };
         if self.is_far {
+            steps.fill(first);
             for _ in 0..depth(self.levels.len()) {
                 self.ask(keys.clone(), steps);
                 self.hear(keys.clone(), steps);
@@ -110,6 +111,7 @@ impl<const N: usize> Levels<N> {
             return;
         }
         if self.levels.get(usize::from(self.root)).is_some_and(|root| root.table.is_large()) {
+            steps.fill(first);
             self.ask(keys.clone(), steps);
         }
         keys.zip(steps).for_each(|(key, step)| step.to = self.find(key));
