@@ -1,7 +1,7 @@
 //! Tables of clients, and addresses of interfaces.
 
-use super::twins::{Twins, index, net, path};
-use vnet::fib::api::*;
+use super::twins::{Twins, index, net, path, special};
+use vnet::{api::fib_types::fib_path_type, fib::api::*};
 
 fn table(table_id: u32, name: &str) -> ip_table {
     ip_table { table_id, is_ip6: false, name: name.into() }
@@ -44,7 +44,23 @@ fn tables_come_and_go_as_by_commands_and_have_names() {
     client.call(&add_del(false, table(0, ""))).unwrap();
     twins.agree("show ip fib");
     twins.asked.command("set interface ip table loop0 7").unwrap();
-    assert_eq!(client.call(&add_del(false, table(7, ""))), Err(-155));
+    // Where an interface uses it, it goes with that, unless it is wanted again meanwhile; its routes go at once.
+    let paths = vec![special(fib_path_type::FIB_API_PATH_TYPE_DROP, "0.0.0.0", u32::MAX)];
+    let route = ip_route { table_id: 7, stats_index: 0, prefix: net("10.9.0.0/16"), paths };
+    client.call(&ip_route_add_del { is_add: true, is_multipath: false, route }).unwrap();
+    let shown = || twins.asked.command("show ip fib table 7 10.9.0.1").unwrap_or_default();
+    assert!(shown().contains("10.9.0.0/16"));
+    client.call(&add_del(false, table(7, ""))).unwrap();
+    assert!(shown().contains("0.0.0.0/0") && !shown().contains("10.9.0.0/16"), "{}", shown());
+    client.call(&add_del(true, table(7, ""))).unwrap();
+    twins.asked.command("set interface ip table loop0 0").unwrap();
+    assert!(shown().contains("0.0.0.0/0"), "it was wanted again");
+    twins.asked.command("set interface ip table loop0 7").unwrap();
+    client.call(&add_del(false, table(7, ""))).unwrap();
+    twins.asked.command("set interface ip table loop0 0").unwrap();
+    twins.asked.run_until_idle();
+    assert_eq!(shown(), "", "it went with its last interface");
+    twins.asked.command("ip table add 7").unwrap();
 }
 
 #[test]

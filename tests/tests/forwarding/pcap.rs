@@ -178,6 +178,12 @@ fn starting_twice_and_ending_what_is_off_are_errors() {
     let scene = Scene::router();
     let off = scene.lab.refused("pcap trace off");
     assert!(off.contains("dispatch trace already disabled..."), "{off}");
+    // VPP's words for a reason, and for the end.
+    let path = start(&scene, "drop error ip4-rewrite.time_expired");
+    scene
+        .send("pg0", &[frame(&[], &Ip4 { ttl: 1, ..Ip4::udp("192.168.0.2", "10.0.0.1") }.bytes())]);
+    scene.lab.run("pcap trace drop off");
+    assert_eq!(read_pcap(&path).len(), 1);
     let path = start(&scene, "rx");
     let on = scene.lab.refused("pcap trace tx file other.pcap");
     assert!(on.contains("dispatch trace already enabled..."), "{on}");
@@ -186,7 +192,8 @@ fn starting_twice_and_ending_what_is_off_are_errors() {
     start(&scene, "tx free-data");
     assert!(scene.lab.refused("pcap trace off free-data").contains("No packets captured..."));
     for (line, error) in [
-        ("rx off", "`off' does not go with what was given before"),
+        ("rx off", "dispatch trace already disabled..."),
+        ("drop error ip4-drop.no_such", "unknown reason `ip4-drop.no_such'"),
         ("max 5", "nothing to do"),
         ("rx filter", "no classifier filter for packet captures is set"),
         ("rx intfc pg9", "unknown interface `pg9'"),

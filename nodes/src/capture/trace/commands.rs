@@ -73,9 +73,9 @@ fn run(trace: &Shared, main: &mut Main, args: Trace) -> Result<Output, Error> {
         return Ok(trace.status().into());
     }
     match (directions.any(), off) {
-        (true, true) => Err(Error::Conflict { word: "off".to_owned() }),
         (false, false) => Err(Error::NothingToDo),
-        (false, true) => {
+        // VPP's scripts say of what again; there is one capture.
+        (_, true) => {
             let (packets, path) = trace.stop(main, args.free)?;
             let path = path.display();
             Ok(format!("Write {packets} packets to {path}, and stop capture...").into())
@@ -121,10 +121,11 @@ pub(super) fn check_filter(main: &Main) -> Result<(), Error> {
     Ok(())
 }
 
-/// The reason `<node>.<reason>`.
+/// The reason `<node>.<reason>`, with underscores as in the stats segment, too.
 pub(super) fn reason(main: &Main, name: &str) -> Result<ErrorIndex, Error> {
     let unknown = || Error::NoSuch { kind: "reason".to_owned(), name: name.to_owned() };
     let (node, reason) = name.rsplit_once('.').ok_or_else(unknown)?;
+    let reason = reason.replace('_', "-");
     let mut rows = main.errors().rows();
     let found = rows.find(|row| row.node == node && row.reason.name == reason);
     found.map(|row| row.index).ok_or_else(unknown)

@@ -78,7 +78,7 @@ impl Advertiser {
         if !router.sends {
             router.dropped += 1;
         } else if router.unicast && !host.is_unspecified() {
-            // The mailbox says the same once a second at most, so this is no more often either.
+            // What is not news is said once a second at most, so this is no more often either.
             router.sent += 1;
             let frame = self.frame(main, interface, router, Some((host, mac)));
             frame.into_iter().for_each(|frame| send(main, interface, &frame));

@@ -15,10 +15,10 @@ use super::Family;
 use crate::{api::ip_types::address_family, command::ApiError, plugin::Registrar};
 
 pub(crate) fn register_api(registrar: &mut Registrar) {
+    let replacing = replace::Replacing::default();
+    tables::register(registrar, &replacing);
     let api = registrar.api();
     api.file(&IP);
-    let replacing = replace::Replacing::default();
-    tables::register(api, &replacing);
     replace::register(api, &replacing);
     routes::register(api, &replacing);
     interfaces::register(api);

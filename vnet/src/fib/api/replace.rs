@@ -78,7 +78,11 @@ fn table(main: &Main, table: &ip_table) -> Result<Table, FibError> {
 }
 
 /// Takes from a table what clients have added, but what `stays`; packets move between the parts.
-async fn clear(cx: &ApiCx, table: Table, stays: impl Fn(IpPrefix) -> bool) -> Result<(), Retval> {
+pub(super) async fn clear(
+    cx: &ApiCx,
+    table: Table,
+    stays: impl Fn(IpPrefix) -> bool,
+) -> Result<(), Retval> {
     let mut after = None;
     loop {
         after = cx.with(|main| clear_part(main, table, after, &stays))?;

@@ -1,25 +1,45 @@
 //! Tables: made, named, deleted, told.
 
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+
 use super::{
     family, ip_table, ip_table_add_del, ip_table_add_del_v2, ip_table_allocate,
-    ip_table_allocate_reply, ip_table_details, ip_table_dump, replace::Replacing,
+    ip_table_allocate_reply, ip_table_details, ip_table_dump,
+    replace::{Replacing, clear},
 };
 use crate::{
-    api::{Api, ApiCx, Retval},
+    api::{ApiCx, Retval},
     command::ApiError,
     fib::{Family, FibError, FibIndex, Forwarding, TableId, deleted::swept},
+    interface::Event,
+    plugin::Registrar,
 };
 
-pub(super) fn register(api: &mut Api, replacing: &Replacing) {
-    let (of_first, of_second) = (replacing.clone(), replacing.clone());
+/// What is kept for messages about tables.
+#[derive(Clone, Default)]
+struct Tables {
+    replacing: Replacing,
+    /// Those that clients have deleted, and interfaces or paths still use: they go with the last of these.
+    left: Rc<RefCell<BTreeSet<(Family, TableId)>>>,
+}
+
+pub(super) fn register(registrar: &mut Registrar, replacing: &Replacing) {
+    let tables = Tables { replacing: replacing.clone(), ..Tables::default() };
+    let (of_first, of_second, of_hook) = (tables.clone(), tables.clone(), tables);
+    registrar.on_interface_event(move |main, event| {
+        if matches!(event, Event::Table { .. } | Event::Deleted { .. }) {
+            of_hook.delete_left(main.forwarding_mut());
+        }
+    });
+    let api = registrar.api();
     api.call_waiting(move |cx, request: ip_table_add_del| {
-        let replacing = of_first.clone();
-        async move { add_del(&cx, request.is_add, &request.table, &replacing).await }
+        let tables = of_first.clone();
+        async move { tables.add_del(&cx, request.is_add, &request.table).await }
     });
     // There are no multicast tables: whether one is wanted beside it makes no difference.
     api.call_waiting(move |cx, request: ip_table_add_del_v2| {
-        let replacing = of_second.clone();
-        async move { add_del(&cx, request.is_add, &request.table, &replacing).await }
+        let tables = of_second.clone();
+        async move { tables.add_del(&cx, request.is_add, &request.table).await }
     });
     api.call(|cx, request: ip_table_allocate| {
         cx.with(|main| {
@@ -52,35 +72,40 @@ pub(super) fn register(api: &mut Api, replacing: &Replacing) {
     });
 }
 
-/// A client adds a table as often as it likes, and deletes it once. The default table is always there.
-async fn add_del(
-    cx: &ApiCx,
-    is_add: bool,
-    table: &ip_table,
-    replacing: &Replacing,
-) -> Result<(), FibError> {
-    if is_add {
-        return cx.with(|main| add(main.forwarding_mut(), table));
-    }
-    cx.with(|main| delete(main.forwarding_mut(), table, replacing))?;
-    swept(cx).await;
-    Ok(())
-}
-
-fn delete(
-    forwarding: &mut Forwarding,
-    table: &ip_table,
-    replacing: &Replacing,
-) -> Result<(), FibError> {
-    let (family, id) = (family(table.is_ip6), TableId(table.table_id));
-    match forwarding.table(family, id) {
-        Ok(FibIndex::DEFAULT) | Err(FibError::NoSuchTable(..)) => Ok(()),
-        Ok(fib) => {
-            forwarding.delete_table(family, id)?;
-            replacing.end((family, fib));
-            Ok(())
+impl Tables {
+    /// A client adds a table as often as it likes, and deletes it once. The default table is always there. Of one that is in use the routes
+    /// of clients go at once.
+    async fn add_del(&self, cx: &ApiCx, is_add: bool, table: &ip_table) -> Result<(), Retval> {
+        let key = (family(table.is_ip6), TableId(table.table_id));
+        if is_add {
+            self.left.borrow_mut().remove(&key);
+            return Ok(cx.with(|main| add(main.forwarding_mut(), table))?);
         }
-        Err(error) => Err(error),
+        let fib = match cx.with(|main| main.forwarding().table(key.0, key.1)) {
+            Ok(FibIndex::DEFAULT) | Err(FibError::NoSuchTable(..)) => return Ok(()),
+            found => found?,
+        };
+        self.left.borrow_mut().insert(key);
+        cx.with(|main| self.delete_left(main.forwarding_mut()));
+        if self.left.borrow().contains(&key) {
+            clear(cx, (key.0, fib), |_| false).await?;
+            cx.with(|main| self.delete_left(main.forwarding_mut()));
+        }
+        swept(cx).await;
+        Ok(())
+    }
+
+    /// Deletes the tables that nobody uses any more.
+    fn delete_left(&self, forwarding: &mut Forwarding) {
+        self.left.borrow_mut().retain(|&(family, id)| {
+            let fib = forwarding.table(family, id);
+            let is_used =
+                matches!(forwarding.delete_table(family, id), Err(FibError::TableInUse(..)));
+            if let (Ok(fib), false) = (fib, is_used) {
+                self.replacing.end((family, fib));
+            }
+            is_used
+        });
     }
 }
 
