@@ -63,7 +63,7 @@ impl Reply {
         if mac != from && !for_another {
             return Fate::Drop(Error::MacMismatch);
         }
-        let is_ours = link.has4(target);
+        let is_ours = link.has4(target) || self.0.reader.is_local_at(interface, target.into());
         // Who looks whether an address is free has none yet (RFC 5227, section 2.1.1).
         if sender.is_unspecified() {
             return match is_reply {

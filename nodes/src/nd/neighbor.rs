@@ -83,7 +83,8 @@ fn judge_solicitation(
     if link.is_tentative(target) {
         return Ok(Asks::Tentative);
     }
-    Ok(if link.has6(target) { Asks::Ours } else { Asks::Another })
+    let is_ours = link.has6(target) || ears.reader.is_local_at(rx, target.into());
+    Ok(if is_ours { Asks::Ours } else { Asks::Another })
 }
 
 /// Whether an address is one of this machine's, on whichever interface.

@@ -270,6 +270,25 @@ fn what_was_learnt_goes_with_its_prefix_and_its_link() {
 }
 
 #[test]
+fn an_address_that_a_route_says_is_here_is_answered_for_on_the_link_of_that_route() {
+    let scene = strangers();
+    scene.lab.script(
+        "ip route add 192.168.0.77/32 via local pg0
+         ip route add 192.168.1.77/32 via local",
+    );
+    let ask = |sender, target| Arp::request((HOST, sender), target).bytes();
+    scene.capture("pg0");
+    scene.send("pg0", &[ask([192, 168, 0, 2], [192, 168, 0, 77])]);
+    let reply = Arp::new(2, (PG0, [192, 168, 0, 77]), (HOST, [192, 168, 0, 2]));
+    assert_eq!(scene.captured("pg0").frames, [reply.bytes()]);
+    // Nor that of another link, nor one of no link.
+    scene.send("pg1", &[ask([192, 168, 1, 2], [192, 168, 0, 77])]);
+    scene.send("pg1", &[ask([192, 168, 1, 2], [192, 168, 1, 77])]);
+    assert_eq!(scene.lab.error("arp-reply", "l3-dst-address-not-local"), 2);
+    scene.assert_nothing_is_lost();
+}
+
+#[test]
 fn a_host_that_is_known_is_not_asked_for_where_another_table_leads_to_its_link() {
     let scene = strangers();
     scene.lab.script(

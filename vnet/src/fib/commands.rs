@@ -234,7 +234,7 @@ pub(crate) fn commands() -> Vec<Command> {
         })
         .details(
             "Each `via` is a path: a next hop with or without its interface, an interface, drop, unreach, prohibit, punt \
-             or local. What is sent to unreach or prohibit is dropped, and its senders are told by ICMP. Paths are added to those that the route has, and flows are shared among them by weight; punt replaces them. \
+             or local, behind which an interface may stand on whose link it is asked for. What is sent to unreach or prohibit is dropped, and its senders are told by ICMP. Paths are added to those that the route has, and flows are shared among them by weight; punt replaces them. \
              `count` adds that many routes, each for the prefix behind the one before, and says how fast. \
              Where one of them is refused, none is done.",
         ),
@@ -307,6 +307,9 @@ impl PathArgs {
             (Some(Special::Punt), None, None, None) => PathTarget::Punt,
             (Some(Special::Local), None, None, None) => {
                 PathTarget::Local { interface: SwIfIndex::NONE }
+            }
+            (Some(Special::Local), Some(Hop::Interface(interface)), None, None) => {
+                PathTarget::Local { interface }
             }
             (None, Some(Hop::Address(next_hop)), Some(interface), None) => {
                 PathTarget::AttachedNextHop { next_hop, interface }

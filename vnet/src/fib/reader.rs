@@ -174,6 +174,14 @@ impl ForwardingReader {
         adjacency.sw_if_index() == interface && (itself || adjacency.kind() == AdjacencyKind::Glean)
     }
 
+    /// Whether `address` is this machine's on the link of `interface`: one of its own, or one that a route says is local there.
+    #[must_use]
+    pub fn is_local_at(&self, interface: SwIfIndex, address: IpAddr) -> bool {
+        let fib = self.fib_of(interface, Family::of(address));
+        let local = |dpo: Dpo| dpo.kind() == DpoKind::Local && dpo.interface() == interface;
+        self.forwarding(fib, address).is_some_and(local)
+    }
+
     /// What becomes of packets to `destination` that are looked up in table `fib`, followed through the tables that its route leads
     /// to; `None` where they lead in a circle.
     fn forwarding(&self, fib: FibIndex, destination: IpAddr) -> Option<Dpo> {
