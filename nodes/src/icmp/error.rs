@@ -31,7 +31,7 @@ fn spec<V: Version>(views: Shared<InterfaceViews>, limits: Limits) -> NodeSpec {
     NodeSpec::internal(V::ERROR_NODE, move |_| Teller::<V> {
         views: views.clone(),
         limits: limits.clone(),
-        tokens: Tokens::new(),
+        tokens: [Tokens::new(), Tokens::new()],
         sent: 0,
         of: PhantomData,
     })
@@ -41,7 +41,8 @@ fn spec<V: Version>(views: Shared<InterfaceViews>, limits: Limits) -> NodeSpec {
 struct Teller<V> {
     views: Shared<InterfaceViews>,
     limits: Limits,
-    tokens: Tokens,
+    /// For messages about sizes, on which path MTU discovery depends, and for all others.
+    tokens: [Tokens; 2],
     /// Messages so far; their identification (RFC 6864).
     sent: u16,
     of: PhantomData<fn() -> V>,
@@ -72,7 +73,8 @@ impl<V: Version> Teller<V> {
             return Err(Error::NotUnicast);
         }
         let source = source(view, report, &offender).ok_or(Error::NoSource)?;
-        if !self.tokens.take(limit, cx.now(), offender.hash) {
+        let tokens = &mut self.tokens[usize::from(!report.is_about_size())];
+        if !tokens.take(limit, cx.now(), offender.hash) {
             return Err(Error::RateLimited);
         }
         self.sent = self.sent.wrapping_add(1);

@@ -6,6 +6,9 @@ use vnet::{
     wire::icmp::{kind4, kind6},
 };
 
+/// Code of a packet that is too long and must not be cut (RFC 792).
+const FRAGMENTATION_NEEDED: u8 = 4;
+
 /// Type, code and the four octets behind the checksum of an ICMP error. It travels on the packet that it is about, in `opaque`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Report {
@@ -35,7 +38,7 @@ impl Report {
 
     /// Fragmentation needed, and what would pass (RFC 1191, section 4).
     pub(crate) const fn too_big4(max: u32) -> Self {
-        Self::new(kind4::UNREACHABLE, 4, max)
+        Self::new(kind4::UNREACHABLE, FRAGMENTATION_NEEDED, max)
     }
 
     /// Packet too big, and what would pass (RFC 4443, section 3.2).
@@ -79,6 +82,12 @@ impl Report {
     pub(super) fn is_about_groups(self) -> bool {
         self.kind == kind6::PACKET_TOO_BIG
             || (self.kind, self.code) == (kind6::PARAMETER_PROBLEM, 2)
+    }
+
+    /// Whether it says how long packets may be.
+    pub(super) fn is_about_size(self) -> bool {
+        self.kind == kind6::PACKET_TOO_BIG
+            || (self.kind, self.code) == (kind4::UNREACHABLE, FRAGMENTATION_NEEDED)
     }
 
     /// Whether the packet came to its end, which speaks then.

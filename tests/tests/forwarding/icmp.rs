@@ -256,13 +256,16 @@ fn a_flood_is_told_no_more_than_the_limits_allow() {
     assert_eq!(sent(), 40);
     // The packets themselves end as they did, told or not.
     assert_eq!(scene.lab.error("ip4-drop", "route"), 1000);
+    // Who is told no more of that is still told of packets that are too long: path MTU discovery goes on.
+    scene.send("pg0", &[big(1400, 0x4000)]);
+    assert_eq!(sent(), 41);
     // Another sender is not held responsible.
     let other = Ip4::udp("192.168.0.77", "11.0.0.1").bytes();
     scene.send("pg0", &[frame(&[], &other)]);
-    assert_eq!(sent(), 41);
+    assert_eq!(sent(), 42);
     scene.lab.run("set ip icmp-error-limit sender-rate 1000 sender-burst 90");
     scene.send("pg0", &flood);
-    assert_eq!(sent(), 131);
+    assert_eq!(sent(), 132);
     let shown = scene.lab.run("show ip icmp-error-limit");
     assert!(shown.contains("1000           100          1000            90"), "{shown}");
     let refused = scene.lab.refused("set ip icmp-error-limit");
