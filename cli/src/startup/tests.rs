@@ -241,6 +241,16 @@ const HARNESS: &str = "unix|{|nodaemon|nosyslog||full-coredump|coredump-size unl
     |plugin|acl_plugin.so|{|enable|}|}|buffers { buffers-per-numa 8192 layout natural numa 0 { buffers 9000 } }";
 
 #[test]
+fn a_word_right_behind_a_value_is_a_word_as_with_vpp() {
+    let said = words(&["statseg", "{", "per-node-counters onupdate-interval 0.05", "}"]).unwrap();
+    let plain = parse("statseg { per-node-counters on update-interval 0.05 }").unwrap();
+    assert_eq!(said.plugins, plain.plugins);
+    for text in ["onupdate-intervals 1", "update-interval 1", "onupdate-interval x"] {
+        assert!(parse(&format!("statseg {{ per-node-counters {text} }}")).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn the_words_of_vpps_test_harness_start_an_engine_and_each_that_has_no_effect_is_named_once() {
     let args: Vec<_> = HARNESS.split('|').collect();
     let startup = words(&args).unwrap();
