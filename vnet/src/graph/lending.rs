@@ -1,6 +1,6 @@
 //! What the nodes of a device do that packets come into and leave from in the buffers themselves.
 
-use super::{NextSet, Node, NodeCx, node::record_traces};
+use super::{NextSet, Node, NodeCx, adapter::record_traces};
 use crate::{
     buffer::{Buffer, BufferFlags, Lent, Part},
     error::ErrorSet,

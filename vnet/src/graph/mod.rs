@@ -102,6 +102,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adapter;
 pub mod api;
 mod commands;
 mod dot;
@@ -110,11 +111,13 @@ mod gate;
 mod lending;
 mod next;
 mod node;
+mod packet_cx;
 mod registry;
 mod show_node;
 mod spec;
 mod waiting;
 
+pub(crate) use adapter::{DynNode, RawCx};
 pub(crate) use commands::commands;
 pub use feature::{
     ArcDoor, ArcIndex, ArcSpec, ArcStart, FeatureError, FeatureSpec, FeatureTables, Features,
@@ -124,8 +127,8 @@ pub use gate::{Countdown, Gate, Gates};
 pub use lending::Borrower;
 pub use next::{NextIndex, NextSet, NoNext, Slot};
 pub(crate) use next::{Sent, resolve};
-pub(crate) use node::{DynNode, RawCx};
-pub use node::{Map, Node, NodeCx, PacketCx, Verdict};
+pub use node::{Map, Node, NodeCx, Verdict};
+pub use packet_cx::PacketCx;
 pub use registry::{Graph, GraphError, NodeIndex, NodeInfo};
 pub use spec::{InputMode, Instance, NodeFlags, NodeKind, NodeSpec};
 pub use waiting::Fate;

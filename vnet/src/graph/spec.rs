@@ -2,10 +2,7 @@
 
 use bitflags::bitflags;
 
-use super::{
-    ArcIndex, DynNode, Features, NextSet, Node,
-    node::{Adapter, MapAdapter},
-};
+use super::{ArcIndex, DynNode, Features, NextSet, Node, adapter::Adapter, node::MapAdapter};
 use crate::{
     error::{ErrorInfo, ErrorSet},
     graph::Map,

@@ -103,7 +103,7 @@ impl Clock {
         }
     }
 
-    /// Cycles a second of [`cycles`], measured since the clock was made. `None` in the first milliseconds and for
+    /// Cycles a second of [`cycles()`], measured since the clock was made. `None` in the first milliseconds and for
     /// virtual clocks, which say nothing about cycles.
     #[must_use]
     pub fn cycles_per_second(&self) -> Option<f64> {
