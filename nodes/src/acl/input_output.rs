@@ -28,7 +28,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What nodes of received packets count: hits and misses are all of them, chain hits are some of the hits.
-    pub(super) enum InputError {
+    pub(super) enum InputError named by text {
         Miss => ("miss", "input ACL misses", Info),
         Hit => ("hit", "input ACL hits", Info),
         ChainHit => ("chain-hit", "input ACL hits after chain walk", Info),
@@ -40,7 +40,7 @@ vnet::node_errors! {
 
 vnet::node_errors! {
     /// As [`InputError`], of packets that leave.
-    pub(super) enum OutputError {
+    pub(super) enum OutputError named by text {
         Miss => ("miss", "output ACL misses", Info),
         Hit => ("hit", "output ACL hits", Info),
         ChainHit => ("chain-hit", "output ACL hits after chain walk", Info),

@@ -13,7 +13,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 vnet::node_errors! {
     /// What a node counts: hits, chain hits and misses are all packets; a miss made a session or found the table full.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Miss => ("misses", "Flow classify misses", Info),
         Hit => ("hits", "Flow classify hits", Info),
         ChainHit => ("chain-hits", "Flow classify hits after chain walk", Info),

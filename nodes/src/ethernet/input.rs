@@ -33,7 +33,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// Why a frame ends here.
-    pub(crate) enum Error {
+    pub(crate) enum Error named by text {
         Truncated => ("truncated", "shorter than its ethernet header", Error),
         BadLlcLength => ("bad-llc-length", "802.3 length > packet length", Error),
         UnknownType => ("unknown-type", "unknown ethernet type", Error),

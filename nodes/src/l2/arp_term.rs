@@ -33,7 +33,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What `arp-term-l2bd` counts.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         ArpReplies => ("arp-replies", "ARP replies sent", Info),
         NdReplies => ("nd-replies", "ND replies sent", Info),
         Unknown => ("unknown", "questions for addresses that the bridge domain does not know", Info),

@@ -27,7 +27,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What `l2-flood` counts.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Copies => ("copies", "L2 flood copies", Info),
         Failed => ("repl-fail", "L2 replication failures", Error),
         NoMembers => ("no-members", "L2 replication complete", Error),

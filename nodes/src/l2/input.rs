@@ -33,7 +33,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What `l2-input` counts.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Truncated => ("truncated", "shorter than its ethernet header", Error),
         Drop => ("drop", "L2 input drops", Error),
         Vtr => ("vtr-drop", "L2 vtr drops: fewer tags than are to be popped", Error),

@@ -22,7 +22,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What `l2-output` counts.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Efp => ("efp-drop", "L2 EFP filter drops: the interface would not take such tags", Error),
         Vtr => ("vtr-drop", "L2 VTR drops: fewer tags than are to be popped", Error),
     }

@@ -18,7 +18,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// Why packets are punted, as `error-punt` counts them.
-    enum Error {
+    enum Error named by text {
         UdpPort => ("udp-port", "udp port punt", Info),
         Protocol => ("protocol", "ip protocol punt", Info),
         Truncated => ("truncated", "punted packet without its ip header", Error),

@@ -30,7 +30,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What is counted, and why packets do not come in by a tunnel.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Decapsulated => ("decapsulated", "good packets decapsulated", Info),
         NoSuchTunnel => ("no-such-tunnel", "no such tunnel packets", Error),
         BadFlags => ("bad-flags", "packets with bad flags field in the tunnel header", Error),

@@ -39,7 +39,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What is counted, and why packets do not leave by a tunnel.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Encapsulated => ("encapsulated", "good packets encapsulated", Info),
         NoSuchTunnel => ("no-such-tunnel", "no such tunnel packets", Error),
         NoRoute => ("no-route", "no route to the far end of the tunnel", Error, Unroutable),

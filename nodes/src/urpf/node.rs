@@ -22,7 +22,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// Why packets end here.
-    pub(crate) enum Error {
+    pub(crate) enum Error named by text {
         Drop => ("urpf-drop", "uRPF Drop", Error, Rpf),
     }
 }

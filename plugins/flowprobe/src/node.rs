@@ -32,8 +32,8 @@ const SWEEP: usize = 1;
 
 vnet::node_errors! {
     /// What an observation point counts.
-    pub(crate) enum Error {
-        Collision => ("collisions", "hash table collisions", Error),
+    pub(crate) enum Error named by text {
+        Collision => ("collisions", "Hash table collisions", Error),
         Record => ("records", "flow records made", Info),
         Unmeasured => ("not-measured", "packets not measured", Info),
     }

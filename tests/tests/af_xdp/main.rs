@@ -13,7 +13,10 @@ const INTERFACES: [&str; 2] = ["xdp-ra", "xdp-rb"];
 fn used(net: &Net) -> u64 {
     let shown = net.ctl("show buffers");
     let line = shown.lines().last().unwrap_or_default();
-    line.split_whitespace().nth(8).and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{shown}"))
+    line.split_whitespace()
+        .next_back()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or_else(|| panic!("{shown}"))
 }
 
 /// Buffers that the interfaces say they have.

@@ -48,10 +48,20 @@ impl fmt::Display for Severity {
     }
 }
 
+/// By what a reason's entry in the segment is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EntryName {
+    /// By its name, with underscores.
+    #[default]
+    Name,
+    /// By its text: VPP calls counters so whose nodes are older than its named ones.
+    Text,
+}
+
 /// One reason of a node, as it is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReason {
-    /// Its name in the segment, a word: `ttl_expired`.
+    /// Its name, a word: `ttl-expired`.
     pub name: String,
     /// Its text in `show errors`: `ip4 ttl <= 1`.
     pub description: String,
@@ -59,14 +69,25 @@ pub struct ErrorReason {
     pub severity: Severity,
     /// What became of a packet that was dropped for it.
     pub status: ForwardingStatus,
+    /// By which of the two the segment has it.
+    pub entry: EntryName,
 }
 
 impl ErrorReason {
-    /// A reason that has no forwarding status of its own.
+    /// A reason that has no forwarding status of its own, and is in the segment by its name.
     #[must_use]
     pub fn new(name: &str, description: &str, severity: Severity) -> Self {
         let (name, description) = (name.to_owned(), description.to_owned());
-        Self { name, description, severity, status: ForwardingStatus::default() }
+        let (status, entry) = (ForwardingStatus::default(), EntryName::default());
+        Self { name, description, severity, status, entry }
+    }
+
+    /// The last part of its entry's name in the segment.
+    fn entry_name(&self) -> String {
+        match self.entry {
+            EntryName::Name => self.name.replace('-', "_"),
+            EntryName::Text => self.description.clone(),
+        }
     }
 }
 
@@ -181,14 +202,14 @@ impl ErrorWriter {
     }
 }
 
-/// Links all of a node's reasons, or none; with the underscores that VPP's names have there.
+/// Links all of a node's reasons, or none.
 fn link_all(
     segment: &mut Segment,
     node: &str,
     base: ErrorIndex,
     reasons: &[ErrorReason],
 ) -> Result<(), CounterError> {
-    let path = |reason: &ErrorReason| format!("/err/{node}/{}", reason.name.replace('-', "_"));
+    let path = |reason: &ErrorReason| format!("/err/{node}/{}", reason.entry_name());
     for (done, (index, reason)) in (u32::from(base.0)..).zip(reasons).enumerate() {
         if let Err(error) = segment.link(&path(reason), COUNTER, index) {
             for reason in reasons.iter().take(done) {
@@ -231,6 +252,17 @@ mod tests {
         assert_eq!(errors.rows().map(|r| r.count).collect::<Vec<_>>(), [0, 0, 1]);
         assert_eq!(errors.base("arp-input"), Some(arp));
         assert!(segment.contains("/err/ip4-input/bad_csum"));
+    }
+
+    #[test]
+    fn reasons_of_nodes_that_vpp_names_by_texts_are_in_the_segment_by_their_texts() {
+        let mut segment = Segment::with_size(1, 4 << 20).unwrap();
+        let mut errors = ErrorCounters::new(&mut segment).unwrap();
+        let mut hit = ErrorReason::new("hit", "input ACL hits", Severity::Info);
+        hit.entry = EntryName::Text;
+        errors.register(&mut segment, "ip4-inacl", &[hit]).unwrap();
+        assert!(segment.contains("/err/ip4-inacl/input ACL hits"));
+        assert!(!segment.contains("/err/ip4-inacl/hit"));
     }
 
     #[test]

@@ -39,7 +39,9 @@ mod vector;
 mod writer;
 
 pub use error::CounterError;
-pub use errors::{ErrorCounters, ErrorIndex, ErrorReason, ErrorRow, ErrorWriter, Severity};
+pub use errors::{
+    EntryName, ErrorCounters, ErrorIndex, ErrorReason, ErrorRow, ErrorWriter, Severity,
+};
 pub use names::NameVector;
 pub use scalar::Scalar;
 pub use segment::{EntryInfo, Segment, SegmentPages, SegmentSize};

@@ -13,12 +13,12 @@ pub(crate) use drop::{Drop as DropNode, Error as DropError, register_arc};
 pub use forwarding::ForwardingStatus;
 pub(crate) use forwarding::Statuses;
 
-pub use crate::counter::{ErrorCounters, ErrorIndex, ErrorReason, Severity};
+pub use crate::counter::{EntryName, ErrorCounters, ErrorIndex, ErrorReason, Severity};
 
 /// One counter of a node.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorInfo {
-    /// Short name: letters, digits and `-`; the last part of its name in the stats segment.
+    /// Short name: letters, digits and `-`.
     pub name: &'static str,
     /// What `show errors` prints as the reason.
     pub description: &'static str,
@@ -26,12 +26,14 @@ pub struct ErrorInfo {
     pub severity: Severity,
     /// What became of a packet that was dropped for it.
     pub status: ForwardingStatus,
+    /// Which of the two is the last part of its name in the stats segment.
+    pub entry: EntryName,
 }
 
 impl From<&ErrorInfo> for ErrorReason {
     fn from(info: &ErrorInfo) -> Self {
         let reason = Self::new(info.name, info.description, info.severity);
-        Self { status: info.status, ..reason }
+        Self { status: info.status, entry: info.entry, ..reason }
     }
 }
 
@@ -57,7 +59,8 @@ impl ErrorSet for NoError {
 }
 
 /// Declares the counters of a node: an enum with a variant for each, its name, its description and its severity; and, where
-/// collectors have a word for why packets are dropped so, the [`ForwardingStatus`] behind that.
+/// collectors have a word for why packets are dropped so, the [`ForwardingStatus`] behind that. The stats segment has them by
+/// their names, or, after `named by text`, by their descriptions, see [`EntryName`].
 ///
 /// ```
 /// vnet::node_errors! {
@@ -71,7 +74,13 @@ impl ErrorSet for NoError {
 /// ```
 #[macro_export]
 macro_rules! node_errors {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident named by text { $($counters:tt)* }) => {
+        $crate::node_errors! { @declare Text $(#[$meta])* $vis enum $name { $($counters)* } }
+    };
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($counters:tt)* }) => {
+        $crate::node_errors! { @declare Name $(#[$meta])* $vis enum $name { $($counters)* } }
+    };
+    (@declare $entry:ident $(#[$meta:meta])* $vis:vis enum $name:ident {
         $($(#[$variant_meta:meta])* $variant:ident
             => ($short:literal, $text:literal, $severity:ident $(, $status:ident)?)),+ $(,)?
     }) => {
@@ -89,6 +98,7 @@ macro_rules! node_errors {
                     description: $text,
                     severity: $crate::error::Severity::$severity,
                     status: $crate::node_errors!(@status $($status)?),
+                    entry: $crate::error::EntryName::$entry,
                 }),+
             ];
 

@@ -15,7 +15,7 @@ use crate::ip::{Decision, Family, decision};
 
 vnet::node_errors! {
     /// What is counted, and why punted packets end here.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Redirected => ("redirected", "punted packets redirected", Info),
         Drop => ("drop", "punt redirect drop", Error, Unroutable),
     }

@@ -25,7 +25,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What becomes of packets of clients.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Received => ("socket-rx", "Socket RX", Info),
         Read => ("readv", "datagram without a packet, or longer than a buffer", Error),
         Action => ("action", "invalid packet descriptor", Error),

@@ -19,7 +19,7 @@ use crate::punt::{count_punted, order::What};
 
 vnet::node_errors! {
     /// What becomes of packets for clients.
-    pub(super) enum Error {
+    pub(super) enum Error named by text {
         Sent => ("socket-tx", "Socket TX", Info),
         NoClient => ("no-client", "no client for the packet", Error),
         Full => ("socket-full", "the client takes no more packets at present", Error),

@@ -24,7 +24,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What nodes count.
-    pub(crate) enum Error {
+    pub(crate) enum Error named by text {
         Deny => ("macip-drop", "MACIP ACL deny packets", Error, AclDeny),
         Permit => ("macip-permit", "MACIP ACL permit packets", Info),
         Cut => ("macip-cut", "packets that end before their addresses", Error, AclDrop),

@@ -38,7 +38,7 @@ vnet::next_nodes! {
 
 vnet::node_errors! {
     /// What nodes count. Checked packets are denied, permitted, those of sessions, or those that found no room for one.
-    pub(crate) enum Error {
+    pub(crate) enum Error named by text {
         Deny => ("acl-drop", "ACL deny packets", Error, AclDeny),
         Permit => ("acl-permit", "ACL permit packets", Info),
         NewSession => ("acl-new-session", "new sessions added", Info),
