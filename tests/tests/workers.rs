@@ -138,7 +138,7 @@ fn what_a_queue_has_no_room_for_is_dropped_and_counted() {
     lab.run("set handoff queue index 0 size 64");
     lab.run("packet-generator enable-stream");
     lab.engine.run_until_idle();
-    let dropped = lab.error("worker-handoff", "congestion drop");
+    let dropped = lab.error("worker-handoff", "congestion-drop");
     assert!(dropped > 0);
     let arrived = vectors(&lab, "worker-handoff-arrival");
     assert_eq!(arrived, [0, 0, 10_000 - dropped]);
@@ -246,7 +246,7 @@ fn sums_of_packets_and_records_are_exact_while_everything_changes() {
     let errors = lab.engine.stop();
     assert!(errors.is_empty(), "{errors:?}");
     // No packet was on its way when the chains of features changed under it.
-    let dropped = lab.error("worker-handoff", "congestion drop");
+    let dropped = lab.error("worker-handoff", "congestion-drop");
     assert_eq!(counter(&lab, "pg0", "drops"), dropped, "{}", lab.run("show errors"));
     let (rx, tx) = (counter(&lab, "pg0", "rx packets"), counter(&lab, "pg1", "tx packets"));
     assert_eq!((rx, tx), (2 * packets, 2 * packets - dropped));

@@ -31,8 +31,8 @@ const ARC: &str = "device-input";
 
 vnet::node_errors! {
     /// Packets that do not reach their worker.
-    enum Error {
-        Congested => ("congestion drop", "the queue of the packet's worker was full", Error),
+    enum Error named by text {
+        Congested => ("congestion-drop", "congestion drop", Error),
     }
 }
 

@@ -12,8 +12,8 @@ use super::family::{Place, Version};
 
 vnet::node_errors! {
     /// Fragments that do not reach their thread.
-    enum Error {
-        Congested => ("congestion drop", "the queue of the fragment's worker was full", Error),
+    enum Error named by text {
+        Congested => ("congestion-drop", "congestion drop", Error),
     }
 }
 
